@@ -1,0 +1,46 @@
+/*
+ * dns.h - asynchronous, validating look-ups by libunbound.
+ *
+ * The resolver runs in libunbound's own thread; answers come on the loop. Addresses of a host
+ * now (A and AAAA, /etc/hosts first); MX, TLSA and the rest join as further functions of this header.
+ */
+#ifndef TDC_DNS_DNS_H
+#define TDC_DNS_DNS_H
+
+#include "tdc/base/err.h"
+#include "tdc/loop/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct loop;
+struct dns;
+struct dns_query;
+
+struct dns_settings {
+	const char *resolv_conf; /* NULL = /etc/resolv.conf            */
+	const char *hosts;       /* NULL = /etc/hosts                  */
+	int64_t timeout_ms;      /* of one look-up; 0 = 30 s           */
+};
+
+enum { DNS_ADDRESSES_MAX = 32 };
+struct dns_addresses {
+	struct socket_address address[DNS_ADDRESSES_MAX]; /* port filled in, IPv6 first    */
+	size_t count;
+	bool is_secure; /* DNSSEC                                                         */
+};
+
+int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct err *e);
+void dns_free(struct dns *d); /* open queries end without their callback */
+
+/*
+ * Exactly once, from the loop. ERR_NOT_FOUND: NXDOMAIN or no address (authoritative); ERR_DNS: SERVFAIL,
+ * bogus; ERR_TIMEOUT. The addresses live until the callback returns.
+ */
+typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a, const struct err *e);
+/* Address literals ("192.0.2.1", "2001:db8::1") are answered without a look-up. */
+int dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done, void *arg,
+		       struct dns_query **ret, struct err *e);
+void dns_query_cancel(struct dns_query *q); /* the callback does not run */
+
+#endif
