@@ -14,6 +14,7 @@
 #ifndef TDC_BASE_LOG_H
 #define TDC_BASE_LOG_H
 
+#include "tdc/base/buf.h"
 #include "tdc/base/err.h"
 #include "tdc/base/span.h"
 
@@ -58,6 +59,9 @@ void log_close(void);
 void log_flush(void);
 /* Call once from the loop's thread: its info lines are gathered from then on. */
 void log_gather_here(void);
+
+/* The escaping of the log, for others that print what peers sent (a terminal, a report). */
+int log_escape(struct buf *out, struct span s);
 
 bool log_is_on(enum log_subsystem sub, enum log_level level);
 void log_set_level(enum log_subsystem sub, enum log_level level);

@@ -1,0 +1,212 @@
+/*
+ * log.c - the log's one state: where it goes, in which form, and what is gathered for this turn.
+ *
+ * One mutex guards everything but the levels, which are read without it. A line is formatted on
+ * the caller's stack before the lock is taken. The order of lines is the order of their calls: who
+ * writes at once writes what is gathered first.
+ */
+#include "log_internal.h"
+
+#include "tdc/base/check.h"
+#include "tdc/base/clock.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+static struct {
+	pthread_mutex_t lock;
+	struct log_sink sink;
+	struct buf gathered;
+	struct buf datagram; /* scratch of journald and syslog */
+	bool has_gatherer;
+	pthread_t gatherer;
+} state = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.sink = { .target = LOG_TO_STDERR, .fd = -1 },
+	.gathered = { .max = LOG_GATHERED_MAX },
+	.datagram = { .max = LOG_GATHERED_MAX },
+};
+
+static atomic_int thresholds[LOG_SUBSYSTEM_COUNT] = {
+	LOG_LEVEL_INFO, LOG_LEVEL_INFO, LOG_LEVEL_INFO, LOG_LEVEL_INFO, LOG_LEVEL_INFO,
+};
+
+static void
+flush_locked(void)
+{
+	log_sink_write(&state.sink, buf_span(&state.gathered));
+	buf_clear(&state.gathered);
+}
+
+int
+log_open_with_socket(const struct log_settings *s, const char *journald, struct err *e)
+{
+	struct log_sink made;
+	struct err why = { 0 };
+	const char *path = s->target == LOG_TO_FILE ? s->path : NULL;
+	bool is_fallen_back = false;
+
+	log_sink_init(&made);
+	made.form = s->form;
+	if (s->target == LOG_TO_JOURNALD)
+		is_fallen_back = log_sink_open(&made, s->target, s->form, journald, &why) != 0;
+	else if (log_sink_open(&made, s->target, s->form, path, e) != 0)
+		return -1;
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	/* syslog(3) is one connection per process: closing the old sink must not close the new. */
+	if (state.sink.target == LOG_TO_SYSLOG && made.target == LOG_TO_SYSLOG)
+		state.sink.target = LOG_TO_STDERR;
+	log_sink_close(&state.sink);
+	state.sink = made;
+	pthread_mutex_unlock(&state.lock);
+	for (int i = 0; i < LOG_SUBSYSTEM_COUNT; i++)
+		log_set_level((enum log_subsystem)i, s->level);
+	if (is_fallen_back)
+		log_event(LOG_DAEMON, WARNING, "log.fallback", F(LF_TEXT("reason", why.text)),
+			  "log target journald is not usable: %s; logging to stderr", why.text);
+	return 0;
+}
+
+int
+log_open(const struct log_settings *s, struct err *e)
+{
+	return log_open_with_socket(s, LOG_JOURNALD_SOCKET, e);
+}
+
+int
+log_reopen(struct err *e)
+{
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	int r = log_sink_reopen(&state.sink, e);
+	pthread_mutex_unlock(&state.lock);
+	return r;
+}
+
+void
+log_close(void)
+{
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	log_sink_close(&state.sink);
+	buf_done(&state.gathered);
+	buf_done(&state.datagram);
+	state.has_gatherer = false;
+	pthread_mutex_unlock(&state.lock);
+}
+
+void
+log_flush(void)
+{
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	pthread_mutex_unlock(&state.lock);
+}
+
+void
+log_gather_here(void)
+{
+	pthread_mutex_lock(&state.lock);
+	state.gatherer = pthread_self();
+	state.has_gatherer = true;
+	pthread_mutex_unlock(&state.lock);
+}
+
+bool
+log_is_on(enum log_subsystem sub, enum log_level level)
+{
+	return (int)level >= atomic_load_explicit(&thresholds[sub], memory_order_relaxed);
+}
+
+void
+log_set_level(enum log_subsystem sub, enum log_level level)
+{
+	check((unsigned)sub < LOG_SUBSYSTEM_COUNT);
+	atomic_store_explicit(&thresholds[sub], (int)level, memory_order_relaxed);
+}
+
+/* A line more for this turn. When it does not fit behind the others they go first. */
+static void
+gather_locked(const struct log_record *r)
+{
+	size_t before = state.gathered.n;
+
+	if (log_encode(&state.gathered, state.sink.form, r) == 0)
+		return;
+	state.gathered.failed = false;
+	state.gathered.n = before;
+	flush_locked();
+	if (log_encode(&state.gathered, state.sink.form, r) != 0) { /* no memory: the line is lost, and counted */
+		buf_clear(&state.gathered);
+		state.sink.lost++;
+		state.sink.is_failed = true;
+	}
+}
+
+/* What syslog(3) gets has no time of ours: it adds its own. */
+static void
+syslog_locked(const struct log_record *r)
+{
+	if (state.sink.form == LOG_FORM_TEXT)
+		log_escape_cut(&state.datagram, r->text, LOG_MESSAGE_MAX);
+	else if (log_encode_json(&state.datagram, r) == 0)
+		state.datagram.n--; /* without its line feed */
+	const char *text = buf_text(&state.datagram);
+	if (text != NULL)
+		log_syslog_send((int)r->level, text);
+}
+
+static void
+journald_locked(const struct log_record *r)
+{
+	if (log_encode_journald(&state.datagram, r) == 0 &&
+	    log_encode(&state.gathered, state.sink.form, r) == 0)
+		log_sink_send(&state.sink, buf_span(&state.datagram), buf_span(&state.gathered));
+	buf_clear(&state.gathered);
+}
+
+static void
+send_locked(const struct log_record *r)
+{
+	buf_clear(&state.datagram);
+	if (state.sink.target == LOG_TO_SYSLOG)
+		syslog_locked(r);
+	else
+		journald_locked(r);
+}
+
+void
+log_line(enum log_subsystem sub, enum log_level level, const char *event,
+	 const struct log_field *fields, size_t n_fields, const char *fmt, ...)
+{
+	char text[LOG_MESSAGE_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		n = 0;
+	struct log_record r = {
+		.wall_ms = clock_system()->wall_ms(clock_system()),
+		.subsystem = sub,
+		.level = level,
+		.event = event,
+		.fields = fields,
+		.n_fields = n_fields,
+		.text = span_make(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1),
+	};
+	pthread_mutex_lock(&state.lock);
+	if (log_sink_takes_records(&state.sink)) {
+		send_locked(&r);
+	} else {
+		gather_locked(&r);
+		if (level >= LOG_LEVEL_WARNING || !state.has_gatherer ||
+		    !pthread_equal(pthread_self(), state.gatherer))
+			flush_locked();
+	}
+	pthread_mutex_unlock(&state.lock);
+}
