@@ -1,0 +1,157 @@
+"""A private Postfix (Debian's package): own configuration and queue directories, unprivileged ports on
+loopback, everything below one temporary directory. It never touches the machine's own Postfix."""
+
+import pathlib
+import pwd
+import os
+import shutil
+import subprocess
+
+from .process import free_port, wait_until
+
+DAEMONS = "/usr/lib/postfix/sbin"
+
+
+class Postfix:
+    """`feed` says how copies reach tdcd: lines for main.cf, with {name} filled in."""
+
+    def __init__(self, directory, main=(), master=()):
+        assert os.geteuid() == 0, "Postfix must be started as root"
+        assert pathlib.Path(DAEMONS, "master").exists(), "the package postfix is not installed"
+        self.directory = pathlib.Path(directory)
+        self.port = free_port()
+        self.config = self.directory / "etc"
+        self.queue = self.directory / "queue"
+        self.data = self.directory / "data"
+        self.maillog = self.directory / "mail.log"
+        self.main, self.master = list(main), list(master)
+
+    def write(self):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # Postfix' unprivileged daemons must be able to walk down to their queue.
+        for parent in [self.directory, *self.directory.parents]:
+            if parent == pathlib.Path("/tmp") or parent == pathlib.Path("/"):
+                break
+            parent.chmod(parent.stat().st_mode | 0o711)
+        for path in (self.config, self.queue, self.data):
+            path.mkdir(parents=True, exist_ok=True)
+        owner = pwd.getpwnam("postfix")
+        os.chown(self.data, owner.pw_uid, owner.pw_gid)
+        (self.config / "main.cf").write_text("\n".join([
+            "compatibility_level = 3.7",
+            f"queue_directory = {self.queue}",
+            f"data_directory = {self.data}",
+            f"daemon_directory = {DAEMONS}",
+            "command_directory = /usr/sbin",
+            "mail_owner = postfix",
+            "setgid_group = postdrop",
+            f"maillog_file = {self.maillog}",
+            f"maillog_file_prefixes = {self.directory}",
+            "inet_interfaces = loopback-only",
+            "inet_protocols = ipv4",
+            "myhostname = mx.example",
+            "mydestination =",
+            "mynetworks = 127.0.0.0/8",
+            "relay_domains = inside.example",
+            "local_recipient_maps =",
+            "alias_maps =",
+            "alias_database =",
+            "smtpd_relay_restrictions = permit_mynetworks, reject",
+            "default_transport = discard:",
+            "relay_transport = discard:",
+            "transport_maps = inline:{ { the.tdc.queue = tdc } }",
+            "message_size_limit = 209715200",
+            "mailbox_size_limit = 0",
+            "smtpd_forbid_bare_newline = no",
+            "smtputf8_autodetect_classes = all",
+            "smtpd_client_connection_count_limit = 0",
+            "default_process_limit = 30",
+            "minimal_backoff_time = 1s",
+            "maximal_backoff_time = 2s",
+            "queue_run_delay = 2s",
+            *self.main]) + "\n")
+        services = [
+            f"127.0.0.1:{self.port} inet n - n - - smtpd",
+            "pickup unix n - n 60 1 pickup",
+            "cleanup unix n - n - 0 cleanup",
+            "qmgr unix n - n 300 1 qmgr",
+            "tlsmgr unix - - n 1000? 1 tlsmgr",
+            "rewrite unix - - n - - trivial-rewrite",
+            "bounce unix - - n - 0 bounce",
+            "defer unix - - n - 0 bounce",
+            "trace unix - - n - 0 bounce",
+            "verify unix - - n - 1 verify",
+            "flush unix n - n 1000? 0 flush",
+            "proxymap unix - - n - - proxymap",
+            "proxywrite unix - - n - 1 proxymap",
+            "smtp unix - - n - - smtp",
+            "relay unix - - n - - smtp",
+            "showq unix n - n - - showq",
+            "error unix - - n - - error",
+            "retry unix - - n - - error",
+            "discard unix - - n - - discard",
+            "lmtp unix - - n - - lmtp",
+            "anvil unix - - n - 1 anvil",
+            "scache unix - - n - 1 scache",
+            "postlog unix-dgram n - n - 1 postlogd",
+            *self.master]
+        (self.config / "master.cf").write_text("\n".join(services) + "\n")
+
+    def run(self, *arguments, check=True):
+        done = subprocess.run(["/usr/sbin/postfix", "-c", str(self.config), *arguments],
+                              capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        assert not check or done.returncode == 0, f"postfix {arguments}: {done.stderr}\n{self.log()[-2000:]}"
+        return done
+
+    def start(self):
+        self.write()
+        self.run("start")
+        self.master_pid = int((self.queue / "pid" / "master.pid").read_text().strip())
+        return self
+
+    def stop(self):
+        """Stops the master of this configuration only: Postfix goes by its own pid file."""
+        self.run("stop", check=False)
+        wait_until(lambda: not pathlib.Path(f"/proc/{self.master_pid}").exists(), 20, "Postfix to stop")
+
+    def log(self):
+        return self.maillog.read_text(errors="replace") if self.maillog.exists() else ""
+
+    def queue_size(self):
+        done = subprocess.run(["/usr/sbin/postqueue", "-c", str(self.config), "-j"],
+                              capture_output=True, text=True, timeout=60)
+        return len(done.stdout.splitlines())
+
+    def wait_drained(self, seconds=120):
+        wait_until(lambda: self.queue_size() == 0, seconds, "Postfix' queue to drain")
+
+
+# How copies reach tdcd: the three set-ups of the README.
+TRANSPORT = [
+    " -o smtp_line_length_limit=0", " -o disable_mime_output_conversion=yes",
+]
+
+
+def always_bcc(port):
+    return (["always_bcc = journal@the.tdc.queue", f"tdc_hop = smtp:[127.0.0.1]:{port}",
+             "transport_maps = inline:{ { the.tdc.queue = tdc:[127.0.0.1]:%d } }" % port],
+            ["tdc unix - - n - 20 smtp", *TRANSPORT, " -o smtp_send_xforward_command=yes"])
+
+
+def recipient_bcc(port, directory):
+    table = pathlib.Path(directory) / "copies.pcre"
+    table.write_text("/^(.*)@the\\.tdc\\.queue$/ DUNNO\n/^(.*)@(.*)$/ $1=$2@the.tdc.queue\n")
+    return ([f"recipient_bcc_maps = pcre:{table}",
+             "transport_maps = inline:{ { the.tdc.queue = tdc:[127.0.0.1]:%d } }" % port],
+            ["tdc unix - - n - 20 smtp", *TRANSPORT, " -o smtp_send_xforward_command=yes"])
+
+
+def lmtp(socket_path):
+    return (["always_bcc = journal@the.tdc.queue",
+             "transport_maps = inline:{ { the.tdc.queue = tdc:unix:%s } }" % socket_path],
+            ["tdc unix - - n - 20 lmtp", " -o lmtp_send_xforward_command=yes",
+             " -o lmtp_line_length_limit=0", " -o disable_mime_output_conversion=yes"])
+
+
+def clean(directory):
+    shutil.rmtree(directory, ignore_errors=True)

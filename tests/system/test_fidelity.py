@@ -1,0 +1,162 @@
+"""P3: the attached original is, byte for byte, what arrived, whatever it is and however it came."""
+
+import collections
+import hashlib
+
+import pytest
+
+from rig import corpus, postfix, wire
+from rig.process import count, wait_until
+from rig.unwrap import Journal
+
+RECIPIENTS = ["bob@inside.example", "carol@inside.example"]
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def originals(sink):
+    """{sha256: Journal} of all that the sink has; each exactly once."""
+    found = {}
+    for path, facts in sink.messages():
+        journal = Journal(path.read_bytes())
+        key = digest(journal.original)
+        assert journal.outer("X-TDC-SHA256") == key, path
+        assert int(journal.outer("X-TDC-Size")) == len(journal.original)
+        assert facts["to"] == ["tenant@intake.example"]
+        assert facts["from"] == ""
+        assert facts["tls_version"] in ("TLSv1.2", "TLSv1.3")
+        assert key not in found, f"{path}: came twice"
+        found[key] = journal
+    return found
+
+
+def assert_all_arrived(sink, sent):
+    """`sent` is [(name, bytes)]; the same bytes may stand in it more than once only if empty."""
+    found = originals(sink)
+    for name, data in sent:
+        journal = found.pop(digest(data), None)
+        assert journal, f"{name} of {len(data)} bytes did not arrive as it was"
+        if name == "dkim_signed":
+            assert corpus.dkim_verifies(journal.original)
+        if name == "smime_signed":
+            assert corpus.smime_verifies(journal.original)
+        if name in ("nul_bytes", "bare_line_ends"):
+            expected = "message/rfc822" if journal.part_fields and "binary" in str(journal.part_fields) \
+                else "application/octet-stream"
+            assert journal.form == expected
+    assert not found, f"{len(found)} journals that nobody sent"
+
+
+FEEDS = {
+    "data": (corpus.DATA, lambda d: wire.Client(("127.0.0.1", d.smtp_port)), "data", 1),
+    "bdat": (corpus.TEXT + corpus.BINARY, lambda d: wire.Client(("127.0.0.1", d.smtp_port)), "bdat", 1),
+    "lmtp": (corpus.DATA, lambda d: wire.Client(("127.0.0.1", d.lmtp_port), "LHLO feeder"), "data", 2),
+    "lmtp by bdat over a unix socket":
+        (corpus.TEXT + corpus.BINARY, lambda d: wire.Client(d.lmtp_socket, "LHLO feeder"), "bdat", 2),
+}
+
+
+@pytest.mark.parametrize("extensions", [(), ("CHUNKING", "BINARYMIME"), ("8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME")],
+                         ids=["intake with all", "intake without chunking", "intake of seven bits"])
+@pytest.mark.parametrize("feed", FEEDS)
+def test_direct(work, feed, extensions):
+    classes, connect, verb, replies = FEEDS[feed]
+    sink = work.sink(*[o for e in extensions for o in ("--no-extension", e)])
+    daemon = work.daemon(sink)
+    total = count(3, 20) * len(classes)
+    messages = corpus.make(classes, total, corpus.seed(), largest=count(1 << 20, 8 << 20))
+    client, seen = connect(daemon), set()
+    sent = []
+    for name, data in messages:
+        if data in seen:
+            continue
+        seen.add(data)
+        texts = getattr(client, verb)("alice@outside.example", RECIPIENTS, data, replies=replies)
+        assert all("queued as" in text for text in texts), texts
+        sent.append((name, data))
+    client.quit()
+    daemon.wait_drained(240)
+    if not extensions:
+        assert_all_arrived(sink, sent)
+    else:
+        found = originals(sink)
+        missing = [name for name, data in sent if digest(data) not in found]
+        assert not missing and len(found) == len(sent)
+    for journal in originals(sink).values():
+        assert journal.reported("Sender") == ["alice@outside.example"]
+        assert [line.partition(",")[0] for line in journal.reported("Recipient")] == RECIPIENTS
+    account = daemon.assert_accounted()
+    assert account["states"]["delivered"] == len(sent)
+    daemon.stop()
+
+
+def test_sixty_megabytes(work):
+    """The largest class, once by each verb, with a small one while it is on its way."""
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    import random
+    data = corpus.huge(random.Random(corpus.seed()), corpus.HUGE)
+    other = corpus.huge(random.Random(corpus.seed() + 1), corpus.HUGE)
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    client.data("a@outside.example", RECIPIENTS[:1], data)
+    client.bdat("a@outside.example", RECIPIENTS[:1], other)
+    client.quit()
+    daemon.wait_drained(240)
+    assert_all_arrived(sink, [("huge", data), ("huge", other)])
+    daemon.assert_accounted()
+    daemon.stop()
+
+
+POSTFIX = {
+    "always_bcc": lambda recorder, work: postfix.always_bcc(recorder.port),
+    "recipient_bcc_maps": lambda recorder, work: postfix.recipient_bcc(recorder.port, work.directory),
+    "lmtp transport": lambda recorder, work: lmtp_over_tcp(recorder.port),
+}
+
+
+def lmtp_over_tcp(port):
+    main, master = postfix.lmtp("unused")
+    main = [line for line in main if not line.startswith("transport_maps")]
+    return main + ["transport_maps = inline:{ { the.tdc.queue = tdc:inet:127.0.0.1:%d } }" % port], master
+
+
+@pytest.mark.parametrize("setup", POSTFIX)
+def test_through_postfix(work, setup):
+    """What a real Postfix says to tdcd is recorded on the wire and read by independent code."""
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    recorder = wire.Recorder(("127.0.0.1", daemon.lmtp_port if "lmtp" in setup else daemon.smtp_port))
+    main, master = POSTFIX[setup](recorder, work)
+    relay = work.postfix(main, master)
+    classes = [c for c in corpus.DATA if c not in (corpus.no_header, corpus.opaque)]
+    total = count(2, 56) * len(classes) if setup == "always_bcc" else count(1, 3) * len(classes)
+    messages = corpus.make(classes, total, corpus.seed(), largest=count(1 << 20, 8 << 20))
+    if setup == "always_bcc" and count(False, True):
+        import random
+        messages.append(("huge", corpus.huge(random.Random(3), corpus.HUGE)))
+    client = wire.Client(("127.0.0.1", relay.port))
+    for _, data in messages:
+        client.begin("alice@outside.example", RECIPIENTS, " BODY=8BITMIME SMTPUTF8")
+        client.command("DATA", 354)
+        client.say(wire.stuffed(data))
+        client.expect(250)
+    client.quit()
+    relay.wait_drained(300)
+    daemon.wait_drained(300)
+    given = [(RECIPIENTS, data) for _, data in recorder.messages()]
+    assert len(given) == len(messages), relay.log()[-3000:]
+    found = originals(sink)
+    expected = collections.Counter(digest(data) for _, data in given)
+    assert collections.Counter(found.keys()) == expected
+    signed = [j for j in found.values() if b"DKIM-Signature" in j.original[:2000]]
+    assert signed and all(corpus.dkim_verifies(j.original) for j in signed)
+    for journal in found.values():
+        assert journal.reported("Sender") == ["alice@outside.example"]
+        if setup == "recipient_bcc_maps":
+            recipients = [line.partition(",")[0] for line in journal.reported("Recipient")]
+            assert set(recipients) <= set(RECIPIENTS) and recipients
+    daemon.assert_accounted()
+    recorder.close()
+    daemon.stop()

@@ -1,0 +1,305 @@
+"""P8, P9 and the operator's commands against a live daemon."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from rig import corpus, wire
+from rig.process import count, program, wait_until
+from rig.unwrap import Journal
+
+from test_faults import arrived, feed
+
+
+def closed_port_route():
+    return [{"domain": "intake.example", "next_hops": ["[127.0.0.1]:9"]}]
+
+
+def test_a_corrected_route_frees_what_waits_by_reload(work):
+    sink = work.sink()
+    daemon = work.daemon(sink, smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    messages = feed(daemon, 20)
+    wait_until(lambda: daemon.json("status")["destinations"], 10, "a first attempt")
+    assert daemon.pending() == 20
+    daemon.route_to(sink)
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages)
+    daemon.assert_accounted()
+    daemon.stop()
+
+
+def test_a_broken_configuration_changes_nothing_and_says_so(work):
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    good = (daemon.directory / "tdc.yaml").read_text()
+    (daemon.directory / "tdc.yaml").write_text(good.replace("probe_first", "prob_first"))
+    refused = daemon.ctl("reload", check=False)
+    assert refused.returncode == 1 and "prob_first" in refused.stderr + daemon.log()
+    daemon.process.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: daemon.json("status")["counters"]["reloads_failed"] >= 2, 10, "the second refusal")
+    assert re.search(r"tdc\.yaml:\d+:\d+: .*prob_first", daemon.log())
+    # The session from before goes on.
+    client.data("a@outside.example", ["b@inside.example"], b"Subject: x\r\n\r\nstill here\r\n")
+    (daemon.directory / "tdc.yaml").write_text(good)
+    daemon.ctl("reload")
+    client.data("a@outside.example", ["b@inside.example"], b"Subject: y\r\n\r\nand again\r\n")
+    client.quit()
+    daemon.wait_drained(20)
+    assert len(arrived(sink)) == 2
+    daemon.stop()
+
+
+def test_check_names_file_line_column_and_key(work):
+    path = work.directory / "bad.yaml"
+    path.write_text("version: 1\nspool:\n  directory: /tmp/x\n  reserve: lots\nlistners: []\n")
+    done = subprocess.run([program("tdcd"), "--config", str(path), "--check"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 78
+    text = done.stdout + done.stderr
+    assert re.search(r"bad\.yaml:4:\d+: spool\.reserve: ", text), text
+    assert re.search(r"bad\.yaml:5:\d+: listners: ", text) and "listeners" in text
+
+
+def test_a_stop_and_a_start_lose_nothing(work):
+    sink = work.sink("--delay", "final=50")
+    daemon = work.daemon(sink)
+    messages = []
+    for _ in range(3):
+        messages += feed(daemon, 20)
+        daemon.stop()
+        daemon.start()
+    daemon.wait_drained(60)
+    assert set(arrived(sink)) == set(messages)
+    assert len(sink.messages()) == len(arrived(sink)) == len(set(messages)) or len(set(messages)) < 60
+    daemon.assert_accounted()
+    daemon.stop()
+
+
+def test_idle_sessions_get_421_at_the_stop_and_running_ones_their_time(work):
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    idle = wire.Client(("127.0.0.1", daemon.smtp_port))
+    busy = wire.Client(("127.0.0.1", daemon.smtp_port))
+    busy.begin("a@outside.example", ["b@inside.example"])
+    busy.command("DATA", 354)
+    busy.say(b"Subject: half\r\n\r\n")
+    daemon.process.child.send_signal(signal.SIGTERM)
+    assert idle.reply()[0] == 421
+    busy.say(b"and the rest\r\n.\r\n")
+    assert busy.reply()[0] == 250
+    assert daemon.process.child.wait(30) == 0
+    daemon.start()
+    daemon.wait_drained(20)
+    assert len(arrived(sink)) == 1
+    daemon.stop()
+
+
+def test_a_second_instance_on_the_same_spool_is_refused(work):
+    daemon = work.daemon(work.sink())
+    other = dict(daemon.configuration)
+    path = work.directory / "second.yaml"
+    import yaml
+    other["listeners"] = [{"name": "x", "protocol": "smtp", "address": "127.0.0.1:0"}]
+    other["admin"] = {"socket": str(work.directory / "second.sock")}
+    path.write_text(yaml.safe_dump(other))
+    done = subprocess.run([program("tdcd"), "--config", str(path), "--foreground"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "another instance" in done.stdout + done.stderr or "held" in done.stdout + done.stderr
+    daemon.stop()
+
+
+def test_hold_release_delete_and_show(work):
+    sink = work.sink()
+    daemon = work.daemon(sink, smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    feed(daemon, 3)
+    rows = daemon.json("queue")["journals"]
+    assert [row["state"] for row in rows] == ["waiting"] * 3
+    first, second, third = (row["mid"] for row in rows)
+    daemon.ctl("hold", first)
+    daemon.ctl("delete", "--yes", second)
+    assert daemon.json("show", first)["state"] == "held"
+    assert daemon.ctl("show", second, check=False).returncode == 1
+    shown = daemon.json("show", third)
+    assert shown["sender"] == "alice@outside.example"
+    assert shown["recipients"][0]["address"] == "bob@inside.example"
+    assert daemon.ctl("show", "999999", check=False).returncode == 1
+    assert daemon.ctl("frobnicate", check=False).returncode == 2
+    daemon.route_to(sink)
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    wait_until(lambda: daemon.states()["waiting"] == 0, 20, "the third to go")
+    assert len(arrived(sink)) == 1
+    daemon.ctl("release", first)
+    daemon.wait_drained(20)
+    assert len(arrived(sink)) == 2
+    account = daemon.assert_accounted()
+    assert account["deleted"] == 1
+    daemon.stop()
+
+
+def test_delivernow_ends_a_wait(work):
+    sink = work.sink("--reply", "final=451 later@first 1")
+    daemon = work.daemon(sink, bounce_profiles={"default": {"first_wait": "1h", "longest_wait": "1h"}})
+    messages = feed(daemon)
+    wait_until(lambda: "pending till" in daemon.log(), 20, "the delay")
+    daemon.ctl("delivernow", "all")
+    daemon.wait_drained(20)
+    assert arrived(sink) == messages
+    daemon.stop()
+
+
+def test_untrusted_clients_are_turned_away_at_the_greeting(work):
+    daemon = work.daemon(work.sink())
+    daemon.configuration["listeners"][0]["trusted_networks"] = ["192.0.2.0/24"]
+    daemon.stop()
+    daemon.process = None
+    path = daemon.write_configuration()
+    from rig.process import Process
+    daemon.process = Process([program("tdcd"), "--config", str(path), "--foreground"], work.directory / "x.log")
+
+    def greeting():
+        try:
+            with socket.create_connection(("127.0.0.1", daemon.smtp_port), 1) as s:
+                return s.recv(100)
+        except OSError:
+            return None
+    assert wait_until(greeting, 20, "a greeting").startswith(b"554 ")
+    daemon.stop()
+
+
+def test_a_full_disk_is_a_4xx_and_acceptance_resumes_by_itself(work):
+    disk = work.directory / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", disk], check=True)
+    work.started.callback(lambda: subprocess.run(["umount", disk], check=True))
+    sink = work.sink()
+    daemon = work.daemon(sink, spool={"directory": str(disk / "spool"), "reserve": "16M"},
+                         smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    import random
+    accepted, refused = [], None
+    for i in range(200):
+        data = b"Subject: fill %d\r\n\r\n" % i + corpus.bulk(random.Random(i), 500_000)
+        try:
+            client.data("a@outside.example", ["b@inside.example"], data)
+            accepted.append(data)
+        except wire.Refused as e:
+            refused = e
+            break
+    assert refused is not None and refused.code == 452 and "4.3.1" in refused.text, refused
+    client.close()
+    daemon.route_to(sink)
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    daemon.wait_drained(60)
+    assert arrived(sink) == sorted(accepted)
+
+    def accepts_again():
+        c = wire.Client(("127.0.0.1", daemon.smtp_port))
+        try:
+            c.data("a@outside.example", ["b@inside.example"], b"Subject: again\r\n\r\nroom\r\n")
+            return True
+        except wire.Refused:
+            return False
+        finally:
+            c.close()
+    wait_until(accepts_again, 20, "acceptance to resume")
+    daemon.wait_drained(20)
+    daemon.assert_accounted()
+    daemon.stop()
+
+
+def test_the_log_file_is_reopened_on_sigusr1(work):
+    log = work.directory / "mail.log"
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False, log={"target": "file", "path": str(log), "form": "json"})
+    path = daemon.write_configuration()
+    from rig.process import Process
+    daemon.process = Process([program("tdcd"), "--config", str(path)], work.directory / "x.log")
+    wait_until(daemon.accepts, 20, "tdcd")
+    feed(daemon)
+    daemon.wait_drained(20)
+    log.rename(work.directory / "mail.log.1")
+    daemon.process.child.send_signal(signal.SIGUSR1)
+    wait_until(log.exists, 10, "the new file")
+    feed(daemon)
+    daemon.wait_drained(20)
+    daemon.stop()
+    for file in (log, work.directory / "mail.log.1"):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert any("queued for delivery" in line["text"] for line in lines), file
+
+
+def test_tls_on_a_listener(work):
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", work.directory / "key.pem", "-out", work.directory / "cert.pem", "-days", "2",
+                    "-subj", "/CN=gateway.example"], check=True, capture_output=True)
+    daemon.configuration["listeners"][0].update(
+        tls="required", certificate_file=str(work.directory / "cert.pem"), key_file=str(work.directory / "key.pem"))
+    daemon.start()
+    import smtplib
+    import ssl
+    context = ssl.create_default_context(cafile=str(work.directory / "cert.pem"))
+    context.check_hostname = False
+    with smtplib.SMTP("127.0.0.1", daemon.smtp_port, timeout=20) as s:
+        s.ehlo()
+        code, text = s.docmd("MAIL FROM:<a@b.example>")
+        assert code == 530, text
+        s.starttls(context=context)
+        s.sendmail("a@outside.example", ["b@inside.example"], b"Subject: over TLS\r\n\r\nx\r\n")
+    daemon.wait_drained(20)
+    assert len(arrived(sink)) == 1
+    daemon.stop()
+
+
+def test_smuggling_ends_no_message(work):
+    """Every sequence of the list arrives inside one message, and no second message is born."""
+    sequences = [b"\n.\n", b"\r.\r", b"\r.\n", b"\n.\r", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r",
+                 b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n"]
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    sent = []
+    for sequence in sequences:
+        evil = b"MAIL FROM:<evil@x>\r\nRCPT TO:<victim@y>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n"
+        data = b"Subject: outer\r\n\r\nbefore" + sequence + evil
+        client.begin("a@outside.example", ["b@inside.example"])
+        client.command("DATA", 354)
+        client.say(wire.stuffed(data))
+        client.expect(250)
+        sent.append(data)
+    client.quit()
+    daemon.wait_drained(20)
+    assert arrived(sink) == sorted(sent)
+    daemon.stop()
+
+
+def test_stopping_with_many_waiting_is_quick(work):
+    sink = work.sink()
+    daemon = work.daemon(sink, smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    feed(daemon, count(500, 5000), size=600)
+    started = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - started < 10
+    daemon.start()
+    assert daemon.pending() == count(500, 5000)
+    daemon.stop()
