@@ -1,0 +1,72 @@
+/*
+ * xtext.c - RFC 3461 4: printable ASCII, with "+HH" for everything else.
+ *
+ * Decoding takes lower case digits and a plain '=' too: real senders write both, and neither is
+ * ambiguous.
+ */
+#include "tdc/smtp/address.h"
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* Takes one character off *text; -1 when it is malformed, or stands for a control byte. */
+static int
+take_byte(struct span *text)
+{
+	unsigned char c = (unsigned char)text->p[0];
+	int value = c;
+
+	if (c <= ' ' || c >= 0x7f)
+		return -1;
+	if (c == '+') {
+		if (text->n < 3)
+			return -1;
+		int high = hex_value(text->p[1]), low = hex_value(text->p[2]);
+		if (high < 0 || low < 0)
+			return -1;
+		value = high * 16 + low;
+	}
+	*text = span_skip(*text, c == '+' ? 3 : 1);
+	return value < ' ' || value == 0x7f ? -1 : value;
+}
+
+int
+smtp_xtext_decode(struct span text, struct buf *ret)
+{
+	size_t n = 0;
+
+	for (struct span rest = text; rest.n > 0; n++)
+		if (take_byte(&rest) < 0)
+			return -1;
+	char *room = buf_reserve(ret, n);
+	if (room == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		room[i] = (char)take_byte(&text);
+	buf_commit(ret, n);
+	return 0;
+}
+
+int
+smtp_xtext_encode(struct span bytes, struct buf *ret)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < bytes.n; i++) {
+		unsigned char c = (unsigned char)bytes.p[i];
+		if (c > ' ' && c < 0x7f && c != '+' && c != '=')
+			buf_append_byte(ret, (char)c);
+		else
+			buf_append(ret, (char[]){ '+', digits[c >> 4], digits[c & 15] }, 3);
+	}
+	return ret->failed ? -1 : 0;
+}
