@@ -8,6 +8,7 @@
 
 #include "tdc/base/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct deliver;
@@ -16,17 +17,27 @@ struct server;
 struct spool;
 struct admin;
 
+struct admin_listener {
+	const char *name, *protocol; /* "smtp", "lmtp"; valid until the next reload */
+	char address[128];           /* where it is bound, with the real port        */
+};
+
 /* What the admin needs of the daemon itself. */
 struct admin_daemon_ops {
 	/* Reads the configuration anew. 0, or -1 with the reason; nothing changed then. */
 	int (*reload)(void *arg, struct err *e);
 	uint64_t (*configuration_generation)(void *arg);
 	int64_t (*started_at)(void *arg); /* wall ms */
+	/* As policy_intake() and policy_destination() of the policies in use. */
+	const char *(*intake)(void *arg, const char *policy);
+	const char *(*destination)(void *arg, const char *policy);
+	/* The i-th listener; false: there is none. */
+	bool (*listener)(void *arg, size_t i, struct admin_listener *ret);
 };
 
 struct admin_settings {
-	const char *socket; /* path                     */
-	unsigned mode;      /* 0660                     */
+	const char *socket; /* path; copied, as all strings here */
+	unsigned mode;      /* 0660                              */
 	const char *version;
 };
 
@@ -34,6 +45,7 @@ struct admin_settings {
 int admin_new(struct loop *l, const struct admin_settings *s, struct spool *sp, struct server *sv,
 	      struct deliver *d, const struct admin_daemon_ops *ops, void *ops_arg, struct admin **ret,
 	      struct err *e);
+/* Calls that still wait for the spool end without an answer. */
 void admin_free(struct admin *a);
 
 #endif

@@ -1,0 +1,141 @@
+/*
+ * actions.c - what an operator does to one journal.
+ *
+ * A journal that is being sent in this moment is not touched: the answer is 409 with the DCID. When
+ * the row was not in a state that the action applies to, the row is looked at and the answer says which
+ * state it is in.
+ */
+#include "internal.h"
+
+#include "tdc/base/log.h"
+#include "tdc/deliver/deliver.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define IN(state) (1u << JOURNAL_##state)
+
+const struct action action_hold = { "hold", "held", CHANGE_HOLD, IN(WAITING) | IN(UNCERTAIN), true };
+const struct action action_release = { "release", "released", CHANGE_RELEASE, IN(HELD), false };
+const struct action action_delete = {
+	"delete", "deleted", CHANGE_DELETE,
+	IN(WAITING) | IN(UNCERTAIN) | IN(HELD) | IN(DEAD) | IN(QUARANTINED), true
+};
+const struct action action_retry = { "retry", "retried", CHANGE_RETRY_DEAD, IN(DEAD), false };
+const struct action action_delivernow = {
+	"delivernow", "made due", CHANGE_DUE_NOW, IN(WAITING), false
+};
+
+void
+action_states(const struct action *a, char *text, size_t n)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < JOURNAL_STATE_COUNT; i++) {
+		if ((a->states & (1u << i)) == 0)
+			continue;
+		bool is_last = (a->states >> i) == 1;
+		int wrote = snprintf(text + used, n - used, "%s%s",
+				     used == 0 ? "" : is_last ? " or " : ", ",
+				     journal_state_name((enum journal_state)i));
+		if (wrote < 0 || (size_t)wrote >= n - used)
+			return;
+		used += (size_t)wrote;
+	}
+}
+
+static void
+answer_changed(struct call *c, uint64_t changed)
+{
+	json_t *o = json_object();
+
+	json_put(o, "mid", json_count(c->mid));
+	json_put(o, "action", json_string(c->path->action->name));
+	json_put(o, "changed", json_count(changed));
+	call_answer(c, 200, o);
+}
+
+/* Nothing was changed: say what the row is. */
+static void
+on_looked_at(void *arg, struct spool_due *due, const struct err *e)
+{
+	struct call *c = arg;
+	char states[160];
+
+	if (c->admin == NULL) {
+		call_answer(c, 503, NULL);
+		return;
+	}
+	if (e != NULL) {
+		call_problem_err(c, e);
+		return;
+	}
+	const struct action *action = c->path->action;
+	struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+	if (j == NULL) {
+		call_problem(c, 404, NULL, "there is no journal %" PRIu64, c->mid);
+		return;
+	}
+	list_remove(&due->journals, &j->node);
+	enum journal_state state = j->state;
+	spool_journal_free(j);
+	if (action->change == CHANGE_DUE_NOW && state == JOURNAL_WAITING) {
+		/* It has no time of its own: only its destination kept it. */
+		deliver_now(c->admin->deliver, c->mid);
+		answer_changed(c, 0);
+		return;
+	}
+	action_states(action, states, sizeof(states));
+	json_t *extra = json_object();
+	json_put(extra, "state", json_string(journal_state_name(state)));
+	call_problem(c, 409, extra, "journal %" PRIu64 " is %s; %s is for %s journals", c->mid,
+		     journal_state_name(state), action->name, states);
+}
+
+static void
+on_changed(void *arg, uint64_t changed, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (c->admin == NULL) {
+		call_answer(c, 503, NULL);
+		return;
+	}
+	const struct action *action = c->path->action;
+	struct admin *a = c->admin;
+	/* What was withdrawn from the scheduler may still be due. */
+	if (e != NULL || changed == 0 || action->change == CHANGE_RELEASE ||
+	    action->change == CHANGE_RETRY_DEAD)
+		deliver_look_again(a->deliver);
+	if (e != NULL) {
+		call_problem_err(c, e);
+		return;
+	}
+	if (changed == 0) {
+		spool_fetch_one(a->spool, c->mid, on_looked_at, c);
+		return;
+	}
+	if (action->change == CHANGE_DUE_NOW)
+		deliver_now(a->deliver, c->mid);
+	log_event(LOG_ADMIN, INFO, "mid.operator",
+		  F(LF_INT("mid", c->mid), LF_TEXT("action", action->name)), "MID %" PRIu64
+		  " %s by operator", c->mid, action->done);
+	answer_changed(c, changed);
+}
+
+void
+run_action(struct call *c)
+{
+	const struct action *action = c->path->action;
+	uint64_t dcid = 0;
+
+	if (action->withdraws && deliver_withdraw(c->admin->deliver, c->mid, &dcid)) {
+		json_t *extra = json_object();
+		json_put(extra, "dcid", json_count(dcid));
+		call_problem(c, 409, extra, "journal %" PRIu64 " is being sent in this moment, by DCID %"
+			     PRIu64, c->mid, dcid);
+		return;
+	}
+	spool_change(c->admin->spool, action->change, c->mid, on_changed, c);
+}

@@ -1,0 +1,202 @@
+/*
+ * json.c - values as JSON.
+ */
+#include "internal.h"
+
+#include "tdc/base/clock.h"
+#include "tdc/base/log.h"
+#include "tdc/base/uid.h"
+
+json_t *
+json_peer_text(const char *text)
+{
+	if (text == NULL)
+		return json_null();
+	json_t *value = json_string(text);
+	if (value != NULL)
+		return value;
+	struct buf escaped;
+	buf_init(&escaped, 64 << 10);
+	log_escape(&escaped, span_of(text));
+	const char *shown = buf_text(&escaped);
+	value = json_string(shown == NULL ? "" : shown);
+	buf_done(&escaped);
+	return value;
+}
+
+json_t *
+json_time(int64_t wall_ms)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (wall_ms == 0)
+		return json_null();
+	clock_format_iso(wall_ms, text);
+	return json_string(text);
+}
+
+json_t *
+json_count(uint64_t n)
+{
+	return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
+}
+
+void
+json_put(json_t *object, const char *key, json_t *value)
+{
+	(void)json_object_set_new(object, key, value);
+}
+
+/* ---------------------------------------------------------------- the account */
+
+json_t *
+json_of_account(const struct spool_account *a)
+{
+	json_t *o = json_object(), *created = json_object(), *dropped = json_object();
+	uint64_t sum = 0;
+
+	for (int i = 0; i < MESSAGE_SOURCE_COUNT; i++) {
+		json_put(created, message_source_name((enum message_source)i), json_count(a->created[i]));
+		sum += a->created[i];
+	}
+	json_put(o, "messages", json_count(a->messages));
+	json_put(o, "refused", json_count(a->refused));
+	json_put(o, "created", json_count(sum));
+	json_put(o, "created_by", created);
+	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
+		json_put(o, journal_state_name((enum journal_state)i), json_count(a->state[i]));
+	json_put(o, "deleted", json_count(a->deleted));
+	sum = 0;
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++) {
+		json_put(dropped, drop_reason_name((enum drop_reason)i), json_count(a->dropped[i]));
+		sum += a->dropped[i];
+	}
+	json_put(o, "dropped", json_count(sum));
+	json_put(o, "dropped_by", dropped);
+	json_put(o, "gap", json_integer(spool_account_gap(a)));
+	json_put(o, "oldest_waiting_at", json_time(a->oldest_waiting_at));
+	return o;
+}
+
+/* ---------------------------------------------------------------- journals */
+
+json_t *
+json_of_row(const struct spool_journal *j)
+{
+	const struct spool_message *m = j->message;
+	json_t *o = json_object();
+
+	json_put(o, "mid", json_count(j->mid));
+	json_put(o, "kind", json_string(journal_kind_name(j->kind)));
+	json_put(o, "state", json_string(journal_state_name(j->state)));
+	json_put(o, "policy", json_peer_text(j->policy));
+	json_put(o, "attempts", json_integer(j->attempts));
+	json_put(o, "created_at", json_time(j->created_at));
+	json_put(o, "next_at", json_time(j->next_at));
+	json_put(o, "last_reply", json_peer_text(j->last_reply));
+	if (m != NULL) {
+		json_put(o, "message_mid", json_count(m->mid));
+		json_put(o, "sender", json_peer_text(m->sender));
+		json_put(o, "recipients", json_count(m->n_recipients));
+		json_put(o, "first_recipient",
+			 json_peer_text(m->n_recipients == 0 ? NULL : m->recipients[0].address));
+		json_put(o, "message_id", json_peer_text(m->message_id));
+	}
+	if (j->body != NULL)
+		json_put(o, "size", json_count(spool_body_facts(j->body)->size));
+	return o;
+}
+
+static json_t *
+json_of_recipients(const struct spool_message *m)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < m->n_recipients; i++) {
+		const struct message_recipient *r = &m->recipients[i];
+		json_t *o = json_object();
+		json_put(o, "rid", json_count(i));
+		json_put(o, "address", json_peer_text(r->address));
+		json_put(o, "source", json_string(recipient_source_name(r->source)));
+		if (r->orcpt != NULL)
+			json_put(o, "original", json_peer_text(r->orcpt));
+		(void)json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *
+json_of_message(const struct spool_message *m)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{ "sender", m->sender },
+		{ "envelope_id", m->envid },
+		{ "listener", m->listener },
+		{ "client_address", m->client_address },
+		{ "client_name", m->client_name },
+		{ "helo", m->helo },
+		{ "protocol", m->protocol },
+		{ "queue_id", m->queue_id },
+		{ "forward_source", m->forward_source },
+		{ "message_id", m->message_id },
+		{ "subject", m->subject },
+		{ "header_from", m->header_from },
+	};
+	json_t *o = json_object();
+
+	json_put(o, "mid", json_count(m->mid));
+	json_put(o, "icid", json_count(m->icid));
+	json_put(o, "source", json_string(message_source_name(m->source)));
+	json_put(o, "accepted_at", json_time(m->accepted_at));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		json_put(o, texts[i].key, json_peer_text(texts[i].value));
+	json_put(o, "smtputf8", json_boolean(m->is_smtputf8));
+	json_put(o, "binarymime", json_boolean(m->is_binarymime));
+	json_put(o, "8bitmime", json_boolean(m->is_8bitmime));
+	json_put(o, "recipients", json_of_recipients(m));
+	return o;
+}
+
+static json_t *
+json_of_body(const struct spool_body *b)
+{
+	const struct body_facts *f = spool_body_facts(b);
+	char digest[2 * sizeof(f->sha256) + 1];
+	json_t *o = json_object();
+
+	hex_format(f->sha256, sizeof(f->sha256), digest);
+	json_put(o, "size", json_count(f->size));
+	json_put(o, "sha256", json_string(digest));
+	json_put(o, "place", json_string(body_place_name(spool_body_place(b))));
+	json_put(o, "header_size", json_count(f->header_size));
+	json_put(o, "longest_line", json_integer(f->longest_line));
+	return o;
+}
+
+json_t *
+json_of_journal(const struct spool_journal *j)
+{
+	char uid[UID_TEXT_MAX];
+	json_t *o = json_object();
+
+	uid_format(&j->uid, uid);
+	json_put(o, "mid", json_count(j->mid));
+	json_put(o, "uid", json_string(uid));
+	json_put(o, "kind", json_string(journal_kind_name(j->kind)));
+	json_put(o, "state", json_string(journal_state_name(j->state)));
+	json_put(o, "policy", json_peer_text(j->policy));
+	json_put(o, "attempts", json_integer(j->attempts));
+	json_put(o, "created_at", json_time(j->created_at));
+	json_put(o, "next_at", json_time(j->next_at));
+	json_put(o, "last_reply", json_peer_text(j->last_reply));
+	json_put(o, "tls", json_peer_text(j->tls));
+	json_put(o, "profile", json_peer_text(j->profile));
+	json_put(o, "rids", json_peer_text(j->rids));
+	if (j->message != NULL)
+		json_put(o, "message", json_of_message(j->message));
+	if (j->body != NULL)
+		json_put(o, "body", json_of_body(j->body));
+	return o;
+}

@@ -1,0 +1,213 @@
+/*
+ * sweep.c - what an operator does to all journals of a state, or to all.
+ *
+ * Actions that a journal in flight must not meet go row by row, a page at a time: what is being
+ * sent is left out and counted. The others are one change of the spool.
+ */
+#include "internal.h"
+
+#include "tdc/base/log.h"
+#include "tdc/deliver/deliver.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PAGE = 500 };
+
+struct sweep {
+	unsigned states;    /* still to be swept, 1 << journal_state      */
+	uint64_t after;     /* MID that the present state was swept up to */
+	bool is_last_page;
+	size_t pending;     /* changes under way                          */
+	uint64_t changed, in_flight;
+	struct err failure; /* the first                                  */
+};
+
+/* One change of a sweep; knows its MID for the log. */
+struct step {
+	struct call *call;
+	uint64_t mid;
+};
+
+static void sweep_on(struct call *c);
+
+static enum journal_state
+present_state(const struct sweep *s)
+{
+	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
+		if ((s->states & (1u << i)) != 0)
+			return (enum journal_state)i;
+	return JOURNAL_STATE_COUNT;
+}
+
+static void
+answer(struct call *c)
+{
+	const struct sweep *s = c->sweep;
+	json_t *o = json_object();
+
+	deliver_look_again(c->admin->deliver);
+	log_event(LOG_ADMIN, INFO, "operator.sweep",
+		  F(LF_TEXT("action", c->path->action->name), LF_INT("changed", s->changed),
+		    LF_INT("in_flight", s->in_flight)),
+		  "%" PRIu64 " journals %s by operator, %" PRIu64 " left out because they are being sent",
+		  s->changed, c->path->action->done, s->in_flight);
+	json_put(o, "action", json_string(c->path->action->name));
+	json_put(o, "changed", json_count(s->changed));
+	json_put(o, "in_flight", json_count(s->in_flight));
+	if (s->failure.kind == ERR_NONE) {
+		call_answer(c, 200, o);
+		return;
+	}
+	json_put(o, "kind", json_string(err_kind_name(s->failure.kind)));
+	call_problem(c, 503, o, "%s; %" PRIu64 " were %s before", s->failure.text, s->changed,
+		     c->path->action->done);
+}
+
+static void
+on_step(void *arg, uint64_t changed, const struct err *e)
+{
+	struct step *step = arg;
+	struct call *c = step->call;
+	struct sweep *s = c->sweep;
+
+	if (e != NULL && s->failure.kind == ERR_NONE)
+		s->failure = *e;
+	s->changed += changed;
+	if (changed > 0 && c->admin != NULL)
+		log_event(LOG_ADMIN, INFO, "mid.operator",
+			  F(LF_INT("mid", step->mid), LF_TEXT("action", c->path->action->name)),
+			  "MID %" PRIu64 " %s by operator", step->mid, c->path->action->done);
+	free(step);
+	if (--s->pending == 0)
+		sweep_on(c);
+}
+
+static void
+sweep_row(struct call *c, uint64_t mid)
+{
+	struct sweep *s = c->sweep;
+	uint64_t dcid;
+
+	if (deliver_withdraw(c->admin->deliver, mid, &dcid)) {
+		s->in_flight++;
+		return;
+	}
+	struct step *step = calloc(1, sizeof(*step));
+	if (step == NULL) {
+		err_set(&s->failure, ERR_MEMORY, 0, "no memory to go on");
+		return;
+	}
+	*step = (struct step){ .call = c, .mid = mid };
+	s->pending++;
+	spool_change(c->admin->spool, c->path->action->change, mid, on_step, step);
+}
+
+static void
+on_page(void *arg, struct spool_due *due, const struct err *e)
+{
+	struct call *c = arg;
+	struct sweep *s = c->sweep;
+
+	if (e != NULL)
+		s->failure = *e;
+	else
+		s->is_last_page = due->is_end || list_is_empty(&due->journals);
+	s->pending++; /* this page itself */
+	while (e == NULL && !list_is_empty(&due->journals)) {
+		struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+		list_remove(&due->journals, &j->node);
+		s->after = j->mid;
+		if (c->admin != NULL && s->failure.kind == ERR_NONE)
+			sweep_row(c, j->mid);
+		spool_journal_free(j);
+	}
+	if (--s->pending == 0)
+		sweep_on(c);
+}
+
+/* The next page of this state, the next state, or the end. */
+static void
+sweep_on(struct call *c)
+{
+	struct sweep *s = c->sweep;
+
+	if (c->admin == NULL) {
+		call_answer(c, 503, NULL);
+		return;
+	}
+	if (s->is_last_page) {
+		s->states &= ~(1u << present_state(s));
+		s->after = 0;
+		s->is_last_page = false;
+	}
+	if (s->states == 0 || s->failure.kind != ERR_NONE) {
+		answer(c);
+		return;
+	}
+	const struct spool_list_filter f = {
+		.state = present_state(s),
+		.after_mid = s->after,
+		.limit = PAGE,
+	};
+	spool_list(c->admin->spool, &f, on_page, c);
+}
+
+static void
+on_all_changed(void *arg, uint64_t changed, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (c->admin == NULL) {
+		call_answer(c, 503, NULL);
+		return;
+	}
+	if (e != NULL) {
+		call_problem_err(c, e);
+		return;
+	}
+	c->sweep->changed = changed;
+	if (c->path->action->change == CHANGE_DUE_NOW)
+		deliver_now(c->admin->deliver, 0);
+	answer(c);
+}
+
+/* ?state= narrows; it must be a state that the action is for. */
+static int
+narrow(struct call *c, unsigned *states)
+{
+	const char *word = http_request_query(c->request, "state");
+	enum journal_state state;
+	char allowed[160];
+
+	if (word == NULL)
+		return 0;
+	if (journal_state_parse(span_of(word), &state) == 0 && (*states & (1u << state)) != 0) {
+		*states = 1u << state;
+		return 0;
+	}
+	action_states(c->path->action, allowed, sizeof(allowed));
+	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word, c->path->action->name, allowed);
+	return -1;
+}
+
+void
+run_action_on_all(struct call *c)
+{
+	const struct action *action = c->path->action;
+	unsigned states = action->states;
+
+	if (narrow(c, &states) != 0)
+		return;
+	c->sweep = calloc(1, sizeof(*c->sweep));
+	if (c->sweep == NULL) {
+		call_problem(c, 503, NULL, "no memory");
+		return;
+	}
+	c->sweep->states = states;
+	if (action->withdraws)
+		sweep_on(c);
+	else
+		spool_change(c->admin->spool, action->change, 0, on_all_changed, c);
+}
