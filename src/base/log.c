@@ -22,6 +22,8 @@ static struct {
 	struct buf datagram; /* scratch of journald and syslog */
 	bool has_gatherer;
 	pthread_t gatherer;
+	void (*on_first)(void *arg);
+	void *on_first_arg;
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.sink = { .target = LOG_TO_STDERR, .fd = -1 },
@@ -107,9 +109,11 @@ log_flush(void)
 }
 
 void
-log_gather_here(void)
+log_gather_here(void (*on_first)(void *arg), void *arg)
 {
 	pthread_mutex_lock(&state.lock);
+	state.on_first = on_first;
+	state.on_first_arg = arg;
 	state.gatherer = pthread_self();
 	state.has_gatherer = true;
 	pthread_mutex_unlock(&state.lock);
@@ -200,13 +204,17 @@ log_line(enum log_subsystem sub, enum log_level level, const char *event,
 		.text = span_make(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1),
 	};
 	pthread_mutex_lock(&state.lock);
+	bool is_at_once = level >= LOG_LEVEL_WARNING || !state.has_gatherer ||
+			  !pthread_equal(pthread_self(), state.gatherer);
+	bool is_first = state.gathered.n == 0;
 	if (log_sink_takes_records(&state.sink)) {
 		send_locked(&r);
 	} else {
 		gather_locked(&r);
-		if (level >= LOG_LEVEL_WARNING || !state.has_gatherer ||
-		    !pthread_equal(pthread_self(), state.gatherer))
+		if (is_at_once)
 			flush_locked();
+		else if (is_first)
+			state.on_first(state.on_first_arg);
 	}
 	pthread_mutex_unlock(&state.lock);
 }

@@ -8,8 +8,8 @@
  * never logged.
  *
  * Levels: error = someone must act; warning = we coped, and how; info = custody; debug = dialogue.
- * Lines are gathered and written by log_flush(), which the loop calls once a turn; warnings,
- * errors and lines from other threads are written at once. Only floor 4 and above log. Any thread.
+ * The loop's lines are gathered and written by log_flush() once a turn; warnings, errors and lines
+ * from other threads are written at once. Only floor 4 and above log. Any thread.
  */
 #ifndef TDC_BASE_LOG_H
 #define TDC_BASE_LOG_H
@@ -57,8 +57,9 @@ int log_open(const struct log_settings *s, struct err *e);
 int log_reopen(struct err *e); /* SIGUSR1: the file again by its name */
 void log_close(void);
 void log_flush(void);
-/* Call once from the loop's thread: its info lines are gathered from then on. */
-void log_gather_here(void);
+/* Call once from the loop's thread: its info lines are gathered from then on. `on_first` runs when
+ * there is something to flush at the end of this turn; it must not log. */
+void log_gather_here(void (*on_first)(void *arg), void *arg);
 
 /* The escaping of the log, for others that print what peers sent (a terminal, a report). */
 int log_escape(struct buf *out, struct span s);

@@ -245,23 +245,33 @@ test_injection_through_the_whole_log(void **s)
 }
 
 static void
+count_call(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
 test_gathering(void **s)
 {
 	const struct place *p = *s;
+	int calls = 0;
 
 	open_file_log(p, LOG_FORM_TEXT);
 	log_set_level(LOG_SERVER, LOG_LEVEL_INFO);
-	log_gather_here();
+	log_gather_here(count_call, &calls);
+	log_event(LOG_SERVER, INFO, "a", F0, "zeroth");
 	log_event(LOG_SERVER, INFO, "a", F0, "first");
+	assert_int_equal(calls, 1); /* once a turn */
 	char *text = file_text(p->file);
 	assert_string_equal(text, ""); /* waits for the turn's end */
 	free(text);
 	log_event(LOG_SERVER, WARNING, "b", F0, "second");
 	text = file_text(p->file);
-	assert_int_equal(count(text, "\n"), 2); /* a warning does not, and the order is kept */
+	assert_int_equal(count(text, "\n"), 3); /* a warning does not, and the order is kept */
 	assert_true(strstr(text, "first") < strstr(text, "second"));
 	free(text);
 	log_event(LOG_SERVER, INFO, "c", F0, "third");
+	assert_int_equal(calls, 2);
 	log_flush();
 	text = file_text(p->file);
 	assert_int_equal(count(text, "third"), 1);
