@@ -2,7 +2,8 @@
  * loop.h - one event loop: turns, timers, signals, descriptors, and work from other threads.
  *
  * All of it belongs to the thread that runs the loop, but for loop_post() and loop_queue.
- * The loop never waits in a callback and never touches a file or the database. After each turn
+ * The loop never waits in a callback and never touches a file or the database. A turn: wait, events,
+ * timers that are due, tasks, frees, log_flush(). After each turn
  * the tasks of loop_at_turn_end() run, then what was given to loop_defer_free() is freed:
  * an object with callbacks is closed now and freed after the turn.
  */
@@ -14,13 +15,16 @@
 #include "tdc/base/list.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
 struct loop;
 
 int loop_new(const struct clock *clock, struct loop **ret, struct err *e);
-void loop_free(struct loop *l); /* NULL is fine; everything on it was closed before */
+/* NULL is fine. Everything on it was closed before; streams that linger are closed; jobs that were
+ * posted and did not run yet are forgotten (loop_run_once() with 0 runs them). */
+void loop_free(struct loop *l);
 
 int loop_run(struct loop *l, struct err *e); /* until loop_stop()                       */
 void loop_stop(struct loop *l);
@@ -35,13 +39,15 @@ const struct clock *loop_clock(const struct loop *l);
 /* For http (libcurl, evhttp) only: who else needs libevent adds to this header instead. */
 struct event_base *loop_event_base(struct loop *l);
 
-/* -- timers: embedded in their owner; `fn` runs once per timer_set() -- */
+/* -- timers: embedded in their owner (which does not move); `fn` runs once per timer_set(), by the
+ * loop's clock: with a manual clock, a turn after the clock was moved -- */
 typedef void timer_fn(void *arg);
 struct timer {
 	struct loop *loop;
 	timer_fn *fn;
 	void *arg;
-	void *event; /* libevent's */
+	int64_t due_ms; /* on the loop's monotonic clock */
+	size_t place;   /* among the timers that are set; 0 = not set */
 };
 int timer_init(struct timer *t, struct loop *l, timer_fn *fn, void *arg, struct err *e);
 void timer_set(struct timer *t, int64_t ms); /* from now; replaces an earlier setting */
@@ -68,7 +74,8 @@ struct loop_task {
 	struct list_node node; /* unlinked = not waiting */
 	void (*run)(struct loop_task *task);
 };
-/* Runs the task once after the present turn; a second call before that does nothing. */
+/* Runs the task once after the present turn; a second call before that does nothing. What a task
+ * queues runs in the same turn's end, within reason; then in the next turn, which comes at once. */
 void loop_at_turn_end(struct loop *l, struct loop_task *task);
 void loop_task_cancel(struct loop *l, struct loop_task *task);
 /* Calls free_fn(p) after the present turn and its tasks. */

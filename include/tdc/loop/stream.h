@@ -88,8 +88,10 @@ bool stream_wire_is_clean(const struct stream *s);
 size_t stream_discard_input(struct stream *s);
 
 /* -- output -- */
-int stream_write(struct stream *s, const void *p, size_t n);          /* copies; -1: no memory */
-/* Borrows the bytes until `release(arg)` runs (exactly once, also when the stream is closed). */
+/* Copies; -1: no memory. On a broken stream bytes are accepted and dropped: on_error is on its way. */
+int stream_write(struct stream *s, const void *p, size_t n);
+/* Borrows the bytes until `release(arg)` runs: exactly once, also when the stream is closed, and at
+ * once when this returns -1. It may run inside a call of this header. NULL: the bytes live longer. */
 int stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *arg), void *arg);
 bool stream_output_is_full(const struct stream *s);
 size_t stream_output_queued(const struct stream *s);

@@ -1,0 +1,242 @@
+/*
+ * work.c - a pool of threads, and a queue for a thread of the caller's own.
+ *
+ * Both are a chain under one mutex. A wake-up is sent only to somebody who sleeps.
+ */
+#include "tdc/loop/work.h"
+
+#include "tdc/base/check.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Jobs in order of arrival. */
+struct chain {
+	struct work_job *first, **end;
+};
+
+static void
+chain_init(struct chain *c)
+{
+	c->first = NULL;
+	c->end = &c->first;
+}
+
+static void
+chain_append(struct chain *c, struct work_job *job)
+{
+	job->next = NULL;
+	*c->end = job;
+	c->end = &job->next;
+}
+
+static struct work_job *
+chain_take_first(struct chain *c)
+{
+	struct work_job *job = c->first;
+	if (job != NULL) {
+		c->first = job->next;
+		if (c->first == NULL)
+			c->end = &c->first;
+		job->next = NULL;
+	}
+	return job;
+}
+
+struct work {
+	pthread_mutex_t lock;
+	pthread_cond_t there_is_work;
+	struct chain jobs;
+	unsigned sleepers;
+	bool is_ending;
+	const char *name;
+	unsigned n_threads;
+	pthread_t threads[];
+};
+
+static void *
+work_thread(void *arg)
+{
+	struct work *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		struct work_job *job = chain_take_first(&w->jobs);
+		if (job == NULL && w->is_ending)
+			break;
+		if (job == NULL) {
+			w->sleepers++;
+			pthread_cond_wait(&w->there_is_work, &w->lock);
+			w->sleepers--;
+			continue;
+		}
+		pthread_mutex_unlock(&w->lock);
+		job->run(job);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* Signals are for the thread that runs the loop. */
+static int
+work_start_thread(struct work *w)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int r = pthread_create(&w->threads[w->n_threads], NULL, work_thread, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r != 0)
+		return r;
+	pthread_setname_np(w->threads[w->n_threads], w->name);
+	w->n_threads++;
+	return 0;
+}
+
+int
+work_new(const char *name, unsigned threads, struct work **ret, struct err *e)
+{
+	check(threads > 0);
+	struct work *w = calloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
+	if (w == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for the threads \"%s\"", name);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->there_is_work, NULL);
+	chain_init(&w->jobs);
+	w->name = name;
+	for (unsigned i = 0; i < threads; i++) {
+		int r = work_start_thread(w);
+		if (r != 0) {
+			work_free(w);
+			return err_set(e, err_kind_of_errno(r), r, "cannot start a thread \"%s\"",
+				       name);
+		}
+	}
+	*ret = w;
+	return 0;
+}
+
+void
+work_submit(struct work *w, struct work_job *job)
+{
+	pthread_mutex_lock(&w->lock);
+	check(!w->is_ending);
+	chain_append(&w->jobs, job);
+	if (w->sleepers > 0)
+		pthread_cond_signal(&w->there_is_work);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+work_free(struct work *w)
+{
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->is_ending = true;
+	pthread_cond_broadcast(&w->there_is_work);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned i = 0; i < w->n_threads; i++)
+		pthread_join(w->threads[i], NULL);
+	pthread_cond_destroy(&w->there_is_work);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+struct work_queue {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct chain jobs;
+	bool is_closed, has_sleeper;
+};
+
+int
+work_queue_new(struct work_queue **ret, struct err *e)
+{
+	struct work_queue *q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for a queue");
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&q->lock, NULL);
+	chain_init(&q->jobs);
+	*ret = q;
+	return 0;
+}
+
+void
+work_queue_free(struct work_queue *q)
+{
+	if (q == NULL)
+		return;
+	pthread_cond_destroy(&q->changed);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+void
+work_queue_push(struct work_queue *q, struct work_job *job)
+{
+	pthread_mutex_lock(&q->lock);
+	check(!q->is_closed);
+	chain_append(&q->jobs, job);
+	if (q->has_sleeper)
+		pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}
+
+void
+work_queue_close(struct work_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->is_closed = true;
+	pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}
+
+static struct timespec
+time_after(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += (time_t)(ms / 1000);
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+struct work_job *
+work_queue_take_all(struct work_queue *q, int64_t wait_ms, bool *closed)
+{
+	struct timespec until = { 0 };
+	int r = 0;
+
+	if (wait_ms > 0)
+		until = time_after(wait_ms);
+	pthread_mutex_lock(&q->lock);
+	while (q->jobs.first == NULL && !q->is_closed && wait_ms != 0 && r != ETIMEDOUT) {
+		q->has_sleeper = true;
+		if (wait_ms < 0)
+			r = pthread_cond_wait(&q->changed, &q->lock);
+		else
+			r = pthread_cond_timedwait(&q->changed, &q->lock, &until);
+		q->has_sleeper = false;
+	}
+	struct work_job *all = q->jobs.first;
+	chain_init(&q->jobs);
+	*closed = q->is_closed && all == NULL;
+	pthread_mutex_unlock(&q->lock);
+	return all;
+}
