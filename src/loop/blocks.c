@@ -90,7 +90,10 @@ blocks_room(struct blocks *b, struct buf *buffer, size_t least, size_t *n)
 	if (buffer->cap - buffer->off - buffer->n < least && buffer->n + least <= b->size &&
 	    buffer->cap < b->size && buffer_enter_block(b, buffer) != 0)
 		return NULL;
-	if (buffer->cap - buffer->off - buffer->n < least && buffer->off > 0) {
+	/* A short rest moves to the front, so that the next read can be a long one. */
+	bool is_short = buffer->n <= buffer->cap / 4;
+	if (buffer->off > 0 &&
+	    (is_short || buffer->cap - buffer->off - buffer->n < least)) {
 		memmove(buffer->p, buffer->p + buffer->off, buffer->n);
 		buffer->off = 0;
 	}

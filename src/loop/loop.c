@@ -7,7 +7,6 @@
 #include "loop/inside.h"
 
 #include "tdc/base/check.h"
-#include "tdc/base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -306,7 +305,6 @@ loop_turn(struct loop *l, int64_t most_ms, struct err *e)
 		timers_run(l);
 		tasks_run(l);
 		graves_empty(l);
-		log_flush();
 	}
 	l->is_in_turn = false;
 	return r < 0 ? err_set(e, ERR_IO, errno, "waiting for events failed") : 0;

@@ -293,6 +293,21 @@ stream_transform_state(const struct stream *s)
 	return s->state;
 }
 
+void
+stream_transform_continue(struct stream *s)
+{
+	if (s->ops == NULL)
+		return;
+	s->has_more = true;
+	stream_wake(s);
+}
+
+struct loop *
+stream_loop(const struct stream *s)
+{
+	return s->loop;
+}
+
 int
 stream_fd(const struct stream *s)
 {

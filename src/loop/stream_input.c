@@ -79,6 +79,14 @@ input_disarm(struct stream *s)
 	s->is_reading = false;
 }
 
+/* A transform may leave a record on the wire when plain_in has no room for all of it. */
+static bool
+input_is_crowded(const struct stream *s)
+{
+	size_t room = buf_room(&s->plain_in);
+	return s->plain_in.n > 0 && (room == 0 || (s->wire_in.n > 0 && room < STREAM_RECORD));
+}
+
 /* One call of decode(). True when it is worth another one. */
 static bool
 input_decode_once(struct stream *s)
@@ -99,13 +107,13 @@ input_decode_once(struct stream *s)
 	s->is_eof = s->is_eof || is_eof;
 	if (s->is_parting)
 		blocks_drop(&s->loop->large, &s->plain_in);
-	s->has_more = buf_room(&s->plain_in) == 0;
+	s->has_more = input_is_crowded(s);
 	bool has_moved = s->wire_in.n < wire || s->plain_in.n > plain;
-	if (!has_moved && buf_room(&s->wire_in) == 0 && !s->has_more) {
+	if (!has_moved && buf_room(&s->wire_in) == 0 && s->plain_in.n == 0) {
 		err_set(&e, ERR_PROTOCOL, 0, "what the peer sent is no record");
 		stream_fail(s, &e);
 	}
-	return has_moved && s->wire_in.n > 0 && !s->has_more && !s->is_eof;
+	return has_moved && s->wire_in.n > 0 && !s->is_eof && buf_room(&s->plain_in) > 0;
 }
 
 /* Decodes as long as bytes move: a transform may take one record at a time. */
@@ -113,8 +121,10 @@ void
 input_decode(struct stream *s)
 {
 	s->has_more = buf_room(&s->plain_in) == 0;
-	while (!s->has_more && input_decode_once(s))
-		;
+	if (!s->has_more) {
+		while (input_decode_once(s))
+			;
+	}
 	if (s->plain_in.n == 0)
 		blocks_drop(&s->loop->large, &s->plain_in);
 	blocks_settle(&s->loop->large, &s->wire_in);
@@ -227,6 +237,7 @@ stream_resume(struct stream *s)
 		return;
 	s->is_paused = false;
 	s->has_news = s->has_news || s->plain_in.n > 0;
+	s->has_more = s->has_more || s->wire_in.n > 0;
 	if (s->has_news || s->has_more || (s->is_eof && !s->is_eof_told))
 		stream_wake(s);
 	input_arm(s);

@@ -68,7 +68,7 @@ struct stream {
 	bool is_reading;   /* `readable` is set                                            */
 	bool is_paused;
 	bool has_news;     /* input that was not offered yet                               */
-	bool has_more;     /* decode() stopped because plain_in was full                   */
+	bool has_more;     /* decode() has to be called again when plain_in has room       */
 	bool is_eof;       /* the peer is done                                             */
 	bool is_eof_told;
 	/* output */

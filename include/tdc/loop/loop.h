@@ -3,7 +3,7 @@
  *
  * All of it belongs to the thread that runs the loop, but for loop_post() and loop_queue.
  * The loop never waits in a callback and never touches a file or the database. A turn: wait, events,
- * timers that are due, tasks, frees, log_flush(). After each turn
+ * timers that are due, tasks, frees. After each turn
  * the tasks of loop_at_turn_end() run, then what was given to loop_defer_free() is freed:
  * an object with callbacks is closed now and freed after the turn.
  */

@@ -54,7 +54,8 @@ struct stream_settings {
  */
 struct stream_transform_ops {
 	/* Takes what it can from wire_in; puts plaintext into plain_in (at most its room) and whatever
-	 * must be answered into wire_out. Sets *eof at the peer's close_notify. */
+	 * must be answered into wire_out. Sets *eof at the peer's close_notify. Is called again when more
+	 * came, and when the consumer made room while bytes were left. */
 	int (*decode)(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *wire_out,
 		      bool *eof, struct err *e);
 	/* Encodes up to plain.n bytes; *taken says how many. 0 taken = wait for more input first
@@ -108,6 +109,11 @@ void stream_set_deadline(struct stream *s, int64_t ms); /* from now; <= 0 clears
 void stream_set_transform(struct stream *s, const struct stream_transform_ops *ops, void *state);
 void *stream_transform_state(const struct stream *s); /* NULL without one */
 
+/* For a transform that left bytes on the wire until its user was told something: decode() is called
+ * again at this turn's end. Pausing is not touched. */
+void stream_transform_continue(struct stream *s);
+
+struct loop *stream_loop(const struct stream *s);
 int stream_fd(const struct stream *s); /* for getsockname and the like; never read or write it */
 
 /* -- sockets -- */
