@@ -59,19 +59,25 @@ struct tls_facts {
 
 /*
  * Runs exactly once, from the loop: on success e is NULL and the stream is encrypted; on failure
- * (handshake or verification, the handshake alert already queued) the stream must be closed.
+ * (handshake or verification, the handshake alert already queued) the stream must be closed. It runs
+ * before any input of the session is offered. If the connection breaks or ends in the middle of the
+ * handshake, the stream's on_error says so instead, and this does not run; nor after stream_close().
  */
 typedef void tls_done_fn(void *arg, const struct tls_facts *facts, const struct err *e);
 
 /*
  * Client: sends SNI `name` (not for address literals) and verifies against it as `mode` says. Sessions are
  * remembered under `session_key` (destination and mode) and resumed. Wire bytes received before this
- * call must have been ruled out by the caller (stream_wire_is_clean).
+ * call must have been ruled out by the caller (stream_wire_is_clean). On -1 the stream must be closed.
  */
 int tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
 		     const char *session_key, tls_done_fn *done, void *arg, struct err *e);
 int tls_server_start(struct tls_context *c, struct stream *s, tls_done_fn *done, void *arg,
 		     struct err *e);
+
+/* In on_eof: true when the peer ended the session itself (close_notify); false when the connection was
+ * cut, so that what it sent may be incomplete. */
+bool tls_ended_cleanly(const struct stream *s);
 
 /* "protocol TLSv1.3 cipher X", as the mail log has it. */
 void tls_facts_format(const struct tls_facts *f, char *text, size_t n);
