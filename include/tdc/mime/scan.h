@@ -66,6 +66,9 @@ struct span mime_scan_recipient(const struct mime_scan *s, size_t i);
 /* Values of all Received: fields, newest first, at most 30. */
 size_t mime_scan_received_values(const struct mime_scan *s, const struct span **ret);
 
+/* Memory failed: facts, sizes and counts stand, but values or recipients may be missing. */
+bool mime_scan_failed(const struct mime_scan *s);
+
 /* The name of the loop mark's header field: "X-TDC-Journal". */
 extern const char mime_loop_mark[];
 
