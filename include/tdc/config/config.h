@@ -28,7 +28,24 @@ int config_load(const char *path, config_report_fn *report, void *arg, struct co
 		struct err *e);
 int config_parse(const char *text, size_t n, const char *name, config_report_fn *report, void *arg,
 		 struct config **ret, struct err *e);
-void config_free(struct config *c);
+void config_free(struct config *c); /* NULL is fine */
+
+/* The layers a value can come from, lowest first. */
+enum config_layer { CONFIG_DEFAULT, CONFIG_CLUSTER, CONFIG_GROUP, CONFIG_MACHINE };
+
+/*
+ * Several texts, lowest layer first: a higher one wins key by key, and entry by entry in a mapping by
+ * names; a list wins as a whole. Keys that may not stand at a layer's level are errors. config_parse() is this
+ * with one text of the machine's layer.
+ */
+struct config_source {
+	const char *text;
+	size_t n;
+	const char *name; /* for places: the file's name, copied */
+	enum config_layer layer;
+};
+int config_overlay(const struct config_source *sources, size_t n, config_report_fn *report, void *arg,
+		   struct config **ret, struct err *e);
 
 const struct config_node *config_root(const struct config *c);
 
@@ -44,7 +61,7 @@ const char *config_text(const struct config_node *n, const char *path); /* NULL 
 const char *config_word(const struct config_node *n, const char *path); /* one of an enumeration     */
 bool config_is_set(const struct config_node *n, const char *path);
 
-/* Sequences and mappings by name: how many, and the i-th. Elements of a sequence of scalars are read with
+/* Lists and mappings by name: how many, and the i-th. Elements of a sequence of scalars are read with
  * config_text(element, ""). */
 size_t config_count(const struct config_node *n, const char *path);
 const struct config_node *config_at(const struct config_node *n, const char *path, size_t i);
@@ -53,14 +70,13 @@ const char *config_name(const struct config_node *n); /* the key of an element o
 /* "FILE:LINE:COLUMN" of a value, for errors found later (policy, daemon). */
 void config_where(const struct config_node *n, const char *path, char *text, size_t size);
 
-/* The layers a value can come from, lowest first. */
-enum config_layer { CONFIG_DEFAULT, CONFIG_CLUSTER, CONFIG_GROUP, CONFIG_MACHINE };
 enum config_layer config_layer_of(const struct config_node *n, const char *path);
 
 /* Prints. */
 int config_print_effective(const struct config *c, struct buf *out); /* YAML, every value and its layer */
 int config_print_man(struct buf *out);         /* the key reference of tdc.yaml(5), mdoc */
 int config_print_json_schema(struct buf *out); /* JSON Schema 2020-12                  */
+int config_print_example(struct buf *out);     /* YAML with every key, its default, its documentation */
 
 /* Paths of keys that differ and are not reloadable: for the reload's warning. Calls fn per path. */
 void config_diff_not_reloadable(const struct config *a, const struct config *b,

@@ -1,0 +1,135 @@
+/*
+ * diff.c - which keys differ that need a restart.
+ *
+ * Entries of lists and mappings are compared by their names; an entry that came or went is named itself.
+ */
+#include "tree.h"
+
+#include <string.h>
+
+struct diff {
+	void (*fn)(void *arg, const char *path);
+	void *arg;
+	struct path path;
+};
+
+static void diff_nodes(struct diff *d, const struct config_node *a, const struct config_node *b);
+
+static const char *
+entry_name(const struct config_node *entry)
+{
+	const struct schema_row *row = schema_entry_name(entry->row);
+	const struct config_node *name = row == NULL ? NULL : node_child(entry, schema_key(row));
+	return name != NULL ? name->text : entry->key;
+}
+
+static const struct config_node *
+entry_by_name(const struct config_node *list, const char *name)
+{
+	for (size_t i = 0; i < list->n_children; i++) {
+		const char *other = entry_name(list->children[i]);
+		if (other != NULL && strcmp(other, name) == 0)
+			return list->children[i];
+	}
+	return NULL;
+}
+
+/* Some key of the row, or below it, needs a restart. */
+static bool
+has_fixed(const struct schema_row *row)
+{
+	unsigned depth = schema_depth(row);
+	if (row->is_fixed)
+		return true;
+	for (row++; row < schema + schema_count && schema_depth(row) > depth; row++) {
+		if (row->is_fixed)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+push_entry(struct diff *d, const char *name)
+{
+	/* listeners[feed] */
+	size_t before = d->path.n;
+	if (d->path.n + strlen(name) + 3 < sizeof(d->path.text)) {
+		d->path.text[d->path.n++] = '[';
+		memcpy(d->path.text + d->path.n, name, strlen(name));
+		d->path.n += strlen(name);
+		memcpy(d->path.text + d->path.n, "]", 2);
+		d->path.n++;
+	}
+	return before;
+}
+
+static void
+diff_entries(struct diff *d, const struct config_node *a, const struct config_node *b)
+{
+	for (size_t i = 0; i < a->n_children; i++) {
+		const char *name = entry_name(a->children[i]);
+		if (name == NULL)
+			continue;
+		const struct config_node *other = entry_by_name(b, name);
+		size_t before = push_entry(d, name);
+		if (other == NULL)
+			d->fn(d->arg, d->path.text);
+		else
+			diff_nodes(d, a->children[i], other);
+		path_pop(&d->path, before);
+	}
+	for (size_t i = 0; i < b->n_children; i++) {
+		const char *name = entry_name(b->children[i]);
+		if (name == NULL || entry_by_name(a, name) != NULL)
+			continue;
+		size_t before = push_entry(d, name);
+		d->fn(d->arg, d->path.text);
+		path_pop(&d->path, before);
+	}
+}
+
+static bool
+is_same_value(const struct config_node *a, const struct config_node *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	bool is_text = a->row->type == TYPE_TEXT || a->row->type == TYPE_WORD;
+	return is_text ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+}
+
+static void
+diff_map(struct diff *d, const struct config_node *a, const struct config_node *b)
+{
+	for (const struct schema_row *row = schema_first_child(a->row); row != NULL;
+	     row = schema_next_sibling(row)) {
+		if (!has_fixed(row))
+			continue;
+		const struct config_node *x = node_child(a, schema_key(row));
+		const struct config_node *y = node_child(b, schema_key(row));
+		size_t before = path_push_key(&d->path, schema_key(row));
+		if (!schema_is_container(row)) {
+			if (!is_same_value(x, y))
+				d->fn(d->arg, d->path.text);
+		} else if (x != NULL && y != NULL) {
+			diff_nodes(d, x, y);
+		}
+		path_pop(&d->path, before);
+	}
+}
+
+static void
+diff_nodes(struct diff *d, const struct config_node *a, const struct config_node *b)
+{
+	if (a->row->type == TYPE_MAP)
+		diff_map(d, a, b);
+	else
+		diff_entries(d, a, b);
+}
+
+void
+config_diff_not_reloadable(const struct config *a, const struct config *b,
+			   void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct diff d = { .fn = fn, .arg = arg };
+	diff_nodes(&d, a->root, b->root);
+}
