@@ -119,6 +119,15 @@ log_gather_here(void (*on_first)(void *arg), void *arg)
 	pthread_mutex_unlock(&state.lock);
 }
 
+void
+log_gather_nowhere(void)
+{
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	state.has_gatherer = false;
+	pthread_mutex_unlock(&state.lock);
+}
+
 bool
 log_is_on(enum log_subsystem sub, enum log_level level)
 {

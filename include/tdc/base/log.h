@@ -60,6 +60,7 @@ void log_flush(void);
 /* Call once from the loop's thread: its info lines are gathered from then on. `on_first` runs when
  * there is something to flush at the end of this turn; it must not log. */
 void log_gather_here(void (*on_first)(void *arg), void *arg);
+void log_gather_nowhere(void); /* every line at once again; before the loop goes */
 
 /* The escaping of the log, for others that print what peers sent (a terminal, a report). */
 int log_escape(struct buf *out, struct span s);

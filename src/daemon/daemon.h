@@ -1,0 +1,87 @@
+/*
+ * daemon.h - the one object that owns all parts of a running tdcd. Loop thread only.
+ */
+#ifndef TDC_DAEMON_DAEMON_H
+#define TDC_DAEMON_DAEMON_H
+
+#include "options.h"
+#include "settings.h"
+
+#include "tdc/admin/admin.h"
+#include "tdc/config/config.h"
+#include "tdc/deliver/deliver.h"
+#include "tdc/dns/dns.h"
+#include "tdc/journal/journal.h"
+#include "tdc/loop/loop.h"
+#include "tdc/policy/policy.h"
+#include "tdc/server/server.h"
+#include "tdc/store/spool.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DAEMON_SIGNALS = 4 };
+
+/* load.c: a configuration with everything that is compiled from it; strings are borrowed from it. */
+struct loaded {
+	struct config *config;
+	struct policy_set *policy;
+	struct setup *setup;
+};
+
+struct daemon {
+	struct options options;
+	int64_t started_at; /* wall ms */
+
+	struct loaded now; /* what a reload replaces, as one */
+	uint64_t generation;
+
+	struct loop *loop;
+	struct loop_task flush;
+	struct spool *spool;
+	struct dns *dns;
+	struct server *server;
+	struct deliver *deliver;
+	struct admin *admin;
+	struct signal_watch *signals[DAEMON_SIGNALS];
+
+	bool is_stopping;
+};
+
+/* ---- load.c */
+/* Problems go to `report`, one line each. On -1 nothing is left. */
+int loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret, struct err *e);
+/* Its second half: policies and settings of l->config. */
+int loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e);
+void loaded_done(struct loaded *l);
+
+/* ---- process.c: before anything else */
+int process_prepare(struct err *e);
+
+/* ---- privileges.c */
+/* Root with `user`: works as that user from here on, able to come back for binding. */
+int privileges_lower(const struct config *c, struct err *e);
+/* No-op without privileges_lower(). */
+int privileges_raise_for_binding(struct err *e);
+/* After it, for good; unix sockets get their owner. */
+int privileges_drop(const struct config *c, const struct server_settings *bound, struct err *e);
+
+/* ---- wiring.c: ops tables that one part declares and another fills */
+extern const struct deliver_content_ops daemon_content_ops; /* arg: struct daemon */
+extern const struct admin_daemon_ops daemon_admin_ops;      /* arg: struct daemon */
+
+/* ---- reload.c */
+int daemon_reload(struct daemon *d, struct err *e);
+
+/* ---- stop.c */
+void daemon_stop(struct daemon *d, int signo);
+
+/* ---- signals.c */
+int daemon_watch_signals(struct daemon *d, struct err *e);
+void daemon_forget_signals(struct daemon *d);
+
+/* ---- notify.c: the service manager, if there is one */
+void notify_send(const char *state); /* "READY=1" */
+void notify_reloading(int64_t mono_ms);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * listeners.c - the settings of the server: listeners with their addresses, networks and certificates.
+ */
+#include "settings.h"
+
+#include "words.h"
+
+#include "tdc/config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A listener with what it owns; the networks live behind a pointer to const in the settings. */
+static int
+take_networks(const struct config_node *n, struct server_listener_settings *l, struct err *e)
+{
+	size_t count = config_count(n, "trusted_networks");
+	struct network *networks = calloc(count == 0 ? 1 : count, sizeof(*networks));
+
+	if (networks == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for networks");
+	l->trusted = networks;
+	l->n_trusted = count;
+	for (size_t i = 0; i < count; i++)
+		if (network_parse(config_text(config_at(n, "trusted_networks", i), ""), &networks[i], e) != 0)
+			return err_wrap(e, "trusted_networks");
+	return 0;
+}
+
+static int
+take_tls(const struct config *c, const struct config_node *n, struct server_listener_settings *l,
+	 struct err *e)
+{
+	const struct config_node *root = config_root(c);
+	const char *word = config_word(n, "tls");
+	const struct tls_server_settings s = {
+		.certificate_file = config_text(n, "certificate_file"),
+		.key_file = config_text(n, "key_file"),
+		.min_version = config_word(root, "tls.min_version"),
+		.ciphers = config_text(root, "tls.ciphers"),
+		.groups = config_text(root, "tls.groups"),
+	};
+
+	if (strcmp(word, "off") == 0)
+		return 0;
+	if (s.certificate_file == NULL || s.key_file == NULL)
+		return err_set(e, ERR_CONFIG, 0, "tls is %s, which needs certificate_file and key_file", word);
+	l->is_tls_required = strcmp(word, "required") == 0;
+	return tls_server_context_new(&s, &l->tls, e);
+}
+
+static void
+take_limits(const struct config_node *n, struct server_listener_settings *l)
+{
+	l->connections_max = (unsigned)config_int(n, "max_connections");
+	l->connections_per_client_max = (unsigned)config_int(n, "max_connections_per_client");
+	l->messages_per_connection_max = (unsigned)config_int(n, "max_messages_per_connection");
+	l->recipients_max = (unsigned)config_int(n, "max_recipients");
+	l->errors_max = (unsigned)config_int(n, "max_errors");
+	l->received_max = (unsigned)config_int(n, "max_received");
+	l->command_line_max = (size_t)config_size(n, "max_command_line");
+	l->message_size_max = config_size(n, "max_message_size");
+	l->header_size_max = config_size(n, "max_header_size");
+	l->idle_timeout_ms = config_duration_ms(n, "idle_timeout");
+	l->command_timeout_ms = config_duration_ms(n, "command_timeout");
+	l->data_timeout_ms = config_duration_ms(n, "data_timeout");
+}
+
+static int
+take_listener(const struct config *c, const struct config_node *n, struct server_listener_settings *l,
+	      struct err *e)
+{
+	static const struct word protocols[] = {
+		{ "smtp", SERVER_SMTP },
+		{ "lmtp", SERVER_LMTP },
+		{ NULL, SERVER_SMTP },
+	};
+	static const struct word line_ends[] = {
+		{ "keep", BARE_KEEP },
+		{ "refuse", BARE_REFUSE },
+		{ NULL, BARE_KEEP },
+	};
+
+	l->name = config_text(n, "name");
+	l->protocol = (enum server_protocol)word_find(protocols, config_word(n, "protocol"));
+	l->socket_mode = setup_mode(config_text(n, "mode"));
+	l->bare_line_ends = (enum bare_line_ends)word_find(line_ends, config_word(n, "bare_line_ends"));
+	take_limits(n, l);
+	if (socket_address_parse(config_text(n, "address"), &l->address, e) != 0)
+		return err_wrap(e, "address");
+	if (take_networks(n, l, e) != 0)
+		return -1;
+	return take_tls(c, n, l, e);
+}
+
+int
+setup_server(const struct config *c, const char *hostname, struct server_settings *ret, struct err *e)
+{
+	const struct config_node *n = config_root(c);
+	size_t count = config_count(n, "listeners");
+	struct server_listener_settings *listeners = calloc(count == 0 ? 1 : count, sizeof(*listeners));
+
+	if (listeners == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for listeners");
+	struct server_settings s = {
+		.hostname = hostname,
+		.queue_domain = config_text(n, "queue_domain"),
+		.listeners = listeners,
+		.n_listeners = count,
+		.connections_max = (unsigned)config_int(n, "limits.max_connections"),
+		.stop_grace_ms = config_duration_ms(n, "limits.stop_grace"),
+	};
+	for (size_t i = 0; i < count; i++) {
+		const struct config_node *item = config_at(n, "listeners", i);
+		char where[ERR_TEXT_MAX];
+		if (take_listener(c, item, &listeners[i], e) == 0)
+			continue;
+		config_where(item, "name", where, sizeof(where));
+		err_wrap(e, "%s: listener %s", where, config_text(item, "name"));
+		setup_server_done(&s);
+		return -1;
+	}
+	*ret = s;
+	return 0;
+}
+
+void
+setup_server_done(struct server_settings *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		tls_context_unref(s->listeners[i].tls);
+		free((void *)(uintptr_t)s->listeners[i].trusted);
+	}
+	free((void *)(uintptr_t)s->listeners);
+	*s = (struct server_settings){ 0 };
+}

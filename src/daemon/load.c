@@ -1,0 +1,38 @@
+/*
+ * load.c - a configuration and everything that is compiled from it, whole or not at all.
+ */
+#include "daemon.h"
+
+int
+loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
+{
+	if (policy_set_new(l->config, &l->policy, e) == 0 && setup_new(l->config, &l->setup, e) == 0)
+		return 0;
+	/* These know one problem at a time; the line is theirs. */
+	report(arg, true, e->text);
+	return -1;
+}
+
+int
+loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret, struct err *e)
+{
+	struct loaded l = { 0 };
+
+	if (config_load(path, report, arg, &l.config, e) != 0)
+		return -1;
+	if (loaded_compile(&l, report, arg, e) != 0) {
+		loaded_done(&l);
+		return -1;
+	}
+	*ret = l;
+	return 0;
+}
+
+void
+loaded_done(struct loaded *l)
+{
+	setup_free(l->setup);
+	policy_set_unref(l->policy);
+	config_free(l->config);
+	*l = (struct loaded){ 0 };
+}

@@ -1,0 +1,113 @@
+/*
+ * reload.c - a new configuration, taken whole or not at all.
+ *
+ * Everything that can fail on account of the file is made first. What is taken afterwards are values
+ * and references: sessions and deliveries under way keep theirs.
+ */
+#include "daemon.h"
+
+#include "tdc/base/counter.h"
+#include "tdc/base/log.h"
+
+#include <inttypes.h>
+
+struct problems {
+	unsigned errors;
+	char first[ERR_TEXT_MAX];
+};
+
+static void
+log_problem(void *arg, bool is_error, const char *line)
+{
+	struct problems *p = arg;
+
+	if (!is_error) {
+		log_event(LOG_DAEMON, WARNING, "config.warning", F(LF_TEXT("line", line)), "%s", line);
+		return;
+	}
+	if (p->errors++ == 0) {
+		size_t n = strnlen(line, sizeof(p->first) - 1);
+		memcpy(p->first, line, n);
+		p->first[n] = '\0';
+	}
+	log_event(LOG_DAEMON, ERROR, "config.error", F(LF_TEXT("line", line)), "%s", line);
+}
+
+static void
+warn_not_reloadable(void *arg, const char *path)
+{
+	(void)arg;
+	log_event(LOG_DAEMON, WARNING, "config.not_reloadable", F(LF_TEXT("key", path)),
+		  "%s differs; it takes a restart to change it", path);
+}
+
+static int
+refuse(struct daemon *d, const struct problems *p, struct err *e)
+{
+	counter_add(COUNTER_RELOADS_FAILED, 1);
+	if (p->errors > 0)
+		err_set(e, ERR_CONFIG, 0, "%s%s", p->first, p->errors > 1 ? " (and more, see the log)" : "");
+	log_event(LOG_DAEMON, ERROR, "config.refused", F(LF_INT("errors", p->errors)),
+		  "the new configuration is refused, nothing changed: %s", e->text);
+	notify_send("READY=1");
+	(void)d;
+	return -1;
+}
+
+/* The log's own settings: a file that cannot be opened leaves the log as it is. */
+static void
+take_log(const struct daemon *d, const struct setup *s)
+{
+	struct log_settings log = s->log;
+	struct err e = { 0 };
+
+	if (d->options.is_foreground)
+		log.target = LOG_TO_STDERR;
+	if (log_open(&log, &e) != 0)
+		log_event(LOG_DAEMON, ERROR, "log.open_failed", F(LF_TEXT("reason", e.text)),
+			  "the log stays where it is: %s", e.text);
+}
+
+/* Nothing in here may refuse the configuration. */
+static void
+take(struct daemon *d, struct loaded *l)
+{
+	struct err e = { 0 };
+	struct loaded old = d->now;
+
+	take_log(d, l->setup);
+	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
+	spool_reload(d->spool, &l->setup->spool);
+	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
+		log_event(LOG_DAEMON, WARNING, "config.listeners", F(LF_TEXT("reason", e.text)),
+			  "listeners: %s", e.text);
+	d->now = *l;
+	*l = (struct loaded){ 0 };
+	d->generation++;
+	loaded_done(&old);
+}
+
+int
+daemon_reload(struct daemon *d, struct err *e)
+{
+	struct problems problems = { 0 };
+	struct loaded l = { 0 };
+
+	if (d->is_stopping)
+		return err_set(e, ERR_SHUTDOWN, 0, "the daemon is stopping");
+	notify_reloading(loop_mono_ms(d->loop));
+	if (loaded_new(d->options.config, log_problem, &problems, &l, e) != 0)
+		return refuse(d, &problems, e);
+	/* The content ops read d->now.setup: deliver must not render between the two halves, and cannot,
+	 * since all of this is one callback of the loop. */
+	if (deliver_reload(d->deliver, l.policy, &l.setup->tls, e) != 0) {
+		loaded_done(&l);
+		return refuse(d, &problems, e);
+	}
+	take(d, &l);
+	counter_add(COUNTER_RELOADS, 1);
+	log_event(LOG_DAEMON, INFO, "config.taken", F(LF_INT("generation", d->generation)),
+		  "configuration %s taken, generation %" PRIu64, d->options.config, d->generation);
+	notify_send("READY=1");
+	return 0;
+}

@@ -1,0 +1,233 @@
+/*
+ * settings.c - each area's settings from the configuration, but for the listeners.
+ */
+#include "settings.h"
+
+#include "words.h"
+
+#include "tdc/config/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int
+word_find(const struct word *words, const char *text)
+{
+	while (words->text != NULL && strcmp(words->text, text) != 0)
+		words++;
+	return words->value;
+}
+
+unsigned
+setup_mode(const char *octal)
+{
+	return (unsigned)strtoul(octal, NULL, 8);
+}
+
+void
+setup_log(const struct config *c, struct log_settings *ret)
+{
+	static const struct word targets[] = {
+		{ "stderr", LOG_TO_STDERR },
+		{ "file", LOG_TO_FILE },
+		{ "syslog", LOG_TO_SYSLOG },
+		{ "journald", LOG_TO_JOURNALD },
+		{ NULL, LOG_TO_STDERR },
+	};
+	static const struct word forms[] = {
+		{ "text", LOG_FORM_TEXT },
+		{ "json", LOG_FORM_JSON },
+		{ NULL, LOG_FORM_TEXT },
+	};
+	static const struct word levels[] = {
+		{ "debug", LOG_LEVEL_DEBUG },
+		{ "info", LOG_LEVEL_INFO },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "error", LOG_LEVEL_ERROR },
+		{ NULL, LOG_LEVEL_INFO },
+	};
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct log_settings){
+		.target = (enum log_target)word_find(targets, config_word(n, "log.target")),
+		.form = (enum log_form)word_find(forms, config_word(n, "log.form")),
+		.level = (enum log_level)word_find(levels, config_word(n, "log.level")),
+		.path = config_text(n, "log.path"),
+	};
+}
+
+/* The largest message that any listener takes: the spool must take it, too. */
+static uint64_t
+largest_message(const struct config_node *n)
+{
+	uint64_t largest = 0;
+
+	for (size_t i = 0; i < config_count(n, "listeners"); i++) {
+		uint64_t size = config_size(config_at(n, "listeners", i), "max_message_size");
+		if (size > largest)
+			largest = size;
+	}
+	return largest;
+}
+
+void
+setup_spool(const struct config *c, struct spool_settings *ret)
+{
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct spool_settings){
+		.directory = config_text(n, "spool.directory"),
+		.name = config_text(n, "spool.name"),
+		.inline_max = config_size(n, "spool.inline_max"),
+		.segment_max = config_size(n, "spool.segment_max"),
+		.segment_size = config_size(n, "spool.segment_size"),
+		.hot_max = config_size(n, "spool.hot_max"),
+		.in_flight_max = config_size(n, "spool.in_flight_max"),
+		.reserve = config_size(n, "spool.reserve"),
+		.body_size_max = largest_message(n),
+		.retention_ms = config_duration_ms(n, "spool.retention"),
+		.wal_max = config_size(n, "spool.wal_max"),
+		.body_workers = (unsigned)config_int(n, "spool.body_workers"),
+	};
+}
+
+void
+setup_deliver(const struct config *c, const char *hostname, struct deliver_settings *ret)
+{
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct deliver_settings){
+		.hostname = hostname,
+		.window = (size_t)config_int(n, "deliver.window"),
+		.connections_max = (size_t)config_int(n, "deliver.max_connections"),
+	};
+}
+
+static enum journal_choice
+choice(const struct config_node *n, const char *key)
+{
+	static const struct word choices[] = {
+		{ "pass", JOURNAL_CHOICE_DEFAULT },
+		{ "attach", JOURNAL_CHOICE_ATTACH },
+		{ "hold", JOURNAL_CHOICE_HOLD },
+		{ NULL, JOURNAL_CHOICE_DEFAULT },
+	};
+
+	return (enum journal_choice)word_find(choices, config_word(n, key));
+}
+
+void
+setup_journal(const struct config *c, const char *hostname, struct journal_settings *ret)
+{
+	static const struct word formats[] = {
+		{ "journal", JOURNAL_FORMAT_JOURNAL },
+		{ "exchange", JOURNAL_FORMAT_EXCHANGE },
+		{ "bcc", JOURNAL_FORMAT_BCC },
+		{ NULL, JOURNAL_FORMAT_JOURNAL },
+	};
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct journal_settings){
+		.hostname = hostname,
+		.format = (enum journal_format)word_find(formats, config_word(n, "connector.format")),
+		.mail_from = config_text(n, "connector.mail_from"),
+		.header_from = config_text(n, "connector.header_from"),
+		.client_ip_field = config_text(n, "connector.client_ip_field"),
+		.has_cse_fields = config_bool(n, "connector.cse_fields"),
+		.eight_bit = choice(n, "connector.eight_bit"),
+		.utf8_header = choice(n, "connector.utf8_header"),
+		.long_lines = choice(n, "connector.long_lines"),
+		.bare_line_ends = choice(n, "connector.bare_line_ends"),
+	};
+}
+
+void
+setup_tls(const struct config *c, struct tls_client_settings *ret)
+{
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct tls_client_settings){
+		.ca_file = config_text(n, "tls.ca_file"),
+		.min_version = config_word(n, "tls.min_version"),
+		.ciphers = config_text(n, "tls.ciphers"),
+		.groups = config_text(n, "tls.groups"),
+		.certificate_file = config_text(n, "tls.certificate_file"),
+		.key_file = config_text(n, "tls.key_file"),
+	};
+}
+
+void
+setup_dns(const struct config *c, struct dns_settings *ret)
+{
+	const struct config_node *n = config_root(c);
+
+	*ret = (struct dns_settings){
+		.resolv_conf = config_text(n, "dns.resolv_conf"),
+		.hosts = config_text(n, "dns.hosts"),
+		.timeout_ms = config_duration_ms(n, "dns.timeout"),
+	};
+}
+
+/* What only an attempt can tell: do the certificates load? */
+static int
+try_tls(const struct tls_client_settings *s, struct err *e)
+{
+	struct tls_context *context;
+
+	if (tls_client_context_new(s, &context, e) != 0)
+		return err_wrap(e, "tls");
+	tls_context_unref(context);
+	return 0;
+}
+
+static int
+take_hostname(const struct config *c, char hostname[HOSTNAME_MAX], struct err *e)
+{
+	const char *name = config_text(config_root(c), "hostname");
+
+	if (name != NULL) {
+		size_t n = strnlen(name, HOSTNAME_MAX - 1);
+		memcpy(hostname, name, n);
+		hostname[n] = '\0';
+		return 0;
+	}
+	if (gethostname(hostname, HOSTNAME_MAX - 1) != 0)
+		return err_set(e, ERR_CONFIG, errno, "hostname is not set and the system has none");
+	hostname[HOSTNAME_MAX - 1] = '\0';
+	return 0;
+}
+
+int
+setup_new(const struct config *c, struct setup **ret, struct err *e)
+{
+	const struct config_node *n = config_root(c);
+	struct setup *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for settings");
+	setup_log(c, &s->log);
+	setup_spool(c, &s->spool);
+	setup_tls(c, &s->tls);
+	setup_dns(c, &s->dns);
+	s->admin_socket = config_text(n, "admin.socket");
+	s->admin_mode = setup_mode(config_text(n, "admin.mode"));
+	if (take_hostname(c, s->hostname, e) != 0 || try_tls(&s->tls, e) != 0 ||
+	    setup_server(c, s->hostname, &s->server, e) != 0) {
+		free(s);
+		return -1;
+	}
+	setup_deliver(c, s->hostname, &s->deliver);
+	setup_journal(c, s->hostname, &s->journal);
+	*ret = s;
+	return 0;
+}
+
+void
+setup_free(struct setup *s)
+{
+	if (s == NULL)
+		return;
+	setup_server_done(&s->server);
+	free(s);
+}

@@ -1,0 +1,52 @@
+/*
+ * settings.h - from the configuration to the small settings struct of each area.
+ *
+ * A setup holds them all. It is made as a whole before anything of it is used, so that a configuration
+ * with an impossible value changes nothing. Strings are borrowed from the configuration.
+ */
+#ifndef TDC_DAEMON_SETTINGS_H
+#define TDC_DAEMON_SETTINGS_H
+
+#include "tdc/base/log.h"
+#include "tdc/deliver/deliver.h"
+#include "tdc/dns/dns.h"
+#include "tdc/journal/journal.h"
+#include "tdc/server/server.h"
+#include "tdc/store/spool.h"
+#include "tdc/tls/tls.h"
+
+struct config;
+
+enum { HOSTNAME_MAX = 256 };
+
+struct setup {
+	char hostname[HOSTNAME_MAX];
+	struct log_settings log;
+	struct spool_settings spool;
+	struct server_settings server; /* its arrays and TLS contexts are the setup's own */
+	struct deliver_settings deliver;
+	struct journal_settings journal;
+	struct tls_client_settings tls;
+	struct dns_settings dns;
+	const char *admin_socket;
+	unsigned admin_mode;
+};
+
+int setup_new(const struct config *c, struct setup **ret, struct err *e);
+void setup_free(struct setup *s); /* NULL is fine */
+
+/* ---- the parts, one function per area */
+void setup_log(const struct config *c, struct log_settings *ret);
+void setup_spool(const struct config *c, struct spool_settings *ret);
+void setup_deliver(const struct config *c, const char *hostname, struct deliver_settings *ret);
+void setup_journal(const struct config *c, const char *hostname, struct journal_settings *ret);
+void setup_tls(const struct config *c, struct tls_client_settings *ret);
+void setup_dns(const struct config *c, struct dns_settings *ret);
+unsigned setup_mode(const char *octal); /* the schema has checked its form */
+
+/* listeners.c */
+int setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
+		 struct err *e);
+void setup_server_done(struct server_settings *s);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * signals.c - which signal asks for what.
+ */
+#include "daemon.h"
+
+#include "tdc/base/log.h"
+
+#include <signal.h>
+
+static void
+on_hangup(struct daemon *d, int signo)
+{
+	(void)signo;
+	/* What went wrong is in the log already. */
+	(void)daemon_reload(d, &(struct err){ 0 });
+}
+
+static void
+on_reopen(struct daemon *d, int signo)
+{
+	struct err e = { 0 };
+
+	(void)d;
+	(void)signo;
+	if (log_reopen(&e) != 0)
+		log_event(LOG_DAEMON, ERROR, "log.reopen_failed", F(LF_TEXT("reason", e.text)),
+			  "the log file stays as it is: %s", e.text);
+}
+
+static const struct {
+	int signo;
+	void (*run)(struct daemon *d, int signo);
+} rows[DAEMON_SIGNALS] = {
+	{ SIGTERM, daemon_stop },
+	{ SIGINT, daemon_stop },
+	{ SIGHUP, on_hangup },
+	{ SIGUSR1, on_reopen },
+};
+
+static void
+on_signal(void *arg, int signo)
+{
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
+		if (rows[i].signo == signo)
+			rows[i].run(arg, signo);
+}
+
+int
+daemon_watch_signals(struct daemon *d, struct err *e)
+{
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
+		if (signal_watch_new(d->loop, rows[i].signo, on_signal, d, &d->signals[i], e) != 0)
+			return -1;
+	return 0;
+}
+
+void
+daemon_forget_signals(struct daemon *d)
+{
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++) {
+		signal_watch_free(d->signals[i]);
+		d->signals[i] = NULL;
+	}
+}
