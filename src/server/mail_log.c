@@ -1,0 +1,221 @@
+/*
+ * mail_log.c - the server's lines of the mail log.
+ */
+#include "mail_log.h"
+
+#include "session_inside.h"
+
+#include "tdc/base/log.h"
+
+#include <inttypes.h>
+
+/* ------------------------------------------------------------------ sessions */
+
+void
+mail_log_new(const struct session *s, const char *interface)
+{
+	const struct server_listener_settings *set = &s->config->settings;
+	const char *protocol = set->protocol == SERVER_LMTP ? "LMTP" : "SMTP";
+
+	log_event(LOG_SERVER, INFO, "icid.new",
+		  F(LF_INT("icid", s->icid), LF_TEXT("listener", set->name),
+		    LF_TEXT("interface", interface), LF_TEXT("address", s->client_address)),
+		  "New %s ICID %" PRIu64 " interface %s (%s) address %s", protocol, s->icid,
+		  set->name, interface, s->client_address);
+}
+
+void
+mail_log_turned_away(const char *listener, const char *client, const char *why)
+{
+	log_event(LOG_SERVER, WARNING, "connection.refused",
+		  F(LF_TEXT("listener", listener), LF_TEXT("address", client),
+		    LF_TEXT("reason", why)),
+		  "connection from %s on %s turned away: %s", client, listener, why);
+}
+
+void
+mail_log_close(const struct session *s)
+{
+	log_event(LOG_SERVER, INFO, "icid.close", F(LF_INT("icid", s->icid)),
+		  "ICID %" PRIu64 " close", s->icid);
+}
+
+void
+mail_log_lost(const struct session *s, const struct err *e)
+{
+	const char *why = e == NULL ? "closed by the client" : e->text;
+
+	/* A client that just goes away between two messages has lost nothing. */
+	if (s->transaction == NULL && e == NULL)
+		return;
+	log_event(LOG_SERVER, INFO, "icid.lost",
+		  F(LF_INT("icid", s->icid), LF_TEXT("reason", why),
+		    LF_TEXT("state", state_name(s->state))),
+		  "Incoming connection (ICID %" PRIu64 ") lost: %s", s->icid, why);
+}
+
+void
+mail_log_tls(const struct session *s, const struct tls_facts *facts, const struct err *e)
+{
+	char text[TLS_TEXT_MAX];
+
+	if (e != NULL) {
+		log_event(LOG_SERVER, WARNING, "icid.tls-failed",
+			  F(LF_INT("icid", s->icid), LF_TEXT("reason", e->text)),
+			  "ICID %" PRIu64 " TLS failed: %s", s->icid, e->text);
+		return;
+	}
+	tls_facts_format(facts, text, sizeof(text));
+	log_event(LOG_SERVER, INFO, "icid.tls",
+		  F(LF_INT("icid", s->icid), LF_TEXT("version", facts->version),
+		    LF_TEXT("cipher", facts->cipher)),
+		  "ICID %" PRIu64 " TLS success %s", s->icid, text);
+}
+
+void
+mail_log_command(const struct session *s, struct span line)
+{
+	log_event(LOG_SERVER, DEBUG, "icid.command",
+		  F(LF_INT("icid", s->icid), LF_TEXT("state", state_name(s->state)),
+		    LF_SPAN("line", line)),
+		  "ICID %" PRIu64 " %s: %s", s->icid, state_name(s->state),
+		  smtp_verb_name(s->verb));
+}
+
+/* ------------------------------------------------------------------ messages */
+
+void
+mail_log_start(const struct session *s)
+{
+	const struct spool_message *m = s->transaction->message;
+
+	log_event(LOG_SERVER, INFO, "mid.start", F(LF_INT("mid", m->mid), LF_INT("icid", s->icid)),
+		  "Start MID %" PRIu64 " ICID %" PRIu64, m->mid, s->icid);
+	log_event(LOG_SERVER, INFO, "mid.from",
+		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid), LF_TEXT("from", m->sender)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " From: <%s>", m->mid, s->icid, m->sender);
+}
+
+void
+mail_log_recipient(const struct session *s, size_t rid)
+{
+	const struct spool_message *m = s->transaction->message;
+	const struct message_recipient *r = &m->recipients[rid];
+
+	log_event(LOG_SERVER, INFO, "mid.to",
+		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid), LF_INT("rid", rid),
+		    LF_TEXT("to", r->address), LF_TEXT("source", recipient_source_name(r->source))),
+		  "MID %" PRIu64 " ICID %" PRIu64 " RID %zu To: <%s>", m->mid, s->icid, rid,
+		  r->address);
+}
+
+void
+mail_log_ready(const struct session *s)
+{
+	const struct spool_message *m = s->transaction->message;
+	uint64_t size = s->transaction->facts.size;
+
+	if (m->message_id != NULL)
+		log_event(LOG_SERVER, INFO, "mid.message-id",
+			  F(LF_INT("mid", m->mid), LF_TEXT("message_id", m->message_id)),
+			  "MID %" PRIu64 " Message-ID '%s'", m->mid, m->message_id);
+	if (m->subject != NULL)
+		log_event(LOG_SERVER, INFO, "mid.subject",
+			  F(LF_INT("mid", m->mid), LF_TEXT("subject", m->subject)),
+			  "MID %" PRIu64 " Subject \"%s\"", m->mid, m->subject);
+	log_event(LOG_SERVER, INFO, "mid.ready",
+		  F(LF_INT("mid", m->mid), LF_INT("bytes", size), LF_TEXT("from", m->sender)),
+		  "MID %" PRIu64 " ready %" PRIu64 " bytes from <%s>", m->mid, size, m->sender);
+}
+
+void
+mail_log_plan(const struct session *s, const struct spool_plan *plan)
+{
+	uint64_t mid = s->transaction->message->mid;
+	const char *policy = plan->policy == NULL ? "DEFAULT" : plan->policy;
+
+	if (plan->rids == NULL)
+		log_event(LOG_SERVER, INFO, "mid.policy",
+			  F(LF_INT("mid", mid), LF_TEXT("policy", policy)),
+			  "MID %" PRIu64 " matched all recipients for per-recipient policy %s in "
+			  "the inbound table",
+			  mid, policy);
+	else
+		log_event(LOG_SERVER, INFO, "mid.policy",
+			  F(LF_INT("mid", mid), LF_TEXT("policy", policy),
+			    LF_TEXT("rids", plan->rids)),
+			  "MID %" PRIu64 " matched RID [%s] for per-recipient policy %s in the "
+			  "inbound table",
+			  mid, plan->rids, policy);
+}
+
+static void
+mail_log_journal(const struct session *s, const struct spool_plan *plan)
+{
+	uint64_t of = s->transaction->message->mid;
+
+	log_event(LOG_SERVER, INFO, "mid.generated",
+		  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid)),
+		  "MID %" PRIu64 " was generated based on MID %" PRIu64, plan->mid, of);
+	if (plan->drop != DROP_NONE)
+		log_event(LOG_SERVER, INFO, "tdc.dropped",
+			  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid),
+			    LF_TEXT("reason", drop_reason_name(plan->drop))),
+			  "TDC: Message %" PRIu64 " dropped: %s.", plan->mid,
+			  drop_reason_name(plan->drop));
+	else
+		log_event(LOG_SERVER, INFO, "tdc.queued",
+			  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid)),
+			  "TDC: Message %" PRIu64 " queued for delivery.", plan->mid);
+}
+
+void
+mail_log_queued(const struct session *s)
+{
+	const struct transaction *t = s->transaction;
+
+	log_event(LOG_SERVER, INFO, "mid.queued",
+		  F(LF_INT("mid", t->message->mid), LF_INT("icid", s->icid),
+		    LF_INT("journals", t->n_plans)),
+		  "MID %" PRIu64 " queued for delivery", t->message->mid);
+	for (size_t i = 0; i < t->n_plans; i++)
+		mail_log_journal(s, &t->plans[i]);
+}
+
+/* ------------------------------------------------------------------ what went wrong */
+
+static uint64_t
+mid_of(const struct session *s)
+{
+	return s->transaction == NULL ? 0 : s->transaction->message->mid;
+}
+
+void
+mail_log_deferred(const struct session *s, int code, const char *enhanced, const char *text)
+{
+	log_event(LOG_SERVER, WARNING, "mid.deferred",
+		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid), LF_INT("code", code),
+		    LF_TEXT("reply", text)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " deferred: %d %s %s", mid_of(s), s->icid, code,
+		  enhanced, text);
+}
+
+void
+mail_log_refused(const struct session *s, int code, const char *enhanced, const char *text)
+{
+	log_event(LOG_SERVER, ERROR, "mid.refused",
+		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid), LF_INT("code", code),
+		    LF_TEXT("command", smtp_verb_name(s->verb)), LF_TEXT("reply", text)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " refused: %d %s %s", mid_of(s), s->icid, code,
+		  enhanced, text);
+}
+
+void
+mail_log_trouble(const struct session *s, const struct err *e)
+{
+	log_event(LOG_SERVER, ERROR, "mid.trouble",
+		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
+		    LF_TEXT("kind", err_kind_name(e->kind)), LF_TEXT("reason", e->text)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " could not be kept: %s", mid_of(s), s->icid,
+		  e->text);
+}
