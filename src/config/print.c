@@ -31,7 +31,7 @@ is_plain_text(const char *text)
 	static const char *const taken[] = { "true", "false", "yes", "no", "on", "off",
 					     "null", "y", "n" };
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789/._-";
+				   "0123456789/._-@";
 	bool begins_well = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
 			   *text == '/';
 	if (!begins_well || text[strspn(text, safe)] != '\0')

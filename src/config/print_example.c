@@ -79,8 +79,10 @@ example_scalar(struct example *x, const struct schema_row *row, const char *valu
 {
 	if (value == NULL)
 		value = row->fallback != NULL ? row->fallback : row->example;
-	if (value != NULL)
+	if (value != NULL) {
+		buf_append_byte(x->out, ' ');
 		print_scalar(x->out, row, value);
+	}
 	buf_append_byte(x->out, '\n');
 }
 
@@ -91,11 +93,12 @@ example_row(struct example *x, const struct schema_row *row, const char *value, 
 	bool is_container = schema_is_container(row);
 	bool is_texts = row->type == TYPE_LIST && schema_first_child(row)->type == TYPE_TEXT;
 	bool is_active = is_container || row->is_required || row->fallback != NULL;
-	if (row->doc[0] != '\0' && !x->is_dash_due)
-		print_wrapped(x->out, indent, "# ", EXAMPLE_WIDTH, row->doc);
+	if (row->doc[0] != '\0')
+		print_wrapped(x->out, x->is_dash_due ? indent - 2 : indent, "# ", EXAMPLE_WIDTH, row->doc);
 	example_indent(x, indent);
 	buf_printf(x->out, "%s%s:", is_active ? "" : "# ", schema_key(row));
-	buf_append_byte(x->out, is_texts || !is_container ? ' ' : '\n');
+	if (is_container)
+		buf_append_byte(x->out, is_texts ? ' ' : '\n');
 	if (is_texts)
 		example_texts(x, row);
 	else if (row->type == TYPE_MAP)

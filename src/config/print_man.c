@@ -7,23 +7,45 @@
 
 #include <string.h>
 
-/* Running text: no line begins as a macro, no backslash as an escape; a new sentence, a new line. */
+enum { MAN_WIDTH = 78 };
+
+/* One word, with what mdoc would take for a request or an escape escaped. Returns its width. */
+static size_t
+man_word(struct buf *out, const char *word, size_t n, bool is_line_start)
+{
+	size_t before = out->n;
+	if (is_line_start && (*word == '.' || *word == '\''))
+		buf_append_text(out, "\\&");
+	for (size_t i = 0; i < n; i++) {
+		if (word[i] == '\\')
+			buf_append_text(out, "\\e");
+		else
+			buf_append_byte(out, word[i]);
+	}
+	return out->n - before;
+}
+
+/* Running text: a new sentence begins a new line. */
 static void
 man_text(struct buf *out, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		buf_append_text(out, "\\&");
-	for (; *text != '\0'; text++) {
-		bool is_sentence_end = text[0] == '.' && text[1] == ' ' && text[2] >= 'A' &&
-				       text[2] <= 'Z';
-		if (*text == '\\')
-			buf_append_text(out, "\\e");
-		else
-			buf_append_byte(out, *text);
+	size_t column = 0;
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+		if (column > 0 && column + 1 + n > MAN_WIDTH) {
+			buf_append_byte(out, '\n');
+			column = 0;
+		}
+		if (column > 0)
+			buf_append_byte(out, ' ');
+		column += man_word(out, text, n, column == 0) + (column > 0);
+		bool is_sentence_end = text[n] == ' ' && text[n - 1] == '.' && text[n + 1] >= 'A' &&
+				       text[n + 1] <= 'Z';
 		if (is_sentence_end) {
 			buf_append_byte(out, '\n');
-			text++;
+			column = 0;
 		}
+		text += n + (text[n] == ' ');
 	}
 	buf_append_byte(out, '\n');
 }
@@ -60,16 +82,15 @@ man_facts(struct buf *out, const struct schema_row *row)
 		buf_append_text(&facts, "; a change needs a restart");
 	if (row->levels == LEVEL_MACHINE)
 		buf_append_text(&facts, "; machine level only");
-	buf_append_text(&facts, ".\n");
+	buf_append_byte(&facts, '.');
+	/* A sentence begins with a capital letter. */
+	if (facts.n > 0 && facts.p[facts.off] >= 'a' && facts.p[facts.off] <= 'z')
+		facts.p[facts.off] = (char)(facts.p[facts.off] - 'a' + 'A');
 	const char *text = buf_text(&facts);
-	if (text == NULL || facts.failed) {
+	if (text == NULL || facts.failed)
 		out->failed = true;
-	} else {
-		/* A sentence begins with a capital letter. */
-		char first = text[0] >= 'a' && text[0] <= 'z' ? (char)(text[0] - 32) : text[0];
-		buf_append_byte(out, first);
-		buf_append_text(out, text + 1);
-	}
+	else
+		man_text(out, text);
 	buf_done(&facts);
 }
 

@@ -250,7 +250,7 @@ check_policy(struct build *b, const struct config_node *root, const struct confi
 	check_intake(b, root, n);
 	const char *name = text_at(n, "name");
 	if (name != NULL && strcasecmp(name, "DEFAULT") == 0)
-		complain(b, n, "name", "found \"DEFAULT\"", "a name other than the default policy's");
+		complain(b, n, "name", "found the default policy's name", "any other name");
 	const struct config_node *sender = child_at(n, "sender");
 	const struct config_node *recipient = child_at(n, "recipient");
 	if (sender == NULL || recipient == NULL || sender->is_broken || recipient->is_broken)

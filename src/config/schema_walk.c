@@ -149,6 +149,10 @@ describe_numbers(const struct schema_row *row, struct buf *out)
 	char min[VALUE_TEXT_MAX], max[VALUE_TEXT_MAX];
 	kinds[row->type].format(row->min, min);
 	kinds[row->type].format(row->max, max);
+	if (row->min == row->max) {
+		buf_append_text(out, min);
+		return;
+	}
 	buf_printf(out, "%s from %s to %s%s", kinds[row->type].before, min, max,
 		   kinds[row->type].after);
 }
