@@ -5,8 +5,8 @@
  * what cannot be taken yet stays in the wire buffer, where the stream sees it. A record that does not
  * fit is read in pieces.
  *
- * `done` is the last act of a handshake inside decode(), when nothing of ours is lent any more: it
- * may close the stream, and with it this session.
+ * `done` runs after the turn in which the handshake ended; records that came behind it wait on the
+ * wire until then. It may close the stream, and with it this session.
  */
 #include "session.h"
 
@@ -65,6 +65,31 @@ tls_session_learn(struct tls_session *t)
 	}
 }
 
+/* The task after the turn in which the handshake ended. */
+static void
+tell(struct loop_task *task)
+{
+	struct tls_session *t = list_entry(task, struct tls_session, tell);
+	tls_done_fn *done = t->done;
+
+	t->done = NULL;
+	t->is_telling = true;
+	done(t->arg, &t->facts, t->phase == TLS_FAILED ? &t->failure : NULL);
+	t->is_telling = false;
+	if (t->is_gone)
+		tls_session_free(t);
+	else
+		stream_transform_continue(t->stream); /* what came behind the handshake */
+}
+
+static void
+end_handshake(struct tls_session *t, enum tls_phase phase)
+{
+	t->phase = phase;
+	t->tell.run = tell;
+	loop_at_turn_end(stream_loop(t->stream), &t->tell);
+}
+
 static void
 fail_handshake(struct tls_session *t)
 {
@@ -73,7 +98,7 @@ fail_handshake(struct tls_session *t)
 	else
 		tls_failure(&t->failure, ERR_TLS, "TLS handshake");
 	ERR_clear_error();
-	t->phase = TLS_FAILED;
+	end_handshake(t, TLS_FAILED);
 }
 
 static void
@@ -83,28 +108,12 @@ shake_hands(struct tls_session *t)
 
 	if (r == 1) {
 		tls_session_learn(t);
-		t->phase = TLS_OPEN;
+		end_handshake(t, TLS_OPEN);
 		return;
 	}
 	int why = SSL_get_error(t->ssl, r);
 	if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
 		fail_handshake(t);
-}
-
-/* Tells how the handshake ended. False when the stream was closed by who was told. */
-static bool
-tell(struct tls_session *t)
-{
-	tls_done_fn *done = t->done;
-
-	t->done = NULL;
-	t->is_telling = true;
-	done(t->arg, &t->facts, t->phase == TLS_FAILED ? &t->failure : NULL);
-	t->is_telling = false;
-	if (!t->is_gone)
-		return true;
-	tls_session_free(t);
-	return false;
 }
 
 /* -- records -- */
@@ -180,18 +189,12 @@ tls_decode(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *w
 	struct tls_session *t = state;
 	int r = 0;
 
-	if (t->phase == TLS_HANDSHAKE) {
-		lend(t, wire_in, wire_out);
+	lend(t, wire_in, wire_out);
+	if (t->phase == TLS_HANDSHAKE)
 		shake_hands(t);
-		take_back(t);
-		if (t->phase != TLS_HANDSHAKE && !t->is_starting && !tell(t))
-			return 0;
-	}
-	if (t->phase == TLS_OPEN) {
-		lend(t, wire_in, wire_out);
+	else if (t->phase == TLS_OPEN && t->done == NULL)
 		r = read_records(t, plain_in, eof, e);
-		take_back(t);
-	}
+	take_back(t);
 	if (t->phase == TLS_FAILED || t->phase == TLS_CLOSED)
 		buf_clear(wire_in);
 	return r;
@@ -279,6 +282,7 @@ tls_release(void *state)
 	t->is_gone = true;
 	if (t->is_telling)
 		return;
+	loop_task_cancel(stream_loop(t->stream), &t->tell);
 	tls_session_free(t);
 }
 

@@ -12,6 +12,7 @@
 
 #include "context.h"
 #include "tdc/base/buf.h"
+#include "tdc/loop/loop.h"
 #include "tdc/loop/stream.h"
 #include "wire.h"
 
@@ -31,9 +32,9 @@ struct tls_session {
 	struct err failure;
 	tls_done_fn *done;
 	void *arg;
-	bool is_starting; /* inside tls_client_start() or tls_server_start() */
-	bool is_telling;  /* inside `done`                                    */
-	bool is_gone;     /* the stream let go of us meanwhile                */
+	struct loop_task tell; /* calls `done` after the turn      */
+	bool is_telling;       /* inside `done`                     */
+	bool is_gone;          /* the stream let go of us meanwhile */
 };
 
 /* OpenSSL's callback for a new session of a client. */

@@ -130,18 +130,6 @@ tls_session_remember(SSL *ssl, SSL_SESSION *session)
 	return tls_cache_put(&t->context->cache, buf_span(&t->key), session, &facts) == 0;
 }
 
-/* Gives the session to the stream, which asks it for its first bytes. */
-static int
-begin(struct tls_session *t, struct err *e)
-{
-	t->is_starting = true;
-	stream_set_transform(t->stream, &tls_transform_ops, t);
-	t->is_starting = false;
-	if (t->phase == TLS_FAILED)
-		return err_set(e, t->failure.kind, t->failure.os, "%s", t->failure.text);
-	return 0;
-}
-
 int
 tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
 		 const char *session_key, tls_done_fn *done, void *arg, struct err *e)
@@ -154,7 +142,8 @@ tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum
 	SSL_set_connect_state(t->ssl);
 	if (expect_name(t, name, e) != 0 || resume(t, session_key, e) != 0)
 		return -1;
-	return begin(TAKE_PTR(t), e);
+	stream_set_transform(s, &tls_transform_ops, TAKE_PTR(t));
+	return 0;
 }
 
 int
@@ -166,5 +155,6 @@ tls_server_start(struct tls_context *c, struct stream *s, tls_done_fn *done, voi
 	if (t == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a TLS session");
 	SSL_set_accept_state(t->ssl);
-	return begin(t, e);
+	stream_set_transform(s, &tls_transform_ops, t);
+	return 0;
 }

@@ -68,7 +68,7 @@ typedef void tls_done_fn(void *arg, const struct tls_facts *facts, const struct 
 /*
  * Client: sends SNI `name` (not for address literals) and verifies against it as `mode` says. Sessions are
  * remembered under `session_key` (destination and mode) and resumed. Wire bytes received before this
- * call must have been ruled out by the caller (stream_wire_is_clean). On -1 the stream must be closed.
+ * call must have been ruled out by the caller (stream_wire_is_clean).
  */
 int tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
 		     const char *session_key, tls_done_fn *done, void *arg, struct err *e);
