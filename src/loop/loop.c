@@ -300,7 +300,8 @@ loop_turn(struct loop *l, int64_t most_ms, struct err *e)
 		return -1;
 	l->is_in_turn = true;
 	l->time->is_fresh = false;
-	int r = event_base_loop(l->base, wait > 0 ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+	/* One pass: NONBLOCK alone would go on for as long as something is ready. */
+	int r = event_base_loop(l->base, EVLOOP_ONCE | (wait > 0 ? 0 : EVLOOP_NONBLOCK));
 	if (r >= 0) {
 		timers_run(l);
 		tasks_run(l);
