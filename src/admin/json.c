@@ -49,30 +49,47 @@ json_put(json_t *object, const char *key, json_t *value)
 
 /* ---------------------------------------------------------------- the account */
 
+static json_t *
+json_of_created(const struct spool_account *a, uint64_t *sum)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < MESSAGE_SOURCE_COUNT; i++) {
+		json_put(o, message_source_name((enum message_source)i), json_count(a->created[i]));
+		*sum += a->created[i];
+	}
+	return o;
+}
+
+static json_t *
+json_of_dropped(const struct spool_account *a, uint64_t *sum)
+{
+	json_t *o = json_object();
+
+	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++) {
+		json_put(o, drop_reason_name((enum drop_reason)i), json_count(a->dropped[i]));
+		*sum += a->dropped[i];
+	}
+	return o;
+}
+
 json_t *
 json_of_account(const struct spool_account *a)
 {
-	json_t *o = json_object(), *created = json_object(), *dropped = json_object();
-	uint64_t sum = 0;
+	uint64_t created = 0, dropped = 0;
+	json_t *o = json_object(), *states = json_object();
+	json_t *created_by = json_of_created(a, &created), *dropped_by = json_of_dropped(a, &dropped);
 
-	for (int i = 0; i < MESSAGE_SOURCE_COUNT; i++) {
-		json_put(created, message_source_name((enum message_source)i), json_count(a->created[i]));
-		sum += a->created[i];
-	}
+	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
+		json_put(states, journal_state_name((enum journal_state)i), json_count(a->state[i]));
 	json_put(o, "messages", json_count(a->messages));
 	json_put(o, "refused", json_count(a->refused));
-	json_put(o, "created", json_count(sum));
-	json_put(o, "created_by", created);
-	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
-		json_put(o, journal_state_name((enum journal_state)i), json_count(a->state[i]));
+	json_put(o, "created", json_count(created));
+	json_put(o, "created_by", created_by);
+	json_put(o, "states", states);
 	json_put(o, "deleted", json_count(a->deleted));
-	sum = 0;
-	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++) {
-		json_put(dropped, drop_reason_name((enum drop_reason)i), json_count(a->dropped[i]));
-		sum += a->dropped[i];
-	}
-	json_put(o, "dropped", json_count(sum));
-	json_put(o, "dropped_by", dropped);
+	json_put(o, "dropped", json_count(dropped));
+	json_put(o, "dropped_by", dropped_by);
 	json_put(o, "gap", json_integer(spool_account_gap(a)));
 	json_put(o, "oldest_waiting_at", json_time(a->oldest_waiting_at));
 	return o;
@@ -94,6 +111,7 @@ json_of_row(const struct spool_journal *j)
 	json_put(o, "created_at", json_time(j->created_at));
 	json_put(o, "next_at", json_time(j->next_at));
 	json_put(o, "last_reply", json_peer_text(j->last_reply));
+	json_put(o, "reason", json_peer_text(j->reason));
 	if (m != NULL) {
 		json_put(o, "message_mid", json_count(m->mid));
 		json_put(o, "sender", json_peer_text(m->sender));
@@ -125,8 +143,8 @@ json_of_recipients(const struct spool_message *m)
 	return list;
 }
 
-static json_t *
-json_of_message(const struct spool_message *m)
+static void
+put_message(json_t *o, const struct spool_message *m)
 {
 	const struct {
 		const char *key, *value;
@@ -144,9 +162,8 @@ json_of_message(const struct spool_message *m)
 		{ "subject", m->subject },
 		{ "header_from", m->header_from },
 	};
-	json_t *o = json_object();
 
-	json_put(o, "mid", json_count(m->mid));
+	json_put(o, "message_mid", json_count(m->mid));
 	json_put(o, "icid", json_count(m->icid));
 	json_put(o, "source", json_string(message_source_name(m->source)));
 	json_put(o, "accepted_at", json_time(m->accepted_at));
@@ -156,7 +173,6 @@ json_of_message(const struct spool_message *m)
 	json_put(o, "binarymime", json_boolean(m->is_binarymime));
 	json_put(o, "8bitmime", json_boolean(m->is_8bitmime));
 	json_put(o, "recipients", json_of_recipients(m));
-	return o;
 }
 
 static json_t *
@@ -194,8 +210,11 @@ json_of_journal(const struct spool_journal *j)
 	json_put(o, "tls", json_peer_text(j->tls));
 	json_put(o, "profile", json_peer_text(j->profile));
 	json_put(o, "rids", json_peer_text(j->rids));
+	json_put(o, "reason", json_peer_text(j->reason));
+	json_put(o, "last_destination", json_peer_text(j->destination));
+	json_put(o, "ended_at", json_time(j->ended_at));
 	if (j->message != NULL)
-		json_put(o, "message", json_of_message(j->message));
+		put_message(o, j->message);
 	if (j->body != NULL)
 		json_put(o, "body", json_of_body(j->body));
 	return o;

@@ -36,7 +36,7 @@ on_list(void *arg, struct spool_due *due, const struct err *e)
 		(void)json_array_append_new(rows, json_of_row(j));
 		spool_journal_free(j);
 	}
-	json_put(o, "rows", rows);
+	json_put(o, "journals", rows);
 	/* A page that is not full may still not be the last: rows found corrupt are left out. */
 	json_put(o, "next", due->is_end || last == 0 ? json_null() : json_count(last));
 	call_answer(c, 200, o);
@@ -128,6 +128,7 @@ static void
 explain(const struct call *c, const struct spool_journal *j, const struct search *search, char *text,
 	size_t n)
 {
+	const char *reason = j->reason == NULL ? "" : j->reason;
 	static const char *const ends[JOURNAL_STATE_COUNT] = {
 		[JOURNAL_HELD] = "it is held until an operator releases it",
 		[JOURNAL_DELIVERED] = "it was delivered",
@@ -138,7 +139,7 @@ explain(const struct call *c, const struct spool_journal *j, const struct search
 	if (j->state == JOURNAL_WAITING || j->state == JOURNAL_UNCERTAIN)
 		explain_waiting(c, j, search, text, n);
 	else
-		snprintf(text, n, "%s", ends[j->state]);
+		snprintf(text, n, "%s%s%s", ends[j->state], reason[0] == '\0' ? "" : ": ", reason);
 }
 
 static json_t *

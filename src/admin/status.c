@@ -156,16 +156,6 @@ run_health(struct call *c)
 
 /* ---------------------------------------------------------------- the account */
 
-static bool
-accounts_are_equal(const struct spool_account *a, const struct spool_account *b)
-{
-	bool same = a->deleted == b->deleted;
-
-	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
-		same = same && a->state[i] == b->state[i];
-	return same;
-}
-
 static void
 on_verified(void *arg, const struct spool_account *counted, const struct err *e)
 {
@@ -180,11 +170,9 @@ on_verified(void *arg, const struct spool_account *counted, const struct err *e)
 		return;
 	}
 	const struct spool_account *kept = spool_account(c->admin->spool);
-	json_t *o = json_of_account(kept);
-	json_put(o, "counted", json_of_account(counted));
-	json_put(o, "is_proven", json_boolean(spool_account_gap(kept) == 0 &&
-					      spool_account_gap(counted) == 0 &&
-					      accounts_are_equal(kept, counted)));
+	json_t *o = json_of_account(kept), *verified = json_of_account(counted);
+	json_put(verified, "agrees", json_boolean(spool_account_gap(counted) == 0));
+	json_put(o, "verified", verified);
 	call_answer(c, 200, o);
 }
 
