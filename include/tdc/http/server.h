@@ -2,7 +2,7 @@
  * http/server.h - a small HTTP/1.1 server for the admin interface, on libevent's evhttp.
  *
  * Unix sockets and TCP. Requests are whole when the handler sees them (body at most 1 MiB); the
- * answer may come later. Loop thread only.
+ * answer may come later. The process ignores SIGPIPE. Loop thread only.
  */
 #ifndef TDC_HTTP_SERVER_H
 #define TDC_HTTP_SERVER_H
