@@ -11,6 +11,7 @@
 #include "tdc/base/buf.h"
 #include "tdc/loop/loop.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -429,7 +430,10 @@ a_watch_tells_as_long_as_the_descriptor_is_ready(void **state)
 	assert_true(s.readable);
 	assert_false(s.writable);
 	watch_free(NULL);
-	assert_int_equal(watch_new(f.loop, -1, true, false, on_watch, &s, &s.watch, &e), -1);
+	int never_ready = open("/dev/null", O_RDONLY | O_CLOEXEC); /* epoll does not take it */
+	assert_int_equal(watch_new(f.loop, never_ready, true, false, on_watch, &s, &s.watch, &e),
+			 -1);
+	close(never_ready);
 	close(fds[0]);
 	close(fds[1]);
 	close_loop(&f);
