@@ -242,7 +242,8 @@ session_committed(struct session *s, const struct err *e)
 	} else {
 		mail_log_trouble(s, e);
 		if (!t->is_answered_early && !s->is_lost)
-			session_reply_message(s, reply_for_trouble(e), span_make(NULL, 0));
+			session_reply_message(s, reply_for_trouble(e),
+					      span_make(NULL, 0));
 	}
 	session_reset(s);
 	if (s->is_lost)

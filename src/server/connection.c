@@ -147,7 +147,8 @@ connection_feed(struct connection *c)
 {
 	bool has_moved = true;
 
-	while (has_moved && c->stream != NULL && session_wants(c->session) == SESSION_WANTS_INPUT &&
+	while (has_moved && c->stream != NULL &&
+	       session_wants(c->session) == SESSION_WANTS_INPUT &&
 	       !stream_output_is_full(c->stream)) {
 		size_t used = session_input(c->session, stream_input(c->stream));
 		if (c->stream != NULL)
@@ -284,7 +285,8 @@ host_draft_new(void *host, uint64_t size_hint, struct spool_draft **ret, struct 
 }
 
 static int
-host_draft_append(void *host, struct spool_draft *d, const char *p, size_t n, struct err *e)
+host_draft_append(void *host, struct spool_draft *d, const char *p, size_t n,
+		  struct err *e)
 {
 	(void)host;
 	return spool_draft_append(d, p, n, e);
@@ -389,7 +391,8 @@ interface_format(const struct connection *c, char text[SOCKET_TEXT_MAX])
 {
 	struct socket_address own = { .length = sizeof(own.storage) };
 
-	if (getsockname(stream_fd(c->stream), (struct sockaddr *)&own.storage, &own.length) != 0)
+	if (getsockname(stream_fd(c->stream), (struct sockaddr *)&own.storage,
+			&own.length) != 0)
 		own = c->listener->address;
 	socket_address_format_host(&own, text);
 }

@@ -18,6 +18,7 @@ session_offers_tls(const struct session *s)
 }
 
 /* In the order in which they are written. SIZE and STARTTLS are put in by hand. */
+/* clang-format off */
 static const char *const offers[] = {
 	"PIPELINING",
 	"8BITMIME",
@@ -29,6 +30,7 @@ static const char *const offers[] = {
 	"XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE",
 	"HELP",
 };
+/* clang-format on */
 
 static int
 greeted(struct session *s, const struct smtp_command *c)
@@ -101,7 +103,8 @@ on_other_greeting(struct session *s, const struct smtp_command *c)
 const char *
 session_protocol(const struct session *s)
 {
-	static const char *const names[2][2] = { { "ESMTP", "ESMTPS" }, { "LMTP", "LMTPS" } };
+	static const char *const names[2][2] = { { "ESMTP", "ESMTPS" },
+						 { "LMTP", "LMTPS" } };
 
 	if (s->config->settings.protocol == SERVER_SMTP && !s->is_esmtp)
 		return "SMTP";

@@ -33,8 +33,8 @@ ingest_done(struct ingest *g)
 }
 
 int
-ingest_start(struct ingest *g, const struct session_host_ops *ops, void *host, uint64_t size_hint,
-	     uint64_t size_max, struct err *e)
+ingest_start(struct ingest *g, const struct session_host_ops *ops, void *host,
+	     uint64_t size_hint, uint64_t size_max, struct err *e)
 {
 	g->ops = ops;
 	g->host = host;

@@ -40,7 +40,8 @@ listener_admits(const struct server_listener *l, const struct socket_address *pe
 		return REPLY_NOT_TRUSTED;
 	if (s->is_stopping)
 		return REPLY_STOPPING;
-	if (s->connections >= s->connections_max || l->connections.count >= set->connections_max)
+	if (s->connections >= s->connections_max ||
+	    l->connections.count >= set->connections_max)
 		return REPLY_BUSY;
 	if (l->connections.count >= set->connections_per_client_max &&
 	    connections_of(l, client) >= set->connections_per_client_max)
@@ -81,8 +82,8 @@ on_accept(void *arg, int fd, const struct socket_address *peer)
 }
 
 int
-server_listener_open(struct server_listener *l, struct server *s, struct listener_config *c,
-		     struct err *e)
+server_listener_open(struct server_listener *l, struct server *s,
+		     struct listener_config *c, struct err *e)
 {
 	struct listener_settings settings = {
 		.address = c->settings.address,

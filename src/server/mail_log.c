@@ -19,9 +19,10 @@ mail_log_new(const struct session *s, const char *interface)
 
 	log_event(LOG_SERVER, INFO, "icid.new",
 		  F(LF_INT("icid", s->icid), LF_TEXT("listener", set->name),
-		    LF_TEXT("interface", interface), LF_TEXT("address", s->client_address)),
-		  "New %s ICID %" PRIu64 " interface %s (%s) address %s", protocol, s->icid,
-		  set->name, interface, s->client_address);
+		    LF_TEXT("interface", interface),
+		    LF_TEXT("address", s->client_address)),
+		  "New %s ICID %" PRIu64 " interface %s (%s) address %s", protocol,
+		  s->icid, set->name, interface, s->client_address);
 }
 
 void
@@ -89,11 +90,14 @@ mail_log_start(const struct session *s)
 {
 	const struct spool_message *m = s->transaction->message;
 
-	log_event(LOG_SERVER, INFO, "mid.start", F(LF_INT("mid", m->mid), LF_INT("icid", s->icid)),
+	log_event(LOG_SERVER, INFO, "mid.start",
+		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid)),
 		  "Start MID %" PRIu64 " ICID %" PRIu64, m->mid, s->icid);
 	log_event(LOG_SERVER, INFO, "mid.from",
-		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid), LF_TEXT("from", m->sender)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " From: <%s>", m->mid, s->icid, m->sender);
+		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid),
+		    LF_TEXT("from", m->sender)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " From: <%s>", m->mid, s->icid,
+		  m->sender);
 }
 
 void
@@ -104,9 +108,10 @@ mail_log_recipient(const struct session *s, size_t rid)
 
 	log_event(LOG_SERVER, INFO, "mid.to",
 		  F(LF_INT("mid", m->mid), LF_INT("icid", s->icid), LF_INT("rid", rid),
-		    LF_TEXT("to", r->address), LF_TEXT("source", recipient_source_name(r->source))),
-		  "MID %" PRIu64 " ICID %" PRIu64 " RID %zu To: <%s>", m->mid, s->icid, rid,
-		  r->address);
+		    LF_TEXT("to", r->address),
+		    LF_TEXT("source", recipient_source_name(r->source))),
+		  "MID %" PRIu64 " ICID %" PRIu64 " RID %zu To: <%s>", m->mid, s->icid,
+		  rid, r->address);
 }
 
 void
@@ -124,8 +129,10 @@ mail_log_ready(const struct session *s)
 			  F(LF_INT("mid", m->mid), LF_TEXT("subject", m->subject)),
 			  "MID %" PRIu64 " Subject \"%s\"", m->mid, m->subject);
 	log_event(LOG_SERVER, INFO, "mid.ready",
-		  F(LF_INT("mid", m->mid), LF_INT("bytes", size), LF_TEXT("from", m->sender)),
-		  "MID %" PRIu64 " ready %" PRIu64 " bytes from <%s>", m->mid, size, m->sender);
+		  F(LF_INT("mid", m->mid), LF_INT("bytes", size),
+		    LF_TEXT("from", m->sender)),
+		  "MID %" PRIu64 " ready %" PRIu64 " bytes from <%s>", m->mid, size,
+		  m->sender);
 }
 
 void
@@ -137,14 +144,16 @@ mail_log_plan(const struct session *s, const struct spool_plan *plan)
 	if (plan->rids == NULL)
 		log_event(LOG_SERVER, INFO, "mid.policy",
 			  F(LF_INT("mid", mid), LF_TEXT("policy", policy)),
-			  "MID %" PRIu64 " matched all recipients for per-recipient policy %s in "
+			  "MID %" PRIu64
+			  " matched all recipients for per-recipient policy %s in "
 			  "the inbound table",
 			  mid, policy);
 	else
 		log_event(LOG_SERVER, INFO, "mid.policy",
 			  F(LF_INT("mid", mid), LF_TEXT("policy", policy),
 			    LF_TEXT("rids", plan->rids)),
-			  "MID %" PRIu64 " matched RID [%s] for per-recipient policy %s in the "
+			  "MID %" PRIu64
+			  " matched RID [%s] for per-recipient policy %s in the "
 			  "inbound table",
 			  mid, plan->rids, policy);
 }
@@ -159,13 +168,15 @@ mail_log_journal(const struct session *s, const struct spool_plan *plan)
 		  "MID %" PRIu64 " was generated based on MID %" PRIu64, plan->mid, of);
 	if (plan->drop != DROP_NONE)
 		log_event(LOG_SERVER, INFO, "tdc.dropped",
-			  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid),
+			  F(LF_INT("mid", plan->mid), LF_INT("of", of),
+			    LF_INT("icid", s->icid),
 			    LF_TEXT("reason", drop_reason_name(plan->drop))),
 			  "TDC: Message %" PRIu64 " dropped: %s.", plan->mid,
 			  drop_reason_name(plan->drop));
 	else
 		log_event(LOG_SERVER, INFO, "tdc.queued",
-			  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid)),
+			  F(LF_INT("mid", plan->mid), LF_INT("of", of),
+			    LF_INT("icid", s->icid)),
 			  "TDC: Message %" PRIu64 " queued for delivery.", plan->mid);
 }
 
@@ -191,23 +202,26 @@ mid_of(const struct session *s)
 }
 
 void
-mail_log_deferred(const struct session *s, int code, const char *enhanced, const char *text)
+mail_log_deferred(const struct session *s, int code, const char *enhanced,
+		  const char *text)
 {
 	log_event(LOG_SERVER, WARNING, "mid.deferred",
-		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid), LF_INT("code", code),
-		    LF_TEXT("reply", text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " deferred: %d %s %s", mid_of(s), s->icid, code,
-		  enhanced, text);
+		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
+		    LF_INT("code", code), LF_TEXT("reply", text)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " deferred: %d %s %s", mid_of(s),
+		  s->icid, code, enhanced, text);
 }
 
 void
-mail_log_refused(const struct session *s, int code, const char *enhanced, const char *text)
+mail_log_refused(const struct session *s, int code, const char *enhanced,
+		 const char *text)
 {
 	log_event(LOG_SERVER, ERROR, "mid.refused",
-		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid), LF_INT("code", code),
-		    LF_TEXT("command", smtp_verb_name(s->verb)), LF_TEXT("reply", text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " refused: %d %s %s", mid_of(s), s->icid, code,
-		  enhanced, text);
+		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
+		    LF_INT("code", code), LF_TEXT("command", smtp_verb_name(s->verb)),
+		    LF_TEXT("reply", text)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " refused: %d %s %s", mid_of(s),
+		  s->icid, code, enhanced, text);
 }
 
 void
@@ -216,6 +230,6 @@ mail_log_trouble(const struct session *s, const struct err *e)
 	log_event(LOG_SERVER, ERROR, "mid.trouble",
 		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
 		    LF_TEXT("kind", err_kind_name(e->kind)), LF_TEXT("reason", e->text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " could not be kept: %s", mid_of(s), s->icid,
-		  e->text);
+		  "MID %" PRIu64 " ICID %" PRIu64 " could not be kept: %s", mid_of(s),
+		  s->icid, e->text);
 }

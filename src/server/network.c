@@ -59,14 +59,15 @@ network_parse(const char *text, struct network *ret, struct err *e)
 	else if (inet_pton(AF_INET6, host, n.address) == 1)
 		n.family = AF_INET6;
 	else
-		return err_set(e, ERR_SYNTAX, 0,
-			       "\"%s\" is not a network: an address, ADDRESS/BITS or \"unix\"",
-			       text);
+		return err_set(
+			e, ERR_SYNTAX, 0,
+			"\"%s\" is not a network: an address, ADDRESS/BITS or \"unix\"",
+			text);
 	unsigned max = n.family == AF_INET ? 32 : 128;
 	n.prefix = max;
 	if (text[length] == '/' && prefix_parse(text + length + 1, max, &n.prefix) != 0)
-		return err_set(e, ERR_SYNTAX, 0, "\"%s\": the prefix is a number from 0 to %u",
-			       text, max);
+		return err_set(e, ERR_SYNTAX, 0,
+			       "\"%s\": the prefix is a number from 0 to %u", text, max);
 	address_mask(n.address, sizeof(n.address), n.prefix);
 	*ret = n;
 	return 0;
@@ -81,7 +82,8 @@ address_bytes(const struct socket_address *a, int *family)
 		return (const void *)&((const struct sockaddr_in *)&a->storage)->sin_addr;
 	if (*family != AF_INET6)
 		return NULL;
-	const struct in6_addr *six = &((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
+	const struct in6_addr *six =
+		&((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
 	if (!IN6_IS_ADDR_V4MAPPED(six))
 		return six->s6_addr;
 	*family = AF_INET;

@@ -49,8 +49,8 @@ recipient_add(struct session *s, const struct smtp_command *c, struct span addre
 	struct buf orcpt;
 
 	buf_init(&orcpt, ORCPT_MAX);
-	int r = spool_message_add_recipient(m, address, orcpt_decode(c->orcpt, &orcpt), c->notify,
-					    source);
+	int r = spool_message_add_recipient(m, address, orcpt_decode(c->orcpt, &orcpt),
+					    c->notify, source);
 	buf_done(&orcpt);
 	if (r == 0)
 		mail_log_recipient(s, m->n_recipients - 1);

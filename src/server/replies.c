@@ -160,8 +160,8 @@ size_t
 reply_format(enum reply r, const char *hostname, char *text, size_t size)
 {
 	const struct reply_row *row = &replies[r];
-	int n = snprintf(text, size, "%d %s %s %s\r\n", row->code, row->enhanced, hostname,
-			 row->text);
+	int n = snprintf(text, size, "%d %s %s %s\r\n", row->code, row->enhanced,
+			 hostname, row->text);
 
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

@@ -16,7 +16,8 @@ enum {
 };
 
 static void
-server_take(struct server *s, const struct server_settings *settings, struct policy_set *p)
+server_take(struct server *s, const struct server_settings *settings,
+	    struct policy_set *p)
 {
 	struct policy_set *old = s->policy;
 
@@ -201,14 +202,16 @@ newcomer(const struct server *s, const struct server_settings *settings)
 }
 
 static int
-listener_reload(struct server_listener *l, const struct server_settings *settings, struct err *e)
+listener_reload(struct server_listener *l, const struct server_settings *settings,
+		struct err *e)
 {
 	size_t i = settings_find(settings, l->config);
 	struct listener_config *c;
 
 	if (i == settings->n_listeners)
 		return err_set(e, ERR_CONFIG, 0,
-			       "listener %s is gone or has another address: that needs a restart",
+			       "listener %s is gone or has another address: that needs a "
+			       "restart",
 			       l->config->settings.name);
 	if (listener_config_new(settings, i, &c, e) != 0)
 		return -1;
@@ -218,8 +221,8 @@ listener_reload(struct server_listener *l, const struct server_settings *setting
 }
 
 int
-server_reload(struct server *s, const struct server_settings *settings, struct policy_set *p,
-	      struct err *e)
+server_reload(struct server *s, const struct server_settings *settings,
+	      struct policy_set *p, struct err *e)
 {
 	const char *added = newcomer(s, settings);
 	int r = 0;
@@ -229,7 +232,8 @@ server_reload(struct server *s, const struct server_settings *settings, struct p
 		if (listener_reload(&s->listeners[i], settings, e) != 0)
 			r = -1;
 	if (added != NULL && r == 0)
-		r = err_set(e, ERR_CONFIG, 0, "listener %s is new: that needs a restart", added);
+		r = err_set(e, ERR_CONFIG, 0, "listener %s is new: that needs a restart",
+			    added);
 	return r;
 }
 

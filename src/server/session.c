@@ -19,8 +19,8 @@ enum {
 };
 
 int
-session_new(const struct session_settings *settings, const struct session_host_ops *ops, void *host,
-	    struct session **ret, struct err *e)
+session_new(const struct session_settings *settings, const struct session_host_ops *ops,
+	    void *host, struct session **ret, struct err *e)
 {
 	const struct listener_config *c = settings->config;
 	struct session *s = calloc(1, sizeof(*s));
@@ -161,7 +161,8 @@ session_dispatch(struct session *s, const struct smtp_command *c)
 		return;
 	}
 	if (!verb_is_legal(v, s->state)) {
-		session_refuse(s, c, s->state == ST_START ? REPLY_GREET_FIRST : REPLY_ORDER);
+		session_refuse(s, c,
+			       s->state == ST_START ? REPLY_GREET_FIRST : REPLY_ORDER);
 		return;
 	}
 	if (v->run(s, c) == VERB_ACCEPTED && v->next != ST_SAME)
@@ -266,8 +267,8 @@ session_read_command(struct session *s, struct span input)
 
 	if (s->is_discarding)
 		return discard_line(s, input);
-	switch (smtp_line_take(input, s->config->settings.command_line_max, &s->scanned, &line,
-			       &used)) {
+	switch (smtp_line_take(input, s->config->settings.command_line_max, &s->scanned,
+			       &line, &used)) {
 	case SMTP_LINE_MORE:
 		return 0;
 	case SMTP_LINE_TOO_LONG:

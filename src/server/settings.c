@@ -86,8 +86,8 @@ networks_copy(const struct network *from, size_t n)
 }
 
 int
-listener_config_new(const struct server_settings *s, size_t i, struct listener_config **ret,
-		    struct err *e)
+listener_config_new(const struct server_settings *s, size_t i,
+		    struct listener_config **ret, struct err *e)
 {
 	struct listener_config *c = calloc(1, sizeof(*c));
 
@@ -99,16 +99,19 @@ listener_config_new(const struct server_settings *s, size_t i, struct listener_c
 	settings_fill(&c->settings);
 	if (c->settings.trusted == NULL || c->settings.n_trusted == 0) {
 		c->settings.trusted = trusted_default;
-		c->settings.n_trusted = sizeof(trusted_default) / sizeof(trusted_default[0]);
+		c->settings.n_trusted =
+			sizeof(trusted_default) / sizeof(trusted_default[0]);
 	}
 	c->settings.trusted = networks_copy(c->settings.trusted, c->settings.n_trusted);
-	c->settings.name = strdup(c->settings.name == NULL ? "listener" : c->settings.name);
+	c->settings.name =
+		strdup(c->settings.name == NULL ? "listener" : c->settings.name);
 	if (c->settings.tls != NULL)
 		tls_context_ref(c->settings.tls);
 	c->hostname = strdup(s->hostname == NULL ? "localhost" : s->hostname);
-	c->queue_domain = strdup(s->queue_domain == NULL ? "the.tdc.queue" : s->queue_domain);
-	if (c->settings.trusted == NULL || c->settings.name == NULL || c->hostname == NULL ||
-	    c->queue_domain == NULL) {
+	c->queue_domain =
+		strdup(s->queue_domain == NULL ? "the.tdc.queue" : s->queue_domain);
+	if (c->settings.trusted == NULL || c->settings.name == NULL ||
+	    c->hostname == NULL || c->queue_domain == NULL) {
 		listener_config_unref(c);
 		return err_set(e, ERR_MEMORY, 0, "no memory for a listener's settings");
 	}

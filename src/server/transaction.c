@@ -82,7 +82,8 @@ message_fill(struct session *s, struct spool_message *m, const struct smtp_comma
 	m->icid = s->icid;
 	m->source = s->config->settings.protocol == SERVER_LMTP ? MESSAGE_FROM_LMTP
 								: MESSAGE_FROM_SMTP;
-	m->is_smtputf8 = (c->parameters & SMTP_PARAMETER_SMTPUTF8) != 0 || c->address.is_utf8;
+	m->is_smtputf8 =
+		(c->parameters & SMTP_PARAMETER_SMTPUTF8) != 0 || c->address.is_utf8;
 	m->is_8bitmime = c->body == SMTP_BODY_8BITMIME;
 	m->is_binarymime = c->body == SMTP_BODY_BINARYMIME;
 	failed |= spool_message_set(&m->sender, c->address.whole);
@@ -119,7 +120,8 @@ transaction_begin(struct session *s, const struct smtp_command *c, struct err *e
 	t->message = spool_message_new();
 	if (t->message == NULL || message_fill(s, t->message, c) != 0)
 		err_set(e, ERR_MEMORY, 0, "no memory for a message's envelope");
-	else if (ingest_start(&t->ingest, s->ops, s->host, c->size, set->message_size_max, e) == 0) {
+	else if (ingest_start(&t->ingest, s->ops, s->host, c->size, set->message_size_max,
+			      e) == 0) {
 		s->transaction = t;
 		return 0;
 	}

@@ -20,7 +20,8 @@ address_clean(char *value)
 
 	if (span_starts_nocase(all, six))
 		memmove(value, value + six.n, all.n - six.n + 1);
-	return inet_pton(AF_INET, value, &any) == 1 || inet_pton(AF_INET6, value, &any) == 1;
+	return inet_pton(AF_INET, value, &any) == 1 ||
+	       inet_pton(AF_INET6, value, &any) == 1;
 }
 
 /* Takes all attributes or none. */
