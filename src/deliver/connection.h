@@ -1,0 +1,157 @@
+/*
+ * connection.h - one SMTP session with a hop: how it is made, its commands in flight, its end.
+ *
+ *	RESOLVING -> CONNECTING -> GREETING -> EHLO -> STARTTLS -> HANDSHAKE -> EHLO_TLS
+ *	    ^____________|____________|_________|_________|___________|___________|  next address
+ *	EHLO_TLS -> PROFILE -> IDLE <-> BUSY         IDLE, BUSY, PROFILE -> QUITTING -> CLOSED
+ *	             ^__________/                    every state -> CLOSED
+ *
+ * A connection belongs to its destination and takes one journal at a time. Nothing but EHLO and STARTTLS is
+ * said before HANDSHAKE succeeded.
+ */
+#ifndef TDC_DELIVER_CONNECTION_H
+#define TDC_DELIVER_CONNECTION_H
+
+#include "dialogue.h"
+#include "inside.h"
+
+#include "tdc/digest/sha256.h"
+#include "tdc/dns/dns.h"
+#include "tdc/mime/text.h"
+#include "tdc/smtp/body.h"
+
+enum connection_state {
+	CONNECTION_RESOLVING,
+	CONNECTION_CONNECTING,
+	CONNECTION_GREETING,
+	CONNECTION_EHLO,
+	CONNECTION_STARTTLS,
+	CONNECTION_HANDSHAKE,
+	CONNECTION_EHLO_TLS,
+	CONNECTION_PROFILE,
+	CONNECTION_IDLE,
+	CONNECTION_BUSY,
+	CONNECTION_QUITTING,
+	CONNECTION_CLOSED,
+	CONNECTION_STATE_COUNT
+};
+const char *connection_state_name(enum connection_state s);
+bool connection_edge_is_legal(enum connection_state from, enum connection_state to);
+
+enum { ATTEMPT_HOPS_MAX = 8, ATTEMPT_ADDRESSES_MAX = 8 };
+struct attempt_hop {
+	char host[DELIVER_NAME_MAX + 1];
+	uint16_t port;
+};
+/* The hops of a route in the order of this attempt, and where it is now. */
+struct attempt {
+	struct attempt_hop hops[ATTEMPT_HOPS_MAX];
+	size_t n_hops, hop;
+	struct socket_address addresses[ATTEMPT_ADDRESSES_MAX];
+	size_t n_addresses, address; /* the next one */
+	size_t tries;
+	bool was_only_refused; /* all of them said no for good */
+	struct err error;      /* of the latest                */
+};
+
+/* One journal on its way. Lives in the connection; buffers are kept for the next. */
+struct transaction {
+	struct item *item; /* NULL: none. Ours until an outcome or a way back */
+	struct deliver_content content;
+	bool has_content;
+	char intake[SMTP_ADDRESS_MAX + 1];
+	struct buf profile; /* that it is rendered with */
+	struct spool_body_reader *reader;
+	struct sha256 *sha256;
+	struct buf scratch; /* base64 */
+	struct mime_base64 base64;
+	struct smtp_data_encoder encoder;
+	uint64_t body_left;
+	bool uses_bdat;
+	bool is_pipelined;      /* all commands of the envelope in one flight           */
+	bool is_content_open;   /* it may be sent                                        */
+	bool is_head_sent;
+	bool is_reading;        /* the body's next run is awaited                        */
+	bool is_all_queued;     /* the final dot or the last octet is in the stream      */
+	bool is_one_flight;     /* the content follows the envelope without waiting       */
+	bool must_keep_profile; /* an earlier life may have sent it with this one          */
+};
+
+struct connection {
+	struct list_node node; /* destination->idle or ->busy */
+	struct deliver *deliver;
+	struct destination *destination;
+	enum connection_state state;
+	uint64_t dcid;
+	unsigned generation;
+	struct attempt attempt;
+	struct dns_query *query;
+	struct connecting *connecting;
+	struct stream *stream;
+	struct dialogue dialogue;
+	struct smtp_capabilities capabilities;
+	char host[DELIVER_NAME_MAX + 1];
+	char remote[SOCKET_TEXT_MAX], local[SOCKET_TEXT_MAX];
+	uint16_t port;
+	struct tls_facts tls_facts;
+	char tls[TLS_TEXT_MAX * 2];
+	char *profile; /* what this hop makes of the settings; NULL before the second EHLO */
+	unsigned messages;
+	struct transaction transaction;
+};
+
+enum connection_stop { STOP_BEGINS, STOP_IS_OVER };
+
+/* The one setter of the state; moves the connection between its destination's lists. */
+void connection_enter(struct connection *c, enum connection_state to);
+/* Opens one for the destination; failures go to destination_failed(). */
+void connection_open(struct destination *x);
+/* At once: what was sent stays sent, nothing more is. Its journal was dealt with before. */
+void connection_close(struct connection *c);
+/* The polite way, when no reply is owed. */
+void connection_quit(struct connection *c);
+/* It broke: the journal, the destination and the connection get what each deserves. */
+void connection_broke(struct connection *c, enum failure f, const struct err *why);
+/* A reply before the content refused: no journal is to blame. */
+void connection_refused(struct connection *c, enum failure f, const struct err *why);
+/* Ready for a journal, or (its messages are used up, the configuration is new, we stop) for the end. */
+void connection_ready(struct connection *c);
+/* We stop. A journal whose final reply is awaited may stay until the grace is over. */
+void connection_stop(struct connection *c, enum connection_stop when);
+/* In state PROFILE: may it go on now? */
+void connection_profile_turn(struct connection *c);
+/* Sets the deadline that belongs to what is awaited now. */
+void connection_arm(struct connection *c);
+void connection_set_tls_text(struct connection *c);
+/* How many journals it may carry in all. */
+unsigned connection_messages_max(const struct connection *c);
+
+/* ---- attempt.c: hops and addresses, one after the other */
+int attempt_begin(struct attempt *a, struct destination *x, struct err *e);
+/* ---- establish.c: up to the ready connection */
+void establish_begin(struct connection *c);
+/* This address failed; the next one, or the end. */
+void establish_failed(struct connection *c, enum failure f, const struct err *why);
+void establish_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
+
+/* ---- transaction.c */
+void transaction_init(struct transaction *t);
+void transaction_done(struct transaction *t);
+/* Takes the item: begins to send it, or decides about it at once (held, too large, ...). */
+void transaction_begin(struct connection *c, struct item *i);
+void transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
+/* True when the final dot may have reached the peer: only its reply could tell. */
+bool transaction_is_uncertain(const struct connection *c);
+/* Ends it; the item is the caller's again. */
+struct item *transaction_end(struct connection *c);
+/* The body may be read, or output has drained. */
+void transaction_go_on(struct connection *c);
+
+/* ---- content.c */
+enum content_result { CONTENT_LATER, CONTENT_QUEUED, CONTENT_CORRUPT, CONTENT_FAILED };
+/* Sends as much as the stream takes. LATER: on_drain or the body's reader goes on. */
+enum content_result content_pump(struct connection *c, struct err *e);
+int content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp, struct err *e);
+void content_end(struct transaction *t);
+
+#endif

@@ -1,0 +1,347 @@
+/*
+ * deliver.c - the delivery's life, and what others may ask of it.
+ */
+#include "connection.h"
+
+#include "tdc/base/check.h"
+#include "tdc/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+	WINDOW = 500,
+	WINDOW_LEAST = 8,
+	CONNECTIONS = 500,
+	PAUSE_MS = 1000,
+	POLICIES_MAX = 256,
+};
+
+/* ------------------------------------------------------------------ waking */
+
+double
+deliver_random(struct deliver *d)
+{
+	d->random ^= d->random << 13;
+	d->random ^= d->random >> 7;
+	d->random ^= d->random << 17;
+	return (double)(d->random >> 11) / 9007199254740992.0; /* 2^53 */
+}
+
+void
+deliver_wake(struct deliver *d)
+{
+	if (d->is_started)
+		loop_at_turn_end(d->loop, &d->pump);
+}
+
+void
+deliver_wake_at(struct deliver *d, int64_t mono_ms)
+{
+	int64_t left = mono_ms - loop_mono_ms(d->loop);
+
+	if (d->is_stopping || (d->wake_at != 0 && d->wake_at <= mono_ms))
+		return;
+	d->wake_at = mono_ms;
+	timer_set(&d->timer, left < 1 ? 1 : left);
+}
+
+void
+deliver_pause(struct deliver *d, const struct err *why)
+{
+	d->paused_until = loop_mono_ms(d->loop) + PAUSE_MS;
+	deliver_wake_at(d, d->paused_until);
+	log_event(LOG_DELIVER, ERROR, "deliver.paused", F(LF_TEXT("reason", why->text)),
+		  "TDC: Deliveries pause for %d ms: %s", PAUSE_MS, why->text);
+}
+
+static void
+pump(struct loop_task *task)
+{
+	scheduler_run(list_entry(task, struct deliver, pump));
+}
+
+static void
+each_connection(struct deliver *d, enum connection_stop when)
+{
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n)) {
+		struct destination *x = list_entry(n, struct destination, node);
+		struct list *lists[] = { &x->idle, &x->busy };
+		for (size_t k = 0; k < 2; k++) {
+			for (struct list_node *m = list_first(lists[k]), *next; m != NULL; m = next) {
+				next = list_next(lists[k], m);
+				connection_stop(list_entry(m, struct connection, node), when);
+			}
+		}
+	}
+}
+
+static void
+timer_fired(void *arg)
+{
+	struct deliver *d = arg;
+
+	d->wake_at = 0;
+	if (!d->is_stopping) {
+		deliver_wake(d);
+		return;
+	}
+	if (loop_mono_ms(d->loop) >= d->stop_at) {
+		each_connection(d, STOP_IS_OVER);
+		d->waiting = 0; /* the spool's answers will find nobody */
+	}
+	void (*stopped)(void *) = d->stopped;
+	if (stopped == NULL)
+		return;
+	if (d->n_connections > 0 || d->waiting > 0) {
+		timer_set(&d->timer, d->stop_at - loop_mono_ms(d->loop));
+		return;
+	}
+	d->stopped = NULL;
+	stopped(d->stopped_arg);
+}
+
+void
+deliver_check_stopped(struct deliver *d)
+{
+	if (d->is_stopping && d->stopped != NULL && d->n_connections == 0 && d->waiting == 0)
+		timer_set(&d->timer, 0);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void
+accepted(void *arg, struct spool_journal *j)
+{
+	struct deliver *d = arg;
+	struct lane *l = lane_find(d, j->policy);
+
+	if (l == NULL)
+		spool_journal_free(j);
+	else
+		lane_offer(l, j);
+}
+
+static int
+init(struct deliver *d, const struct deliver_settings *s, const struct tls_client_settings *tls,
+     struct err *e)
+{
+	struct tls_context *context;
+
+	snprintf(d->hostname, sizeof(d->hostname), "%s", s->hostname);
+	d->window = s->window == 0 ? WINDOW : s->window < WINDOW_LEAST ? WINDOW_LEAST : s->window;
+	d->connections_max = s->connections_max == 0 ? CONNECTIONS : s->connections_max;
+	if (getrandom(&d->random, sizeof(d->random), 0) != (ssize_t)sizeof(d->random))
+		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
+	d->random |= 1;
+	if (deliver_copy_tls(&d->tls, tls, e) != 0)
+		return -1;
+	/* A CA file that cannot be read is told now. */
+	return deliver_tls_context(d, NULL, &context, e);
+}
+
+int
+deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp, struct dns *dns,
+	    struct policy_set *p, const struct tls_client_settings *tls,
+	    const struct deliver_content_ops *ops, void *ops_arg, struct deliver **ret, struct err *e)
+{
+	struct deliver *d = calloc(1, sizeof(*d));
+
+	if (d == NULL || timer_init(&d->timer, l, timer_fired, d, e) != 0) {
+		free(d);
+		return err_set(e, ERR_MEMORY, 0, "no memory for deliveries");
+	}
+	d->loop = l;
+	d->spool = sp;
+	d->dns = dns;
+	d->ops = ops;
+	d->ops_arg = ops_arg;
+	d->policies = policy_set_ref(p);
+	d->pump.run = pump;
+	list_init(&d->lanes);
+	list_init(&d->destinations);
+	list_init(&d->tls_choices);
+	item_set_init(&d->items);
+	if (init(d, s, tls, e) != 0) {
+		deliver_free(d);
+		return -1;
+	}
+	spool_on_accepted(sp, accepted, d);
+	*ret = d;
+	return 0;
+}
+
+static void
+find_lanes(struct deliver *d)
+{
+	const char *names[POLICIES_MAX];
+	size_t n = spool_waiting_policies(d->spool, names, POLICIES_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		(void)lane_find(d, names[i]);
+}
+
+void
+deliver_start(struct deliver *d)
+{
+	d->is_started = true;
+	find_lanes(d);
+	deliver_wake(d);
+}
+
+int
+deliver_reload(struct deliver *d, struct policy_set *p, const struct tls_client_settings *tls,
+	       struct err *e)
+{
+	struct tls_client_settings made;
+	struct tls_context *context;
+
+	if (deliver_copy_tls(&made, tls, e) != 0)
+		return -1;
+	if (tls_client_context_new(&made, &context, e) != 0) {
+		deliver_free_tls(&made);
+		return -1;
+	}
+	tls_context_unref(context);
+	deliver_forget_tls(d);
+	deliver_free_tls(&d->tls);
+	d->tls = made;
+	policy_set_ref(p);
+	policy_set_unref(d->policies);
+	d->policies = p;
+	d->generation++;
+	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+		lane_resolve(list_entry(n, struct lane, node));
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n))
+		destination_reload(list_entry(n, struct destination, node));
+	find_lanes(d);
+	deliver_wake(d);
+	return 0;
+}
+
+void
+deliver_stop(struct deliver *d, int64_t grace_ms, void (*done)(void *arg), void *arg)
+{
+	check(!d->is_stopping);
+	d->is_stopping = true;
+	d->stopped = done;
+	d->stopped_arg = arg;
+	d->stop_at = loop_mono_ms(d->loop) + grace_ms;
+	each_connection(d, STOP_BEGINS);
+	bool is_idle = d->n_connections == 0 && d->waiting == 0;
+	timer_set(&d->timer, is_idle ? 0 : grace_ms);
+}
+
+void
+deliver_free(struct deliver *d)
+{
+	if (d == NULL)
+		return;
+	d->is_stopping = true;
+	d->stopped = NULL;
+	spool_on_accepted(d->spool, NULL, NULL);
+	each_connection(d, STOP_IS_OVER);
+	for (struct list_node *n; (n = list_first(&d->lanes)) != NULL;)
+		lane_free(list_entry(n, struct lane, node));
+	for (struct list_node *n; (n = list_first(&d->destinations)) != NULL;)
+		destination_free(list_entry(n, struct destination, node));
+	item_set_done(&d->items);
+	deliver_forget_tls(d);
+	deliver_free_tls(&d->tls);
+	policy_set_unref(d->policies);
+	loop_task_cancel(d->loop, &d->pump);
+	timer_done(&d->timer);
+	free(d);
+}
+
+/* ------------------------------------------------------------------ the operator */
+
+void
+deliver_look_again(struct deliver *d)
+{
+	find_lanes(d);
+	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+		lane_look_again(list_entry(n, struct lane, node));
+}
+
+void
+deliver_now(struct deliver *d, uint64_t mid)
+{
+	const struct item *i = mid == 0 ? NULL : item_set_find(&d->items, mid);
+	bool is_known = i != NULL && i->journal != NULL;
+
+	d->paused_until = 0;
+	deliver_look_again(d);
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n)) {
+		struct destination *x = list_entry(n, struct destination, node);
+		if (!is_known || i->lane->destination == x)
+			destination_probe_now(x);
+	}
+}
+
+static bool
+withdraw_all(struct deliver *d)
+{
+	bool is_any_in_flight = false;
+
+	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n)) {
+		struct lane *l = list_entry(n, struct lane, node);
+		struct list *lists[] = { &l->fresh, &l->old };
+		for (size_t k = 0; k < 2; k++)
+			while (!list_is_empty(lists[k]))
+				lane_withdraw(list_entry(list_first(lists[k]), struct item, node));
+	}
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n))
+		is_any_in_flight |= list_entry(n, struct destination, node)->in_flight > 0;
+	return is_any_in_flight;
+}
+
+bool
+deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
+{
+	if (mid == 0) {
+		*dcid = 0;
+		return withdraw_all(d);
+	}
+	struct item *i = item_set_find(&d->items, mid);
+	if (i != NULL && i->state == ITEM_IN_FLIGHT) {
+		*dcid = i->dcid;
+		return true;
+	}
+	if (i != NULL && i->state == ITEM_WAITING)
+		lane_withdraw(i);
+	return false;
+}
+
+void
+deliver_each_destination(const struct deliver *d,
+			 void (*fn)(void *arg, const struct destination_status *s), void *arg)
+{
+	int64_t ahead = loop_wall_ms(d->loop) - loop_mono_ms(d->loop);
+
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n)) {
+		const struct destination *x = list_entry(n, struct destination, node);
+		bool is_up = x->state == DESTINATION_UP;
+		struct destination_status s = {
+			.domain = x->domain,
+			.state = x->state,
+			.next_probe_at = is_up ? 0 : x->next_probe_at + ahead,
+			.down_since = x->down_since,
+			.connections = (unsigned)destination_connections(x),
+			.in_flight = (unsigned)x->in_flight,
+			.delivered = x->delivered,
+			.soft_bounced = x->soft_bounced,
+			.hard_bounced = x->hard_bounced,
+		};
+		snprintf(s.last_error, sizeof(s.last_error), "%s", x->last_error.text);
+		snprintf(s.last_tls, sizeof(s.last_tls), "%s", x->last_tls);
+		fn(arg, &s);
+	}
+}

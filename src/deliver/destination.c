@@ -1,0 +1,327 @@
+/*
+ * destination.c - one intake's domain as a whole: up, backed off or suspended, and its render profile.
+ *
+ *	           trouble, 4xx before the content
+ *	   UP ----------------------------------------> BACKED_OFF  (waits double, one probe at a time)
+ *	    ^ \__ 5xx before the content ____________      |
+ *	    |                                        v     v
+ *	    +--- a recipient was accepted --------- SUSPENDED       (probes at a fixed interval)
+ *
+ * No row is touched by any of it. Recovery is this one change of state, whatever the backlog.
+ */
+#include "connection.h"
+#include "report.h"
+
+#include "tdc/base/check.h"
+
+#include <stdlib.h>
+
+const char *
+destination_state_name(enum destination_state s)
+{
+	static const char *const names[] = {
+		[DESTINATION_UP] = "up",
+		[DESTINATION_BACKED_OFF] = "backed off",
+		[DESTINATION_SUSPENDED] = "suspended",
+	};
+	return names[s];
+}
+
+/* ------------------------------------------------------------------ life */
+
+static uint64_t
+mix(uint64_t h, const void *p, size_t n)
+{
+	const unsigned char *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t
+mix_text(uint64_t h, const char *text)
+{
+	return text == NULL ? mix(h, "\1", 2) : mix(h, text, strlen(text) + 1);
+}
+
+static uint64_t
+mix_number(uint64_t h, int64_t number)
+{
+	return mix(h, &number, sizeof(number));
+}
+
+/* A number that changes when anything does that a delivery to this domain depends on. */
+static uint64_t
+fingerprint(const struct policy_set *p, const char *domain)
+{
+	const struct smtp_route *route = policy_route(p, domain);
+	const struct destination_controls *c = policy_controls(p, domain);
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < route->n_hops; i++) {
+		const struct next_hop *hop = &route->hops[i];
+		h = mix_text(h, hop->host);
+		h = mix_number(h, hop->kind);
+		h = mix_number(h, hop->port);
+		h = mix_number(h, hop->is_bracketed);
+		h = mix_number(h, hop->priority);
+	}
+	h = mix_text(mix_text(h, c->ca_file), c->tls_name);
+	const int64_t numbers[] = {
+		c->concurrency,		c->messages_per_connection, c->tls_mode,
+		c->connect_timeout_ms,	c->greeting_timeout_ms,	    c->ehlo_timeout_ms,
+		c->starttls_timeout_ms, c->mail_timeout_ms,	    c->rcpt_timeout_ms,
+		c->probe_first_ms,	c->probe_longest_ms,	    c->suspended_probe_ms,
+	};
+	return mix(h, numbers, sizeof(numbers));
+}
+
+static char *
+copy_or_null(const char *text)
+{
+	return text == NULL ? NULL : strdup(text);
+}
+
+struct destination *
+destination_find(struct deliver *d, const char *domain)
+{
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n)) {
+		struct destination *x = list_entry(n, struct destination, node);
+		if (strcmp(x->domain, domain) == 0)
+			return x;
+	}
+	struct destination *x = calloc(1, sizeof(*x));
+	char *name = strdup(domain);
+	if (x == NULL || name == NULL) {
+		free(x);
+		free(name);
+		return NULL;
+	}
+	x->deliver = d;
+	x->domain = name;
+	x->allowed = 1;
+	list_init(&x->idle);
+	list_init(&x->busy);
+	x->profile = copy_or_null(spool_destination_profile(d->spool, domain));
+	x->recovered_profile = copy_or_null(x->profile);
+	x->fingerprint = fingerprint(d->policies, domain);
+	list_append(&d->destinations, &x->node);
+	return x;
+}
+
+size_t
+destination_connections(const struct destination *x)
+{
+	return x->idle.count + x->busy.count;
+}
+
+const struct destination_controls *
+destination_controls(const struct destination *x)
+{
+	return policy_controls(x->deliver->policies, x->domain);
+}
+
+/* ------------------------------------------------------------------ down and up */
+
+static int64_t
+with_jitter(struct destination *x, int64_t ms)
+{
+	return ms + (int64_t)((double)ms * 0.2 * (deliver_random(x->deliver) - 0.5));
+}
+
+static int64_t
+next_wait(const struct destination *x, enum failure f)
+{
+	const struct destination_controls *c = destination_controls(x);
+
+	if (f == FAILURE_SUSPEND)
+		return c->suspended_probe_ms;
+	if (x->state != DESTINATION_BACKED_OFF || x->wait_ms == 0)
+		return c->probe_first_ms;
+	return x->wait_ms < c->probe_longest_ms / 2 ? x->wait_ms * 2 : c->probe_longest_ms;
+}
+
+void
+destination_failed(struct destination *x, enum failure f, const struct err *why)
+{
+	enum destination_state to = f == FAILURE_SUSPEND ? DESTINATION_SUSPENDED :
+							   DESTINATION_BACKED_OFF;
+	int64_t now = loop_mono_ms(x->deliver->loop);
+
+	x->last_error = *why;
+	x->allowed = 1;
+	/* Connections that fall together are one failure. */
+	if (x->state == to && now < x->next_probe_at)
+		return;
+	x->wait_ms = next_wait(x, f);
+	x->next_probe_at = now + with_jitter(x, x->wait_ms);
+	deliver_wake_at(x->deliver, x->next_probe_at);
+	if (x->state == DESTINATION_UP)
+		x->down_since = loop_wall_ms(x->deliver->loop);
+	bool is_new = x->state != to;
+	x->state = to;
+	if (is_new)
+		report_destination_down(x);
+}
+
+void
+destination_works(struct destination *x)
+{
+	if (x->state == DESTINATION_UP)
+		return;
+	report_destination_up(x);
+	x->state = DESTINATION_UP;
+	x->down_since = x->next_probe_at = x->wait_ms = 0;
+	x->allowed = 2;
+	deliver_wake(x->deliver);
+}
+
+void
+destination_probe_now(struct destination *x)
+{
+	x->next_probe_at = 0;
+	x->wait_ms = 0;
+	deliver_wake(x->deliver);
+}
+
+void
+destination_reload(struct destination *x)
+{
+	uint64_t h = fingerprint(x->deliver->policies, x->domain);
+
+	if (h != x->fingerprint && x->state != DESTINATION_UP)
+		destination_probe_now(x);
+	x->fingerprint = h;
+}
+
+size_t
+destination_room(struct destination *x)
+{
+	struct deliver *d = x->deliver;
+	size_t limit = 1, open = destination_connections(x);
+
+	if (x->state != DESTINATION_UP) {
+		if (loop_mono_ms(d->loop) < x->next_probe_at) {
+			deliver_wake_at(d, x->next_probe_at);
+			return 0;
+		}
+	} else {
+		limit = destination_controls(x)->concurrency;
+		limit = x->allowed < limit ? x->allowed : limit;
+	}
+	size_t room = open < limit ? limit - open : 0;
+	size_t left = d->n_connections < d->connections_max ? d->connections_max - d->n_connections : 0;
+	return room < left ? room : left;
+}
+
+/* ------------------------------------------------------------------ render profile */
+
+struct profile_wait {
+	struct destination *destination; /* NULL: it went away */
+};
+
+void
+destination_free(struct destination *x)
+{
+	check(list_is_empty(&x->idle) && list_is_empty(&x->busy));
+	if (x->profile_wait != NULL)
+		x->profile_wait->destination = NULL;
+	list_remove(&x->deliver->destinations, &x->node);
+	free(x->profile);
+	free(x->recovered_profile);
+	free(x->profile_wanted);
+	free(x->domain);
+	free(x);
+}
+
+static void
+profile_failed(struct destination *x, const struct err *why)
+{
+	struct err e = *why;
+
+	err_wrap(&e, "the render profile could not be recorded");
+	for (struct list_node *n = list_first(&x->busy), *next; n != NULL; n = next) {
+		struct connection *c = list_entry(n, struct connection, node);
+		next = list_next(&x->busy, n);
+		if (c->state == CONNECTION_PROFILE)
+			connection_close(c);
+	}
+	destination_failed(x, FAILURE_BACK_OFF, &e);
+}
+
+static void
+profile_recorded(void *arg, const struct err *e)
+{
+	struct profile_wait *wait = arg;
+	struct destination *x = wait->destination;
+
+	free(wait);
+	if (x == NULL)
+		return;
+	x->profile_wait = NULL;
+	x->deliver->waiting--;
+	if (e == NULL) {
+		free(x->profile);
+		x->profile = x->profile_wanted;
+	} else {
+		free(x->profile_wanted);
+	}
+	x->profile_wanted = NULL;
+	if (e == NULL)
+		destination_profile_turn(x);
+	else
+		profile_failed(x, e);
+	deliver_wake(x->deliver);
+	deliver_check_stopped(x->deliver);
+}
+
+static void
+record_profile(struct destination *x, const char *profile)
+{
+	struct err e;
+
+	x->profile_wanted = strdup(profile);
+	x->profile_wait = malloc(sizeof(*x->profile_wait));
+	if (x->profile_wanted == NULL || x->profile_wait == NULL) {
+		free(x->profile_wanted);
+		free(x->profile_wait);
+		x->profile_wanted = NULL;
+		x->profile_wait = NULL;
+		err_set(&e, ERR_MEMORY, 0, "no memory for a render profile");
+		deliver_pause(x->deliver, &e);
+		return;
+	}
+	x->profile_wait->destination = x;
+	x->deliver->waiting++;
+	spool_set_destination_profile(x->deliver->spool, x->domain, profile, profile_recorded,
+				      x->profile_wait);
+}
+
+/*
+ * One profile at a time: after a crash the recorded one must be that of every journal which was in flight. So
+ * a hop that makes another one (two hops of a route with different extensions) waits until none is.
+ */
+bool
+destination_takes_profile(struct destination *x, const char *profile)
+{
+	if (x->profile_wait != NULL)
+		return false;
+	if (x->profile != NULL && strcmp(x->profile, profile) == 0)
+		return true;
+	if (x->in_flight == 0)
+		record_profile(x, profile);
+	return false;
+}
+
+void
+destination_profile_turn(struct destination *x)
+{
+	for (struct list_node *n = list_first(&x->busy), *next; n != NULL; n = next) {
+		struct connection *c = list_entry(n, struct connection, node);
+		next = list_next(&x->busy, n);
+		if (c->state == CONNECTION_PROFILE)
+			connection_profile_turn(c);
+	}
+}

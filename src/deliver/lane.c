@@ -1,0 +1,362 @@
+/*
+ * lane.c - the window of one policy's due journals.
+ *
+ * Fresh journals come straight from their commit, old ones from the spool, each into a list of half the
+ * window; they are taken in turn, so that neither starves the other. What does not fit is forgotten here
+ * and read later: the spool has all of it. The cursor walks the due queue; `must_rescan` says that
+ * something may be in front of it.
+ */
+#include "inside.h"
+
+#include "tdc/base/check.h"
+
+#include <stdlib.h>
+
+enum {
+	FETCH_BYTES = 1 << 20,
+	RESCAN_GAP_MS = 500,       /* rows that come due one by one are read together */
+	WITHDRAWN_MS = 10000,      /* longer than a change of the operator takes        */
+	PRUNE_EACH = 64,
+};
+
+/* ------------------------------------------------------------------ life */
+
+struct lane *
+lane_find(struct deliver *d, const char *policy)
+{
+	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n)) {
+		struct lane *l = list_entry(n, struct lane, node);
+		if (strcmp(l->policy, policy) == 0)
+			return l;
+	}
+	struct lane *l = calloc(1, sizeof(*l));
+	char *name = strdup(policy);
+	if (l == NULL || name == NULL) {
+		free(l);
+		free(name);
+		return NULL;
+	}
+	l->deliver = d;
+	l->policy = name;
+	list_init(&l->fresh);
+	list_init(&l->old);
+	list_init(&l->finished);
+	list_init(&l->withdrawn);
+	list_append(&d->lanes, &l->node);
+	lane_resolve(l);
+	return l;
+}
+
+static void
+drop_items(struct lane *l, struct list *items)
+{
+	for (struct list_node *n; (n = list_first(items)) != NULL;) {
+		list_remove(items, n);
+		item_free(&l->deliver->items, list_entry(n, struct item, node));
+	}
+}
+
+void
+lane_free(struct lane *l)
+{
+	drop_items(l, &l->fresh);
+	drop_items(l, &l->old);
+	drop_items(l, &l->finished);
+	drop_items(l, &l->withdrawn);
+	if (l->fetch != NULL)
+		l->fetch->lane = NULL;
+	if (l->sweep != NULL)
+		l->sweep->lane = NULL;
+	list_remove(&l->deliver->lanes, &l->node);
+	free(l->policy);
+	free(l);
+}
+
+void
+lane_resolve(struct lane *l)
+{
+	const char *domain = policy_destination(l->deliver->policies, l->policy);
+
+	l->destination = domain == NULL ? NULL : destination_find(l->deliver, domain);
+}
+
+size_t
+lane_waiting(const struct lane *l)
+{
+	return l->fresh.count + l->old.count;
+}
+
+const struct bounce_profile *
+lane_bounce(const struct lane *l)
+{
+	const char *domain = l->destination == NULL ? "" : l->destination->domain;
+
+	return &policy_controls(l->deliver->policies, domain)->bounce;
+}
+
+/* ------------------------------------------------------------------ what must not come again */
+
+static uint64_t
+outcomes_synced(const struct deliver *d)
+{
+	struct spool_status s;
+
+	spool_status(d->spool, &s);
+	return s.unsynced_outcomes > d->outcomes ? 0 : d->outcomes - s.unsynced_outcomes;
+}
+
+/* Forgets MIDs whose outcome every answer of the spool that is still to come has seen. */
+static void
+prune_finished(struct lane *l, uint64_t synced)
+{
+	if (l->fetch != NULL && l->fetch->synced < synced)
+		synced = l->fetch->synced;
+	if (l->sweep != NULL && l->sweep->synced < synced)
+		synced = l->sweep->synced;
+	for (struct list_node *n; (n = list_first(&l->finished)) != NULL;) {
+		struct item *i = list_entry(n, struct item, node);
+		if (i->sequence > synced)
+			break;
+		list_remove(&l->finished, n);
+		item_free(&l->deliver->items, i);
+	}
+}
+
+static void
+prune_withdrawn(struct lane *l, int64_t until)
+{
+	for (struct list_node *n; (n = list_first(&l->withdrawn)) != NULL;) {
+		struct item *i = list_entry(n, struct item, node);
+		if (i->until > until) {
+			deliver_wake_at(l->deliver, i->until);
+			break;
+		}
+		list_remove(&l->withdrawn, n);
+		item_free(&l->deliver->items, i);
+		l->must_rescan = true;
+	}
+}
+
+static void
+note_due_at(struct lane *l, int64_t wall_ms)
+{
+	if (wall_ms != 0 && (l->earliest_at == 0 || wall_ms < l->earliest_at))
+		l->earliest_at = wall_ms;
+}
+
+void
+lane_finish(struct item *i, int64_t next_at)
+{
+	struct lane *l = i->lane;
+
+	if (list_node_is_linked(&i->node))
+		list_remove(i->is_old ? &l->old : &l->fresh, &i->node);
+	item_drop_journal(i);
+	i->state = ITEM_FINISHED;
+	i->sequence = l->deliver->outcomes;
+	list_append(&l->finished, &i->node);
+	note_due_at(l, next_at);
+	if (l->finished.count % PRUNE_EACH == 0)
+		prune_finished(l, outcomes_synced(l->deliver));
+	deliver_wake(l->deliver);
+}
+
+void
+lane_withdraw(struct item *i)
+{
+	struct lane *l = i->lane;
+
+	list_remove(i->is_old ? &l->old : &l->fresh, &i->node);
+	item_drop_journal(i);
+	i->state = ITEM_WITHDRAWN;
+	i->until = loop_mono_ms(l->deliver->loop) + WITHDRAWN_MS;
+	list_append(&l->withdrawn, &i->node);
+	deliver_wake(l->deliver);
+}
+
+void
+lane_look_again(struct lane *l)
+{
+	prune_withdrawn(l, INT64_MAX);
+	l->must_rescan = true;
+	deliver_wake(l->deliver);
+}
+
+/* ------------------------------------------------------------------ filling */
+
+static void
+add_waiting(struct lane *l, struct spool_journal *j, struct list *to)
+{
+	struct item *i = item_new(&l->deliver->items, l, j);
+
+	if (i == NULL) {
+		l->must_rescan = true; /* no memory now; it is in the spool */
+		return;
+	}
+	i->is_old = to == &l->old;
+	list_append(to, &i->node);
+}
+
+void
+lane_offer(struct lane *l, struct spool_journal *j)
+{
+	struct deliver *d = l->deliver;
+
+	if (item_set_find(&d->items, j->mid) != NULL) {
+		spool_journal_free(j);
+		return;
+	}
+	if (l->fresh.count >= d->window / 2 || d->is_stopping) {
+		l->must_rescan = true; /* read later */
+		spool_journal_free(j);
+		return;
+	}
+	add_waiting(l, j, &l->fresh);
+	deliver_wake(d);
+}
+
+void
+lane_take_due(struct lane *l, struct spool_due *due)
+{
+	for (struct list_node *n; (n = list_first(&due->journals)) != NULL;) {
+		struct spool_journal *j = list_entry(n, struct spool_journal, node);
+		list_remove(&due->journals, n);
+		if (l == NULL || l->deliver->is_stopping ||
+		    item_set_find(&l->deliver->items, j->mid) != NULL)
+			spool_journal_free(j);
+		else
+			add_waiting(l, j, &l->old);
+	}
+}
+
+static void
+fetched(void *arg, struct spool_due *due, const struct err *e)
+{
+	struct lane_fetch *f = arg;
+	struct lane *l = f->lane;
+
+	free(f);
+	if (due != NULL)
+		lane_take_due(l, due);
+	if (l == NULL)
+		return;
+	struct deliver *d = l->deliver;
+	l->fetch = NULL;
+	d->waiting--;
+	if (e != NULL) {
+		deliver_pause(d, e);
+	} else {
+		l->cursor = due->next;
+		l->is_exhausted = due->is_end;
+		if (due->is_end)
+			note_due_at(l, due->earliest_at);
+	}
+	deliver_wake(d);
+	deliver_check_stopped(d);
+}
+
+struct lane_fetch *
+lane_fetch_new(struct lane *l)
+{
+	struct lane_fetch *f = malloc(sizeof(*f));
+	struct err e;
+
+	if (f == NULL) {
+		err_set(&e, ERR_MEMORY, 0, "no memory to read the queue");
+		deliver_pause(l->deliver, &e);
+		return NULL;
+	}
+	*f = (struct lane_fetch){ .lane = l, .synced = outcomes_synced(l->deliver) };
+	prune_finished(l, f->synced);
+	l->deliver->waiting++;
+	return f;
+}
+
+/* Rows with a time of their own that has come are read by a walk from the beginning. */
+static void
+look_at_times(struct lane *l)
+{
+	struct deliver *d = l->deliver;
+	int64_t left;
+
+	prune_withdrawn(l, loop_mono_ms(d->loop));
+	if (l->earliest_at != 0) {
+		left = l->earliest_at - loop_wall_ms(d->loop);
+		if (left <= 0) {
+			l->earliest_at = 0;
+			l->must_rescan = true;
+		} else {
+			deliver_wake_at(d, loop_mono_ms(d->loop) + left);
+		}
+	}
+	if (!l->is_exhausted || !l->must_rescan)
+		return;
+	left = l->rescanned_at + RESCAN_GAP_MS - loop_mono_ms(d->loop);
+	if (l->rescanned_at != 0 && left > 0) {
+		deliver_wake_at(d, loop_mono_ms(d->loop) + left);
+		return;
+	}
+	l->cursor = (struct spool_cursor){ 0, 0 };
+	l->is_exhausted = l->must_rescan = false;
+	l->rescanned_at = loop_mono_ms(d->loop);
+}
+
+void
+lane_refill(struct lane *l)
+{
+	struct deliver *d = l->deliver;
+	size_t half = d->window / 2;
+
+	if (l->destination == NULL)
+		return;
+	look_at_times(l);
+	if (l->fetch != NULL || l->is_exhausted || l->old.count > half / 4)
+		return;
+	if (l->destination->state != DESTINATION_UP && lane_waiting(l) > 0)
+		return; /* enough to probe with */
+	l->fetch = lane_fetch_new(l);
+	if (l->fetch != NULL)
+		spool_fetch_due(d->spool, l->policy, l->cursor, loop_wall_ms(d->loop),
+				half - l->old.count, FETCH_BYTES, fetched, l->fetch);
+}
+
+/* ------------------------------------------------------------------ taking */
+
+struct item *
+lane_take(struct lane *l)
+{
+	struct list *from = l->takes_old_next ? &l->old : &l->fresh;
+
+	if (list_is_empty(from))
+		from = from == &l->old ? &l->fresh : &l->old;
+	struct list_node *n = list_first(from);
+	if (n == NULL)
+		return NULL;
+	list_remove(from, n);
+	l->takes_old_next = from == &l->fresh;
+	struct item *i = list_entry(n, struct item, node);
+	i->state = ITEM_IN_FLIGHT;
+	return i;
+}
+
+static void
+put_back(struct item *i, void (*put)(struct list *, struct list_node *))
+{
+	check(i->state == ITEM_IN_FLIGHT && i->journal != NULL);
+	i->state = ITEM_WAITING;
+	i->dcid = 0;
+	put(i->is_old ? &i->lane->old : &i->lane->fresh, &i->node);
+	deliver_wake(i->lane->deliver);
+}
+
+void
+lane_put_back(struct item *i)
+{
+	put_back(i, list_prepend);
+}
+
+void
+lane_put_back_last(struct item *i)
+{
+	put_back(i, list_append);
+}

@@ -1,0 +1,199 @@
+/*
+ * outcome.c - the retry rules, as one table and four short functions.
+ *
+ * Every journal has the same envelope: the intake's address. So a refusal before the content speaks of
+ * the intake, not of the journal, and the whole destination waits: 4xx, a closed or broken connection
+ * and TLS trouble back it off; 5xx suspends it until an operator, a reload or a probe finds it well again. No
+ * row is written for any of that, however many wait, and no retry is counted.
+ *
+ * Once DATA was answered, a refusal speaks of the content. 4xx moves this one row to a later time: the wait
+ * doubles from the bounce profile's first to its longest, with jitter, until the number of retries or
+ * the time in queue is used up. 5xx makes a dead letter, which is kept for an operator; nothing is
+ * ever sent to the original's sender. Two answers need care:
+ *
+ * - 421 says that the peer closes, not what it thinks of the journal. Before the content was sent it is
+ *   connection trouble. After the final dot it is the reply to the content, and as soft as any 4xx.
+ * - No reply to the final dot: nobody knows whether the intake has the message. The row becomes uncertain, with
+ *   the profile that rendered it, and the same bytes go out again under the same Message-ID.
+ */
+#include "outcome.h"
+
+#include "connection.h"
+#include "report.h"
+
+#include "tdc/base/counter.h"
+
+#include <stdio.h>
+
+struct verdict_row {
+	unsigned char second, third, fourth, fifth, closing; /* by the code; 421 */
+};
+static const struct verdict_row verdicts[COMMAND_COUNT] = {
+#define ROW(c2, c3, c4, c5, c421) \
+	{ VERDICT_##c2, VERDICT_##c3, VERDICT_##c4, VERDICT_##c5, VERDICT_##c421 }
+	/*                    2xx    3xx    4xx       5xx      421      */
+	[COMMAND_GREETING] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
+	[COMMAND_EHLO] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
+	[COMMAND_STARTTLS] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
+	[COMMAND_MAIL] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
+	[COMMAND_RCPT] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
+	[COMMAND_DATA] = ROW(BREAK, GOOD, SOFT, DEAD, BACK_OFF),
+	[COMMAND_BDAT] = ROW(GOOD, BREAK, SOFT, DEAD, SOFT),
+	[COMMAND_CONTENT] = ROW(GOOD, BREAK, SOFT, DEAD, SOFT),
+	[COMMAND_RSET] = ROW(GOOD, BREAK, BREAK, BREAK, BREAK),
+	[COMMAND_QUIT] = ROW(GOOD, GOOD, GOOD, GOOD, GOOD),
+#undef ROW
+};
+
+enum verdict
+verdict_of(enum command c, const struct smtp_reply *reply)
+{
+	const struct verdict_row *row = &verdicts[c];
+
+	if (reply->code == 421)
+		return (enum verdict)row->closing;
+	/* RFC 1870 6.1: the answer to SIZE= speaks of this journal alone. */
+	if (c == COMMAND_MAIL && (reply->code == 552 || strcmp(reply->enhanced, "5.3.4") == 0))
+		return VERDICT_TOO_LARGE;
+	switch (reply->code / 100) {
+	case 2:
+		return (enum verdict)row->second;
+	case 3:
+		return (enum verdict)(c == COMMAND_DATA && reply->code != 354 ? VERDICT_BREAK : row->third);
+	case 4:
+		return (enum verdict)row->fourth;
+	case 5:
+		return (enum verdict)row->fifth;
+	default:
+		return VERDICT_BREAK;
+	}
+}
+
+bool
+outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b, int64_t now)
+{
+	return now - j->created_at >= b->max_time_in_queue_ms || j->attempts > b->max_retries;
+}
+
+void
+outcome_reply_text(const struct smtp_reply *reply, char *text, size_t n)
+{
+	snprintf(text, n, "%d%s%s%s%s", reply->code, reply->enhanced[0] == '\0' ? "" : " ",
+		 reply->enhanced, reply->text[0] == '\0' ? "" : " ", reply->text);
+}
+
+void
+outcome_init(struct outcome *o, enum outcome_kind kind, const char *reason)
+{
+	*o = (struct outcome){ .kind = kind, .reason = reason };
+}
+
+void
+outcome_set_reply(struct outcome *o, const struct smtp_reply *reply)
+{
+	o->code = reply->code;
+	snprintf(o->enhanced, sizeof(o->enhanced), "%s", reply->enhanced);
+	outcome_reply_text(reply, o->reply, sizeof(o->reply));
+}
+
+void
+outcome_set_text(struct outcome *o, const char *enhanced, const char *text)
+{
+	snprintf(o->enhanced, sizeof(o->enhanced), "%s", enhanced);
+	snprintf(o->reply, sizeof(o->reply), "%s", text);
+}
+
+static void
+count(struct destination *x, enum outcome_kind kind, uint64_t bytes)
+{
+	static const struct {
+		enum outcome_kind kind;
+		enum counter counter;
+	} counters[] = {
+		{ OUTCOME_DELIVERED, COUNTER_DELIVERED }, { OUTCOME_SOFT, COUNTER_SOFT_BOUNCED },
+		{ OUTCOME_UNCERTAIN, COUNTER_UNCERTAIN }, { OUTCOME_DEAD, COUNTER_HARD_BOUNCED },
+		{ OUTCOME_QUARANTINED, COUNTER_QUARANTINED },
+	};
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		if (counters[i].kind == kind)
+			counter_add(counters[i].counter, 1);
+	if (kind == OUTCOME_DELIVERED)
+		counter_add(COUNTER_BYTES_OUT, bytes);
+	if (x == NULL)
+		return;
+	x->delivered += kind == OUTCOME_DELIVERED;
+	x->soft_bounced += kind == OUTCOME_SOFT;
+	x->hard_bounced += kind == OUTCOME_DEAD;
+}
+
+void
+outcome_record(struct connection *c, struct item *i, struct outcome *o)
+{
+	struct deliver *d = i->lane->deliver;
+	struct destination *x = c == NULL ? i->lane->destination : c->destination;
+	const struct spool_journal *j = i->journal;
+	/* What may have been received once is sent with the same bytes ever after. */
+	const char *profile = j->profile;
+	if (c != NULL && (o->kind == OUTCOME_UNCERTAIN || c->transaction.must_keep_profile))
+		profile = buf_text(&c->transaction.profile);
+	struct spool_outcome out = {
+		.kind = o->kind,
+		.mid = i->mid,
+		.attempts = j->attempts + (o->was_attempted ? 1 : 0),
+		.next_at = o->next_at,
+		.at = loop_wall_ms(d->loop),
+		.reply = o->reply[0] == '\0' ? NULL : o->reply,
+		.tls = c == NULL || c->tls[0] == '\0' ? NULL : c->tls,
+		.profile = profile,
+		.reason = o->reason,
+		.destination = x == NULL ? NULL : x->domain,
+	};
+
+	spool_record(d->spool, &out);
+	d->outcomes++;
+	count(x, o->kind, c == NULL ? 0 : c->transaction.content.size);
+	report_outcome(c, i, o);
+	lane_finish(i, o->next_at);
+}
+
+static void
+expire(struct connection *c, struct item *i, struct outcome *o)
+{
+	bool is_old = !(i->journal->attempts + (o->was_attempted ? 1 : 0) > lane_bounce(i->lane)->max_retries);
+
+	o->kind = OUTCOME_DEAD;
+	o->reason = "expired";
+	o->next_at = 0;
+	snprintf(o->enhanced, sizeof(o->enhanced), "5.4.7");
+	if (o->reply[0] == '\0')
+		snprintf(o->reply, sizeof(o->reply), "000 5.4.7 Delivery expired (%s)",
+			 is_old ? "message too old" : "too many retries");
+	outcome_record(c, i, o);
+}
+
+void
+outcome_soft(struct connection *c, struct item *i, struct outcome *o)
+{
+	struct deliver *d = i->lane->deliver;
+	const struct bounce_profile *b = lane_bounce(i->lane);
+	int64_t now = loop_wall_ms(d->loop);
+	uint32_t attempts = i->journal->attempts + (o->was_attempted ? 1 : 0);
+
+	if (attempts > b->max_retries || now - i->journal->created_at >= b->max_time_in_queue_ms) {
+		expire(c, i, o);
+		return;
+	}
+	o->kind = OUTCOME_SOFT;
+	o->next_at = now + bounce_profile_wait(b, attempts < 1 ? 1 : attempts, deliver_random(d));
+	outcome_record(c, i, o);
+}
+
+void
+outcome_expired(struct item *i)
+{
+	struct outcome o;
+
+	outcome_init(&o, OUTCOME_DEAD, "expired");
+	expire(NULL, i, &o);
+}

@@ -1,0 +1,194 @@
+/*
+ * scheduler.c - which journal goes to which connection, and when a connection is opened.
+ *
+ * Runs after every turn in which something happened, over lanes and destinations; both are few. No attempt is
+ * made for a journal: connections are opened for a destination, and take what comes next when they are
+ * ready. So a destination that is down costs one probe, not one attempt per journal.
+ */
+#include "connection.h"
+#include "outcome.h"
+
+enum {
+	JOURNALS_PER_NEW_CONNECTION = 4, /* a few in a row are faster than a handshake more */
+};
+
+static struct lane *
+lane_after(struct deliver *d, struct lane *l)
+{
+	struct list_node *n = l == NULL ? NULL : list_next(&d->lanes, &l->node);
+
+	if (n == NULL)
+		n = list_first(&d->lanes);
+	return n == NULL ? NULL : list_entry(n, struct lane, node);
+}
+
+size_t
+scheduler_waiting(const struct destination *x)
+{
+	struct list *lanes = &x->deliver->lanes;
+	size_t waiting = 0;
+
+	for (struct list_node *n = list_first(lanes); n != NULL; n = list_next(lanes, n)) {
+		struct lane *l = list_entry(n, struct lane, node);
+		if (l->destination == x)
+			waiting += lane_waiting(l);
+	}
+	return waiting;
+}
+
+/* One that has not waited too long; those that have are ended. */
+static struct item *
+take_from(struct lane *l)
+{
+	int64_t now = loop_wall_ms(l->deliver->loop);
+
+	for (struct item *i; (i = lane_take(l)) != NULL;) {
+		if (!outcome_is_expired(i->journal, lane_bounce(l), now))
+			return i;
+		outcome_expired(i);
+	}
+	return NULL;
+}
+
+struct item *
+scheduler_take(struct destination *x)
+{
+	struct deliver *d = x->deliver;
+	struct lane *l = x->last_lane;
+
+	for (size_t tries = d->lanes.count; tries > 0; tries--) {
+		l = lane_after(d, l);
+		struct item *i = l->destination == x ? take_from(l) : NULL;
+		if (i != NULL) {
+			x->last_lane = l;
+			return i;
+		}
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ one destination */
+
+static bool
+is_dropped(const struct destination *x)
+{
+	const struct smtp_route *r = policy_route(x->deliver->policies, x->domain);
+
+	return r->n_hops > 0 && r->hops[0].kind == NEXT_HOP_DEV_NULL;
+}
+
+static void
+drop_all(struct destination *x)
+{
+	for (struct item *i; (i = scheduler_take(x)) != NULL;) {
+		struct outcome o;
+		outcome_init(&o, OUTCOME_DROPPED, "route");
+		outcome_record(NULL, i, &o);
+	}
+}
+
+/* Connections that have no journal yet: being made, or waiting for their profile. */
+static size_t
+opening(const struct destination *x, bool *is_profile_awaited)
+{
+	size_t n = 0;
+
+	*is_profile_awaited = false;
+	for (struct list_node *node = list_first(&x->busy); node != NULL;
+	     node = list_next(&x->busy, node)) {
+		const struct connection *c = list_entry(node, struct connection, node);
+		n += c->state <= CONNECTION_PROFILE;
+		if (c->state == CONNECTION_PROFILE)
+			*is_profile_awaited = true;
+	}
+	return n;
+}
+
+/* Up: always. Down: one journal, when the time for a probe has come. */
+static bool
+may_send(const struct destination *x)
+{
+	const struct deliver *d = x->deliver;
+
+	if (d->paused_until > loop_mono_ms(d->loop))
+		return false;
+	if (x->state == DESTINATION_UP)
+		return true;
+	return x->in_flight == 0 && loop_mono_ms(d->loop) >= x->next_probe_at;
+}
+
+static void
+use_idle(struct destination *x)
+{
+	struct list_node *n;
+
+	while ((n = list_first(&x->idle)) != NULL && may_send(x)) {
+		struct connection *c = list_entry(n, struct connection, node);
+		if (c->generation != x->deliver->generation || !dialogue_is_clean(&c->dialogue)) {
+			connection_quit(c);
+			continue;
+		}
+		if (!destination_takes_profile(x, c->profile)) {
+			connection_profile_turn(c);
+			continue;
+		}
+		struct item *i = scheduler_take(x);
+		if (i == NULL)
+			return;
+		transaction_begin(c, i);
+	}
+}
+
+static void
+end_old_generation(struct destination *x)
+{
+	for (struct list_node *n = list_first(&x->idle), *next; n != NULL; n = next) {
+		struct connection *c = list_entry(n, struct connection, node);
+		next = list_next(&x->idle, n);
+		if (c->generation != x->deliver->generation)
+			connection_quit(c);
+	}
+}
+
+static void
+run_destination(struct destination *x)
+{
+	bool is_profile_awaited;
+
+	end_old_generation(x);
+	if (x->in_flight == 0)
+		destination_profile_turn(x);
+	size_t waiting = scheduler_waiting(x);
+	if (waiting == 0)
+		return;
+	if (is_dropped(x)) {
+		drop_all(x);
+		return;
+	}
+	size_t made = opening(x, &is_profile_awaited);
+	if (!is_profile_awaited)
+		use_idle(x);
+	waiting = scheduler_waiting(x);
+	if (x->deliver->paused_until > loop_mono_ms(x->deliver->loop) || waiting == 0)
+		return;
+	size_t wanted = (waiting + JOURNALS_PER_NEW_CONNECTION - 1) / JOURNALS_PER_NEW_CONNECTION;
+	for (size_t room = destination_room(x); room > 0 && made < wanted; room--, made++)
+		connection_open(x);
+}
+
+void
+scheduler_run(struct deliver *d)
+{
+	if (!d->is_started || d->is_stopping)
+		return;
+	sweep_run(d);
+	if (d->paused_until > loop_mono_ms(d->loop)) {
+		deliver_wake_at(d, d->paused_until);
+		return;
+	}
+	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+		lane_refill(list_entry(n, struct lane, node));
+	for (struct list_node *n = list_first(&d->destinations); n != NULL;
+	     n = list_next(&d->destinations, n))
+		run_destination(list_entry(n, struct destination, node));
+}

@@ -1,0 +1,514 @@
+/*
+ * transaction.c - one journal on a connection: MAIL, RCPT, DATA or BDAT, the content, its reply.
+ *
+ *	PIPELINING              MAIL RCPT DATA            | content .
+ *	  and CHUNKING          MAIL RCPT                 | BDAT n LAST content
+ *	  small, enhanced codes MAIL RCPT BDAT n LAST content
+ *	neither                 MAIL | RCPT | DATA        | content .
+ *
+ * The last but one saves a round trip, and has a price: a reply that the peer sends twice would move all that
+ * follow, and RCPT's could be taken for the content's. So it is used only where enhanced status
+ * codes tell them apart (2.1.x speaks of an address, RFC 3463 3.2). Everywhere else the content waits
+ * for the replies to the envelope; a moved one is then a reply that its command cannot have.
+ */
+#include "connection.h"
+#include "report.h"
+
+#include "tdc/base/fault.h"
+#include "tdc/loop/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	ONE_FLIGHT_MAX = 64 * 1024,
+	ENVELOPE_LINE_MAX = 2 * SMTP_ADDRESS_MAX,
+	PROFILE_MAX = 8192,
+};
+
+void
+transaction_init(struct transaction *t)
+{
+	*t = (struct transaction){ 0 };
+	buf_init(&t->profile, PROFILE_MAX);
+}
+
+void
+transaction_done(struct transaction *t)
+{
+	content_end(t);
+	sha256_free(t->sha256);
+	buf_done(&t->scratch);
+	buf_done(&t->profile);
+}
+
+struct item *
+transaction_end(struct connection *c)
+{
+	struct transaction *t = &c->transaction;
+	struct item *i = t->item;
+
+	content_end(t);
+	t->item = NULL;
+	t->uses_bdat = t->is_pipelined = t->is_one_flight = false;
+	t->is_content_open = t->is_head_sent = t->is_reading = t->is_all_queued = false;
+	t->must_keep_profile = false;
+	c->destination->in_flight--;
+	deliver_wake(c->deliver);
+	return i;
+}
+
+bool
+transaction_is_uncertain(const struct connection *c)
+{
+	/* The end of the content is the last that is queued: if anything is left, it did not go. */
+	return c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+}
+
+/* ------------------------------------------------------------------ the content's form */
+
+/* A recorded profile may ask for what this hop does not offer. */
+static bool
+is_carried_by(const struct deliver_content *content, unsigned extensions)
+{
+	unsigned needs = 0;
+
+	if (content->must_use_bdat)
+		needs |= SMTP_EXT_CHUNKING;
+	if (content->body == SMTP_BODY_BINARYMIME)
+		needs |= SMTP_EXT_BINARYMIME;
+	if (content->body == SMTP_BODY_8BITMIME)
+		needs |= SMTP_EXT_8BITMIME;
+	if (content->needs_smtputf8)
+		needs |= SMTP_EXT_SMTPUTF8;
+	return (extensions & needs) == needs && !content->is_held;
+}
+
+static int
+render(struct connection *c, const char *profile, const char *intake, struct err *e)
+{
+	struct transaction *t = &c->transaction;
+
+	content_end(t);
+	if (c->deliver->ops->render(c->deliver->ops_arg, profile, t->item->journal, intake, &t->content,
+				    e) != 0)
+		return -1;
+	t->has_content = true;
+	buf_clear(&t->profile);
+	buf_append_text(&t->profile, profile);
+	return t->profile.failed || buf_text(&t->profile) == NULL ?
+		       err_set(e, ERR_MEMORY, 0, "no memory for a render profile") :
+		       0;
+}
+
+/* The profile of an earlier life, when the intake may already have these bytes. NULL: none. */
+static const char *
+earlier_profile(const struct connection *c)
+{
+	const struct item *i = c->transaction.item;
+
+	if (i->journal->profile != NULL)
+		return i->journal->profile;
+	if (i->mid <= spool_unclean_mid(c->deliver->spool))
+		return c->destination->recovered_profile;
+	return NULL;
+}
+
+static int
+choose_content(struct connection *c, const char *intake, struct err *e)
+{
+	struct transaction *t = &c->transaction;
+	const char *earlier = earlier_profile(c);
+
+	if (earlier == NULL || strcmp(earlier, c->profile) == 0)
+		return render(c, c->profile, intake, e);
+	if (render(c, earlier, intake, e) == 0 &&
+	    is_carried_by(&t->content, c->capabilities.extensions)) {
+		t->must_keep_profile = true;
+		return 0;
+	}
+	report_fallback(c, t->item, t->has_content ? "the hop does not carry its earlier form" : e->text);
+	return render(c, c->profile, intake, e);
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+static bool
+is_one_line(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static void
+send_mail(struct connection *c)
+{
+	static const char *const bodies[] = {
+		[SMTP_BODY_7BIT] = "",
+		[SMTP_BODY_8BITMIME] = " BODY=8BITMIME",
+		[SMTP_BODY_BINARYMIME] = " BODY=BINARYMIME",
+	};
+	const struct deliver_content *content = &c->transaction.content;
+	unsigned offered = c->capabilities.extensions;
+	char line[ENVELOPE_LINE_MAX], size[32] = "";
+
+	if ((offered & SMTP_EXT_SIZE) != 0)
+		snprintf(size, sizeof(size), " SIZE=%" PRIu64, content->size);
+	int n = snprintf(line, sizeof(line), "MAIL FROM:<%s>%s%s%s\r\n", content->mail_from, size,
+			 bodies[content->body], content->needs_smtputf8 ? " SMTPUTF8" : "");
+	dialogue_send(&c->dialogue, COMMAND_MAIL, line, (size_t)n);
+}
+
+static void
+send_rcpt(struct connection *c)
+{
+	bool has_dsn = (c->capabilities.extensions & SMTP_EXT_DSN) != 0;
+	char line[ENVELOPE_LINE_MAX];
+
+	int n = snprintf(line, sizeof(line), "RCPT TO:<%s>%s\r\n", c->transaction.intake,
+			 has_dsn ? " NOTIFY=NEVER" : "");
+	dialogue_send(&c->dialogue, COMMAND_RCPT, line, (size_t)n);
+}
+
+static void
+send_data(struct connection *c)
+{
+	static const char data[] = "DATA\r\n";
+
+	dialogue_send(&c->dialogue, COMMAND_DATA, data, sizeof(data) - 1);
+}
+
+static void
+send_envelope(struct connection *c)
+{
+	struct transaction *t = &c->transaction;
+	unsigned offered = c->capabilities.extensions;
+
+	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0;
+	t->is_pipelined = (offered & SMTP_EXT_PIPELINING) != 0;
+	t->is_one_flight = t->uses_bdat && t->is_pipelined && t->content.size <= ONE_FLIGHT_MAX &&
+			   (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0;
+	report_started(c, t->item);
+	send_mail(c);
+	if (t->is_pipelined) {
+		send_rcpt(c);
+		if (!t->uses_bdat)
+			send_data(c);
+	}
+	if (t->is_one_flight) {
+		t->is_content_open = true;
+		transaction_go_on(c);
+	}
+}
+
+/* Decided without a word to the peer. */
+static void
+decide(struct connection *c, enum outcome_kind kind, const char *reason, const char *enhanced,
+       const char *text)
+{
+	struct outcome o;
+
+	outcome_init(&o, kind, reason);
+	outcome_set_text(&o, enhanced, text);
+	outcome_record(c, c->transaction.item, &o);
+	transaction_end(c);
+	connection_ready(c);
+}
+
+/* Trouble of our own: memory waits a second, anything else moves this one journal. */
+static void
+local_trouble(struct connection *c, const struct err *e)
+{
+	struct item *i = c->transaction.item;
+	struct outcome o;
+
+	if (e->kind == ERR_CORRUPT) {
+		decide(c, OUTCOME_QUARANTINED, "body", "", e->text);
+		return;
+	}
+	if (e->kind == ERR_MEMORY) {
+		lane_put_back(transaction_end(c));
+		deliver_pause(c->deliver, e);
+	} else {
+		outcome_init(&o, OUTCOME_SOFT, NULL);
+		outcome_set_text(&o, "4.3.0", e->text);
+		outcome_soft(c, i, &o);
+		transaction_end(c);
+	}
+	connection_ready(c);
+}
+
+static int
+check_addresses(const struct connection *c, const char *intake, struct err *e)
+{
+	bool has_utf8 = (c->capabilities.extensions & SMTP_EXT_SMTPUTF8) != 0;
+
+	if (!is_one_line(intake) || !is_one_line(c->transaction.content.mail_from))
+		return err_set(e, ERR_CONFIG, 0, "the envelope holds control characters");
+	if (c->transaction.content.needs_smtputf8 && !has_utf8)
+		return err_set(e, ERR_CONFIG, 0, "the envelope needs SMTPUTF8, which is not offered");
+	return 0;
+}
+
+void
+transaction_begin(struct connection *c, struct item *i)
+{
+	struct deliver *d = c->deliver;
+	struct transaction *t = &c->transaction;
+	const char *intake = policy_intake(d->policies, i->lane->policy);
+	uint64_t largest = c->capabilities.size_max;
+	char text[128];
+	struct err e;
+
+	connection_enter(c, CONNECTION_BUSY);
+	c->destination->in_flight++;
+	t->item = i;
+	i->dcid = c->dcid;
+	if (intake == NULL) { /* the policy says no by now */
+		i->lane->destination = NULL;
+		lane_put_back(transaction_end(c));
+		connection_ready(c);
+		return;
+	}
+	snprintf(t->intake, sizeof(t->intake), "%s", intake);
+	if (choose_content(c, intake, &e) != 0) {
+		local_trouble(c, &e);
+		return;
+	}
+	if (t->content.is_held) {
+		decide(c, OUTCOME_HELD, t->content.mark, "", t->content.mark);
+		return;
+	}
+	if (largest > 0 && t->content.size > largest) {
+		snprintf(text, sizeof(text), "%" PRIu64 " bytes, the intake takes %" PRIu64,
+			 t->content.size, largest);
+		decide(c, OUTCOME_DEAD, "too large for the intake", "5.3.4", text);
+		return;
+	}
+	if (check_addresses(c, intake, &e) != 0 || content_begin(t, i->journal, d->spool, &e) != 0) {
+		local_trouble(c, &e);
+		return;
+	}
+	send_envelope(c);
+	connection_arm(c);
+}
+
+/* ------------------------------------------------------------------ going on */
+
+static void
+break_off(struct connection *c, enum content_result r, const struct err *e)
+{
+	struct item *i = c->transaction.item;
+	struct outcome o;
+
+	/* The peer has a part of it at most: the last run and the final dot were not sent. */
+	outcome_init(&o, r == CONTENT_CORRUPT ? OUTCOME_QUARANTINED : OUTCOME_SOFT,
+		     r == CONTENT_CORRUPT ? "body" : NULL);
+	outcome_set_text(&o, r == CONTENT_CORRUPT ? "" : "4.3.0", e->text);
+	o.was_attempted = true;
+	if (r == CONTENT_CORRUPT)
+		outcome_record(c, i, &o);
+	else
+		outcome_soft(c, i, &o);
+	transaction_end(c);
+	connection_close(c);
+}
+
+void
+transaction_go_on(struct connection *c)
+{
+	struct transaction *t = &c->transaction;
+	struct err e;
+
+	if (c->state != CONNECTION_BUSY || t->item == NULL || !t->is_content_open || t->is_all_queued)
+		return;
+	enum content_result r = content_pump(c, &e);
+	if (r == CONTENT_CORRUPT || r == CONTENT_FAILED) {
+		break_off(c, r, &e);
+		return;
+	}
+	if (r == CONTENT_QUEUED) {
+		stream_flush(c->stream);
+		fault_crash("deliver.after-final-dot");
+	}
+}
+
+/* ------------------------------------------------------------------ replies */
+
+static void
+not_a_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
+{
+	struct err e;
+
+	err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %d %.200s", command_name(command), reply->code,
+		reply->text);
+	connection_broke(c, FAILURE_BACK_OFF, &e);
+}
+
+static void
+envelope_refused(struct connection *c, enum command command, const struct smtp_reply *reply,
+		 enum verdict v)
+{
+	char text[ERR_TEXT_MAX / 2];
+	struct outcome o;
+	struct err e;
+
+	if (v == VERDICT_TOO_LARGE) {
+		outcome_init(&o, OUTCOME_DEAD, "too large for the intake");
+		outcome_set_reply(&o, reply);
+		o.was_attempted = true;
+		outcome_record(c, c->transaction.item, &o);
+		transaction_end(c);
+		connection_quit(c);
+		return;
+	}
+	outcome_reply_text(reply, text, sizeof(text));
+	err_set(&e, v == VERDICT_SUSPEND ? ERR_REFUSED : ERR_BUSY, 0, "%s was refused: %s",
+		command_name(command), text);
+	connection_refused(c,
+			   v == VERDICT_SUSPEND ? FAILURE_SUSPEND :
+			   reply->code == 421	? FAILURE_CLOSED :
+						  FAILURE_BACK_OFF,
+			   &e);
+}
+
+static void
+mail_accepted(struct connection *c)
+{
+	if (!c->transaction.is_pipelined)
+		send_rcpt(c);
+}
+
+static void
+rcpt_accepted(struct connection *c)
+{
+	struct transaction *t = &c->transaction;
+
+	destination_works(c->destination);
+	if (!t->uses_bdat && !t->is_pipelined)
+		send_data(c);
+	if (t->uses_bdat && !t->is_content_open) {
+		t->is_content_open = true;
+		transaction_go_on(c);
+	}
+}
+
+static void
+data_replied(struct connection *c, const struct smtp_reply *reply, enum verdict v)
+{
+	static const char rset[] = "RSET\r\n";
+	struct item *i = c->transaction.item;
+	struct outcome o;
+
+	if (v == VERDICT_GOOD) {
+		c->transaction.is_content_open = true;
+		transaction_go_on(c);
+		return;
+	}
+	if (v == VERDICT_BACK_OFF) {
+		envelope_refused(c, COMMAND_DATA, reply, v);
+		return;
+	}
+	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT, "content");
+	outcome_set_reply(&o, reply);
+	o.was_attempted = true;
+	if (v == VERDICT_DEAD)
+		outcome_record(c, i, &o);
+	else
+		outcome_soft(c, i, &o);
+	transaction_end(c);
+	dialogue_send(&c->dialogue, COMMAND_RSET, rset, sizeof(rset) - 1);
+}
+
+/* A 2xx that may be another command's: sent twice, and moved. Only its code can tell. */
+static bool
+may_be_moved(const struct connection *c, const struct smtp_reply *reply)
+{
+	if (!c->transaction.is_one_flight)
+		return false;
+	return strncmp(reply->enhanced, "2.", 2) != 0 || strncmp(reply->enhanced, "2.1.", 4) == 0 ||
+	       !dialogue_is_clean(&c->dialogue);
+}
+
+static void
+content_accepted(struct connection *c, const struct smtp_reply *reply)
+{
+	struct outcome o;
+
+	fault_crash("deliver.after-final-reply");
+	outcome_init(&o, OUTCOME_DELIVERED, NULL);
+	outcome_set_reply(&o, reply);
+	o.was_attempted = true;
+	c->messages++;
+	outcome_record(c, c->transaction.item, &o);
+	if (c->destination->state == DESTINATION_UP)
+		c->destination->allowed++;
+	transaction_end(c);
+	connection_ready(c);
+}
+
+static void
+content_refused(struct connection *c, const struct smtp_reply *reply, enum verdict v)
+{
+	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+	struct item *i = c->transaction.item;
+	struct outcome o;
+
+	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT, "content");
+	outcome_set_reply(&o, reply);
+	o.was_attempted = true;
+	if (v == VERDICT_DEAD)
+		outcome_record(c, i, &o);
+	else
+		outcome_soft(c, i, &o);
+	transaction_end(c);
+	c->messages++;
+	/* What is left of the content would be read as commands. */
+	if (!is_whole || reply->code == 421)
+		connection_close(c);
+	else
+		connection_ready(c);
+}
+
+static void
+content_replied(struct connection *c, enum command command, const struct smtp_reply *reply,
+		enum verdict v)
+{
+	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+	struct err e;
+
+	if (reply->code == 421 && !is_whole) {
+		err_set(&e, ERR_BUSY, 0, "the content was broken off: 421 %.200s", reply->text);
+		connection_broke(c, FAILURE_CLOSED, &e);
+	} else if (v != VERDICT_GOOD) {
+		content_refused(c, reply, v);
+	} else if (!is_whole || may_be_moved(c, reply)) {
+		not_a_reply(c, command, reply);
+	} else {
+		content_accepted(c, reply);
+	}
+}
+
+void
+transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
+{
+	enum verdict v = verdict_of(command, reply);
+
+	if (command == COMMAND_RSET && v == VERDICT_GOOD) {
+		connection_ready(c);
+	} else if (v == VERDICT_BREAK || c->transaction.item == NULL) {
+		not_a_reply(c, command, reply);
+	} else if (command == COMMAND_DATA) {
+		data_replied(c, reply, v);
+	} else if (command == COMMAND_BDAT || command == COMMAND_CONTENT) {
+		content_replied(c, command, reply, v);
+	} else if (v != VERDICT_GOOD) {
+		envelope_refused(c, command, reply, v);
+	} else if (command == COMMAND_MAIL) {
+		mail_accepted(c);
+	} else {
+		rcpt_accepted(c);
+	}
+}
