@@ -80,8 +80,8 @@ def test_help_is_aligned_and_fits_a_terminal():
     for program in ("tdcd", "tdcctl"):
         text = help_of(program)
         assert max(len(line) for line in text.splitlines()) <= 90
-        columns = {m.end() for m in re.finditer(r"^  --\S+(?: [A-Z]+)? +(?=\S)", text, re.M)
-                   for m in [re.match(r"  --\S+(?: [A-Z]+)? +", text[m.start():])]}
+        columns = {len(line) - len(line.lstrip(" -")) + len(re.match(r"\S+(?: [A-Z]+)? +", line.lstrip(" -"))[0])
+                   for line in text.splitlines() if line.startswith("  --")}
         assert len(columns) == 1, f"{program}: options begin at {sorted(columns)}"
 
 
