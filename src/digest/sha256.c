@@ -1,8 +1,8 @@
 /*
  * sha256.c - SHA-256 over libcrypto: algorithm and context are fetched once per object.
  *
- * Once an object exists, none of the calls can fail for outside reasons: the provider holds
- * its state already. What libcrypto says then is an error of ours.
+ * Once an object exists, none of the calls can fail for outside reasons: the provider
+ * holds its state already. What libcrypto says then is an error of ours.
  */
 #include "tdc/digest/sha256.h"
 

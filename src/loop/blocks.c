@@ -87,8 +87,9 @@ blocks_room(struct blocks *b, struct buf *buffer, size_t least, size_t *n)
 		least = room;
 	if (least == 0)
 		return NULL;
-	if (buffer->cap - buffer->off - buffer->n < least && buffer->n + least <= b->size &&
-	    buffer->cap < b->size && buffer_enter_block(b, buffer) != 0)
+	if (buffer->cap - buffer->off - buffer->n < least &&
+	    buffer->n + least <= b->size && buffer->cap < b->size &&
+	    buffer_enter_block(b, buffer) != 0)
 		return NULL;
 	/* A short rest moves to the front, so that the next read can be a long one. */
 	bool is_short = buffer->n <= buffer->cap / 4;

@@ -1,8 +1,8 @@
 /*
  * connecting.c - one connection being made, with a time limit.
  *
- * Whatever is known at once (a refusal on a unix socket, no route) is told at the turn's end, so
- * that `done` never runs inside connecting_new().
+ * Whatever is known at once (a refusal on a unix socket, no route) is told at the turn's
+ * end, so that `done` never runs inside connecting_new().
  */
 #include "loop/inside.h"
 
@@ -113,7 +113,8 @@ connecting_start(struct connecting *c, const struct socket_address *from)
 
 	c->os = 0;
 	if (from != NULL) {
-		/* The kernel chooses the port when it knows both ends: more ports are free then. */
+		/* The kernel chooses the port when it knows both ends: more ports are
+		 * free then. */
 		setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 		if (bind(c->fd, as_sockaddr(from), from->length) != 0) {
 			c->os = errno;
@@ -125,22 +126,29 @@ connecting_start(struct connecting *c, const struct socket_address *from)
 }
 
 int
-connecting_new(struct loop *l, const struct socket_address *to, const struct socket_address *from,
-	       int64_t timeout_ms, connect_fn *done, void *arg, struct connecting **ret, struct err *e)
+connecting_new(struct loop *l, const struct socket_address *to,
+	       const struct socket_address *from, int64_t timeout_ms, connect_fn *done,
+	       void *arg, struct connecting **ret, struct err *e)
 {
 	struct connecting *c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a connection");
-	*c = (struct connecting){ .loop = l, .done = done, .arg = arg, .to = *to,
-				  .timeout_ms = timeout_ms, .task.run = connecting_tell };
-	c->fd = socket(to->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*c = (struct connecting){ .loop = l,
+				  .done = done,
+				  .arg = arg,
+				  .to = *to,
+				  .timeout_ms = timeout_ms,
+				  .task.run = connecting_tell };
+	c->fd = socket(to->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       0);
 	if (c->fd < 0) {
 		err_set(e, err_kind_of_errno(errno), errno, "no socket");
 		connecting_free(c);
 		return -1;
 	}
 	c->event = event_new(l->base, c->fd, EV_WRITE, connecting_is_writable, c);
-	if (c->event == NULL || timer_init(&c->timer, l, connecting_timed_out, c, e) != 0) {
+	if (c->event == NULL ||
+	    timer_init(&c->timer, l, connecting_timed_out, c, e) != 0) {
 		connecting_free(c);
 		return err_set(e, ERR_MEMORY, 0, "no memory for a connection");
 	}

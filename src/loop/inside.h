@@ -11,8 +11,8 @@
 #include <pthread.h>
 
 enum {
-	LOOP_BLOCK_SMALL = 16 * 1024, /* queued output                                     */
-	LOOP_BLOCK_LARGE = 68 * 1024, /* input, and four TLS records with their frames     */
+	LOOP_BLOCK_SMALL = 16 * 1024, /* queued output */
+	LOOP_BLOCK_LARGE = 68 * 1024, /* input, and four TLS records with their frames */
 };
 
 /* Read when first asked for in a turn, then kept until its end. */
@@ -27,13 +27,15 @@ struct loop_grave {
 	void (*free_fn)(void *);
 };
 
-/* Something that lives on without an owner (a stream that lingers); the loop ends it at the latest. */
+/* Something that lives on without an owner (a stream that lingers); the loop ends it
+ * at the latest. */
 struct loop_orphan {
 	struct list_node node;
 	void (*end)(struct loop_orphan *o);
 };
 
-/* Timers by time: a binary heap with the earliest first. A timer's `place` is its index + 1. */
+/* Timers by time: a binary heap with the earliest first. A timer's `place` is its
+ * index + 1. */
 struct timer_heap {
 	struct timer **at;
 	size_t n, cap;

@@ -1,9 +1,9 @@
 /*
  * listener.c - accepting sockets: TCP, unix, and inherited ones.
  *
- * A unix socket's file is created with its mode, never with more; a stale one is replaced only
- * when nobody answers there. When descriptors or memory run out, accepting rests for a moment and
- * connections wait in the backlog.
+ * A unix socket's file is created with its mode, never with more; a stale one is replaced
+ * only when nobody answers there. When descriptors or memory run out, accepting rests for
+ * a moment and connections wait in the backlog.
  */
 #include "loop/inside.h"
 
@@ -50,10 +50,12 @@ as_sockaddr(const struct socket_address *a)
 static const char *
 unix_path(const struct socket_address *a)
 {
-	const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)&a->storage;
+	const struct sockaddr_un *un =
+		(const struct sockaddr_un *)(const void *)&a->storage;
 
 	if (a->storage.ss_family != AF_UNIX ||
-	    a->length <= offsetof(struct sockaddr_un, sun_path) || un->sun_path[0] == '\0')
+	    a->length <= offsetof(struct sockaddr_un, sun_path) ||
+	    un->sun_path[0] == '\0')
 		return NULL;
 	return un->sun_path;
 }
@@ -74,8 +76,8 @@ listener_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (int i = 0; i < ACCEPT_AT_ONCE && !n->is_closed && !n->is_paused; i++) {
 		struct socket_address peer = { .length = sizeof(peer.storage) };
-		int got = accept4((int)fd, (struct sockaddr *)(void *)&peer.storage, &peer.length,
-				  SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int got = accept4((int)fd, (struct sockaddr *)(void *)&peer.storage,
+				  &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (got >= 0) {
 			n->on_accept(n->arg, got, &peer);
 			continue;
@@ -133,7 +135,8 @@ remove_stale(const struct socket_address *a, struct err *e)
 	}
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_CONFIG, 0, "%s exists and is no socket", path);
-	SCOPED(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	SCOPED(close_fd)
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "no socket");
 	if (connect(fd, as_sockaddr(a), a->length) == 0 || errno == EAGAIN)
@@ -141,7 +144,8 @@ remove_stale(const struct socket_address *a, struct err *e)
 	if (errno != ECONNREFUSED)
 		return err_set(e, err_kind_of_errno(errno), errno, "%s", path);
 	if (unlink(path) != 0 && errno != ENOENT)
-		return err_set(e, err_kind_of_errno(errno), errno, "cannot replace %s", path);
+		return err_set(e, err_kind_of_errno(errno), errno, "cannot replace %s",
+			       path);
 	return 0;
 }
 
@@ -156,9 +160,10 @@ bind_unix(struct listener *n, int fd, unsigned mode, struct err *e)
 		return err_set(e, ERR_CONFIG, 0, "a unix socket needs a path");
 	if (remove_stale(&n->address, e) != 0)
 		return -1;
-	if (fchmod(fd, (mode_t)mode) != 0 || bind(fd, as_sockaddr(&n->address),
-						  n->address.length) != 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "cannot listen on %s", path);
+	if (fchmod(fd, (mode_t)mode) != 0 ||
+	    bind(fd, as_sockaddr(&n->address), n->address.length) != 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "cannot listen on %s",
+			       path);
 	if (chmod(path, (mode_t)mode) != 0 || lstat(path, &st) != 0) {
 		int os = errno;
 		unlink(path);
@@ -200,8 +205,8 @@ listener_open(struct listener *n, const struct listener_settings *s, struct err 
 		n->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (n->fd < 0)
 			return err_set(e, err_kind_of_errno(errno), errno, "no socket");
-		int r = family == AF_UNIX ? bind_unix(n, n->fd, s->mode, e) :
-					    bind_inet(&n->address, n->fd, e);
+		int r = family == AF_UNIX ? bind_unix(n, n->fd, s->mode, e)
+					  : bind_inet(&n->address, n->fd, e);
 		if (r != 0)
 			return -1;
 	}
@@ -210,13 +215,14 @@ listener_open(struct listener *n, const struct listener_settings *s, struct err 
 	n->address = (struct socket_address){ .length = sizeof(n->address.storage) };
 	if (getsockname(n->fd, (struct sockaddr *)(void *)&n->address.storage,
 			&n->address.length) != 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "a socket without address");
+		return err_set(e, err_kind_of_errno(errno), errno,
+			       "a socket without address");
 	return 0;
 }
 
 int
-listener_new(struct loop *l, const struct listener_settings *s, listener_fn *on_accept, void *arg,
-	     struct listener **ret, struct err *e)
+listener_new(struct loop *l, const struct listener_settings *s, listener_fn *on_accept,
+	     void *arg, struct listener **ret, struct err *e)
 {
 	struct listener *n = calloc(1, sizeof(*n));
 	if (n == NULL) {
@@ -249,8 +255,8 @@ listener_remove_file(const struct listener *n)
 	const char *path = unix_path(&n->address);
 	struct stat st;
 
-	if (n->has_file && path != NULL && lstat(path, &st) == 0 && st.st_dev == n->device &&
-	    st.st_ino == n->inode)
+	if (n->has_file && path != NULL && lstat(path, &st) == 0 &&
+	    st.st_dev == n->device && st.st_ino == n->inode)
 		unlink(path);
 }
 

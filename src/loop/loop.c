@@ -1,8 +1,9 @@
 /*
- * loop.c - turns of the loop: wait, events, timers, tasks, graves; and jobs from other threads.
+ * loop.c - turns of the loop: wait, events, timers, tasks, graves; and jobs from other
+ * threads.
  *
- * libevent does one pass at a time; what comes after the pass is ours, so that everything that
- * was queued in a turn (output, acknowledgements) leaves as one piece at its end.
+ * libevent does one pass at a time; what comes after the pass is ours, so that everything
+ * that was queued in a turn (output, acknowledgements) leaves as one piece at its end.
  */
 #include "loop/inside.h"
 
@@ -14,8 +15,8 @@
 #include <unistd.h>
 
 enum {
-	TASK_ROUNDS = 8,      /* tasks queued by tasks, in one turn */
-	WAIT_MAX_MS = 60000,  /* nothing depends on it */
+	TASK_ROUNDS = 8,     /* tasks queued by tasks, in one turn */
+	WAIT_MAX_MS = 60000, /* nothing depends on it */
 	SMALL_WAITING = 32,
 	LARGE_WAITING = 8,
 };
@@ -60,8 +61,10 @@ inbox_init(struct loop_inbox *inbox, struct event_base *base, struct err *e)
 	inbox->end = &inbox->first;
 	inbox->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (inbox->wake_fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "no descriptor for wake-ups");
-	inbox->wake = event_new(base, inbox->wake_fd, EV_READ | EV_PERSIST, inbox_fired, inbox);
+		return err_set(e, err_kind_of_errno(errno), errno,
+			       "no descriptor for wake-ups");
+	inbox->wake =
+		event_new(base, inbox->wake_fd, EV_READ | EV_PERSIST, inbox_fired, inbox);
 	if (inbox->wake == NULL || event_add(inbox->wake, NULL) != 0)
 		return err_set(e, ERR_MEMORY, 0, "no memory for wake-ups");
 	return 0;
@@ -105,7 +108,8 @@ base_new(void)
 	if (config == NULL)
 		return NULL;
 	/* Other threads never touch the base: they write to the inbox. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+	event_config_set_flag(config,
+			      EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
 	struct event_base *base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -252,7 +256,8 @@ tasks_run(struct loop *l)
 		for (size_t n = l->tasks.count; n > 0 && !list_is_empty(&l->tasks); n--) {
 			struct list_node *first = list_first(&l->tasks);
 			list_remove(&l->tasks, first);
-			struct loop_task *task = list_entry(first, struct loop_task, node);
+			struct loop_task *task =
+				list_entry(first, struct loop_task, node);
 			task->run(task);
 		}
 	}
@@ -260,7 +265,8 @@ tasks_run(struct loop *l)
 
 /* -- turns -- */
 
-/* How long this turn may sleep: until the first timer, and not at all while tasks wait. */
+/* How long this turn may sleep: until the first timer, and not at all while tasks
+ * wait. */
 static int64_t
 loop_wait(struct loop *l, int64_t most_ms)
 {
@@ -275,7 +281,8 @@ loop_wait(struct loop *l, int64_t most_ms)
 	return wait;
 }
 
-/* Makes sure that a wait ends after wait_ms, at the latest. An earlier tick is left alone. */
+/* Makes sure that a wait ends after wait_ms, at the latest. An earlier tick is left
+ * alone. */
 static int
 loop_arm_tick(struct loop *l, int64_t wait_ms, struct err *e)
 {
@@ -283,7 +290,8 @@ loop_arm_tick(struct loop *l, int64_t wait_ms, struct err *e)
 
 	if (l->tick_at != 0 && l->tick_at <= at)
 		return 0;
-	struct timeval tv = { (time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000) * 1000 };
+	struct timeval tv = { (time_t)(wait_ms / 1000),
+			      (suseconds_t)(wait_ms % 1000) * 1000 };
 	if (event_add(l->tick, &tv) != 0)
 		return err_set(e, ERR_MEMORY, 0, "the loop's timer cannot be set");
 	l->tick_at = at;

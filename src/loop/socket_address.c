@@ -1,5 +1,6 @@
 /*
- * socket_address.c - addresses of sockets as text, both ways. Names are never resolved here.
+ * socket_address.c - addresses of sockets as text, both ways. Names are never resolved
+ * here.
  */
 #include "tdc/loop/stream.h"
 
@@ -33,7 +34,8 @@ v4_inside(const struct socket_address *a, struct in_addr *ret)
 		*ret = as_v4(a)->sin_addr;
 		return true;
 	}
-	if (a->storage.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as_v6(a)->sin6_addr))
+	if (a->storage.ss_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&as_v6(a)->sin6_addr))
 		return false;
 	memcpy(ret, &as_v6(a)->sin6_addr.s6_addr[12], sizeof(*ret));
 	return true;
@@ -55,7 +57,8 @@ socket_address_format_host(const struct socket_address *a, char text[SOCKET_TEXT
 static void
 format_unix(const struct socket_address *a, char text[SOCKET_TEXT_MAX])
 {
-	const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)&a->storage;
+	const struct sockaddr_un *un =
+		(const struct sockaddr_un *)(const void *)&a->storage;
 	size_t head = offsetof(struct sockaddr_un, sun_path);
 
 	if (a->length <= head)
@@ -79,8 +82,8 @@ socket_address_format(const struct socket_address *a, char text[SOCKET_TEXT_MAX]
 	}
 	socket_address_format_host(a, host);
 	bool is_v6 = strchr(host, ':') != NULL;
-	unsigned port = ntohs(a->storage.ss_family == AF_INET ? as_v4(a)->sin_port :
-								as_v6(a)->sin6_port);
+	unsigned port = ntohs(a->storage.ss_family == AF_INET ? as_v4(a)->sin_port
+							      : as_v6(a)->sin6_port);
 	snprintf(text, SOCKET_TEXT_MAX, is_v6 ? "[%.100s]:%u" : "%.100s:%u", host, port);
 }
 
@@ -93,7 +96,8 @@ parse_unix(const char *path, struct socket_address *ret, struct err *e)
 	if (n == 0)
 		return err_set(e, ERR_SYNTAX, 0, "\"unix:\" needs a path");
 	if (n >= sizeof(un.sun_path))
-		return err_set(e, ERR_SIZE, 0, "the path of a unix socket has at most %zu bytes",
+		return err_set(e, ERR_SIZE, 0,
+			       "the path of a unix socket has at most %zu bytes",
 			       sizeof(un.sun_path) - 1);
 	memcpy(un.sun_path, path, n);
 	*ret = (struct socket_address){ .length = (socklen_t)sizeof(un) };
@@ -159,8 +163,8 @@ socket_address_parse(const char *text, struct socket_address *ret, struct err *e
 	memcpy(host, start, n);
 	host[n] = '\0';
 	if (parse_host(host, is_v6, port, ret) != 0)
-		return err_set(e, ERR_SYNTAX, 0, "\"%.100s\" is no address literal with a port",
-			       text);
+		return err_set(e, ERR_SYNTAX, 0,
+			       "\"%.100s\" is no address literal with a port", text);
 	return 0;
 }
 

@@ -1,12 +1,14 @@
 /*
- * stream.c - life of a stream, its deadline, its transform, and the moment when events are told.
+ * stream.c - life of a stream, its deadline, its transform, and the moment when events
+ * are told.
  *
- * Events are told from three places, all called by the loop: a readable or writable descriptor, the
- * timer, and the task at the turn's end. Whatever a call of the user finds out (an error of a write,
- * a drained queue) only marks the stream and wakes the task.
+ * Events are told from three places, all called by the loop: a readable or writable
+ * descriptor, the timer, and the task at the turn's end. Whatever a call of the user
+ * finds out (an error of a write, a drained queue) only marks the stream and wakes the
+ * task.
  *
- * After every event the stream may have been closed: the struct lives until the turn ends, and
- * `is_closed` says so.
+ * After every event the stream may have been closed: the struct lives until the turn
+ * ends, and `is_closed` says so.
  */
 #include "loop/stream_inside.h"
 
@@ -39,8 +41,8 @@ stream_fail(struct stream *s, const struct err *why)
 		s->failure = (struct err *)(uintptr_t)&no_memory; /* never written to */
 	else
 		*s->failure = *why;
-	input_disarm(s);
-	output_disarm(s);
+	stream_input_disarm(s);
+	stream_output_disarm(s);
 	stream_wake(s);
 }
 
@@ -62,7 +64,7 @@ stream_say_goodbye(struct stream *s)
 		return;
 	s->said_goodbye = true;
 	s->ops->shutdown(s->state, &s->wire_out);
-	output_flush(s);
+	stream_output_flush(s);
 }
 
 /* A parting stream: output out, goodbye said, our side shut, the peer's end awaited. */
@@ -73,11 +75,11 @@ stream_part(struct stream *s)
 		stream_close(s);
 		return;
 	}
-	if (output_left(s) == 0 && !s->is_shut)
+	if (stream_output_left(s) == 0 && !s->is_shut)
 		stream_say_goodbye(s);
 	if (s->is_closed)
 		return;
-	if (output_left(s) == 0 && !s->is_shut) {
+	if (stream_output_left(s) == 0 && !s->is_shut) {
 		s->is_shut = true;
 		if (shutdown(s->fd, SHUT_WR) != 0 || s->is_eof)
 			stream_close(s);
@@ -105,8 +107,8 @@ static void
 stream_tell_failure(struct stream *s)
 {
 	if (!s->is_eof && !s->is_paused && !s->is_parting)
-		input_read(s);
-	input_offer(s);
+		stream_input_read(s);
+	stream_input_offer(s);
 	if (s->is_closed || s->is_failure_told)
 		return;
 	s->is_failure_told = true;
@@ -120,11 +122,11 @@ stream_look(struct loop_task *task)
 	struct stream *s = list_entry(&task->node, struct stream, task.node);
 
 	if (s->failure == NULL && s->has_more)
-		input_decode(s);
+		stream_input_decode(s);
 	if (s->failure == NULL)
-		input_offer(s);
+		stream_input_offer(s);
 	if (!s->is_closed && s->failure == NULL)
-		output_flush(s);
+		stream_output_flush(s);
 	if (!s->is_closed && s->failure != NULL && !s->is_failure_told && !s->is_parting)
 		stream_tell_failure(s);
 	stream_settle(s);
@@ -155,7 +157,8 @@ stream_set_deadline(struct stream *s, int64_t ms)
 	if (s->is_closed || s->is_parting)
 		return;
 	s->deadline_at = ms <= 0 ? 0 : loop_mono_ms(s->loop) + ms;
-	/* A timer that fires too early is set again then: cheaper than moving it each time. */
+	/* A timer that fires too early is set again then: cheaper than moving it each
+	 * time. */
 	if (ms > 0 && (!timer_is_set(&s->timer) || s->timer.due_ms > s->deadline_at))
 		timer_set(&s->timer, ms);
 }
@@ -168,7 +171,8 @@ stream_orphan_end(struct loop_orphan *o)
 
 int
 stream_new(struct loop *l, int fd, const struct stream_settings *settings,
-	   const struct stream_events *events, void *arg, struct stream **ret, struct err *e)
+	   const struct stream_events *events, void *arg, struct stream **ret,
+	   struct err *e)
 {
 	static const struct stream_settings defaults = { 0 };
 	const struct stream_settings *want = settings == NULL ? &defaults : settings;
@@ -190,9 +194,9 @@ stream_new(struct loop *l, int fd, const struct stream_settings *settings,
 	buf_init(&s->plain_in, want->input_max == 0 ? STREAM_INPUT_MAX : want->input_max);
 	s->output_high = want->output_high == 0 ? STREAM_OUTPUT_HIGH : want->output_high;
 	s->output_low = want->output_low == 0 ? s->output_high / 4 : want->output_low;
-	input_init(s);
-	output_init(s);
-	input_arm(s);
+	stream_input_init(s);
+	stream_output_init(s);
+	stream_input_arm(s);
 	if (s->failure != NULL) {
 		err_set(e, s->failure->kind, 0, "%s", s->failure->text);
 		stream_close(s);
@@ -225,23 +229,23 @@ stream_close(struct stream *s)
 	if (s == NULL || s->is_closed)
 		return;
 	s->events = &nobody;
-	if (s->failure == NULL && output_left(s) > 0)
-		output_flush(s);
+	if (s->failure == NULL && stream_output_left(s) > 0)
+		stream_output_flush(s);
 	if (s->is_closed)
 		return; /* a release closed it meanwhile */
-	if (s->failure == NULL && output_left(s) == 0)
+	if (s->failure == NULL && stream_output_left(s) == 0)
 		stream_say_goodbye(s);
 	s->is_closed = true;
-	input_disarm(s);
-	output_disarm(s);
+	stream_input_disarm(s);
+	stream_output_disarm(s);
 	timer_done(&s->timer);
 	loop_task_cancel(s->loop, &s->task);
 	if (list_node_is_linked(&s->orphan.node))
 		list_remove(&s->loop->orphans, &s->orphan.node);
 	close(s->fd);
 	s->fd = -1;
-	input_done(s);
-	output_done(s);
+	stream_input_done(s);
+	stream_output_done(s);
 	if (s->ops != NULL)
 		s->ops->free(s->state);
 	s->ops = NULL;
@@ -263,27 +267,29 @@ stream_close_after_output(struct stream *s, int64_t grace_ms)
 	s->is_parting = true;
 	s->is_paused = false;
 	list_append(&s->loop->orphans, &s->orphan.node);
-	input_drop(s);
-	input_arm(s);
+	stream_input_drop(s);
+	stream_input_arm(s);
 	stream_wake(s);
 }
 
 void
-stream_set_transform(struct stream *s, const struct stream_transform_ops *ops, void *state)
+stream_set_transform(struct stream *s, const struct stream_transform_ops *ops,
+		     void *state)
 {
 	check(s->ops == NULL && !s->is_closed);
-	output_leave_plain(s);
+	stream_output_leave_plain(s);
 	buf_done(&s->wire_in);
 	size_t max = s->plain_in.max;
 	s->wire_in = s->plain_in;
-	s->wire_in.max = s->wire_in.n > STREAM_WIRE_IN_MAX ? s->wire_in.n : STREAM_WIRE_IN_MAX;
+	s->wire_in.max =
+		s->wire_in.n > STREAM_WIRE_IN_MAX ? s->wire_in.n : STREAM_WIRE_IN_MAX;
 	buf_init(&s->plain_in, max);
 	s->has_news = false;
 	s->ops = ops;
 	s->state = state;
 	if (s->failure == NULL)
-		input_decode(s);
-	input_arm(s);
+		stream_input_decode(s);
+	stream_input_arm(s);
 	stream_wake(s);
 }
 

@@ -1,9 +1,9 @@
 /*
  * stream_input.c - from the descriptor to the consumer.
  *
- * One read per readable event: others get their turn. The descriptor is level-triggered; it is
- * taken off the watch only when it proves readable while nothing may be read, so that a consumer
- * that pauses and resumes within a turn costs no system call.
+ * One read per readable event: others get their turn. The descriptor is level-triggered;
+ * it is taken off the watch only when it proves readable while nothing may be read, so
+ * that a consumer that pauses and resumes within a turn costs no system call.
  *
  * Buffers take a block while they hold bytes and give it back when they are empty.
  */
@@ -35,18 +35,18 @@ stream_is_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!input_is_wanted(s)) {
-		input_disarm(s);
+		stream_input_disarm(s);
 		return;
 	}
-	input_read(s);
-	input_offer(s);
-	if (!s->is_closed && (s->is_parting || s->wire_out.n > 0 ||
-			      (s->ops != NULL && s->out.queued > 0)))
+	stream_input_read(s);
+	stream_input_offer(s);
+	if (!s->is_closed &&
+	    (s->is_parting || s->wire_out.n > 0 || (s->ops != NULL && s->out.queued > 0)))
 		stream_wake(s);
 }
 
 void
-input_init(struct stream *s)
+stream_input_init(struct stream *s)
 {
 	event_assign(&s->readable, s->loop->base, s->fd, EV_READ | EV_PERSIST,
 		     stream_is_readable, s);
@@ -54,15 +54,15 @@ input_init(struct stream *s)
 }
 
 void
-input_done(struct stream *s)
+stream_input_done(struct stream *s)
 {
-	input_drop(s);
+	stream_input_drop(s);
 	buf_done(&s->plain_in);
 	buf_done(&s->wire_in);
 }
 
 void
-input_arm(struct stream *s)
+stream_input_arm(struct stream *s)
 {
 	if (s->is_reading || !input_is_wanted(s))
 		return;
@@ -72,7 +72,7 @@ input_arm(struct stream *s)
 }
 
 void
-input_disarm(struct stream *s)
+stream_input_disarm(struct stream *s)
 {
 	if (s->is_reading)
 		event_del(&s->readable);
@@ -84,7 +84,8 @@ static bool
 input_is_crowded(const struct stream *s)
 {
 	size_t room = buf_room(&s->plain_in);
-	return s->plain_in.n > 0 && (room == 0 || (s->wire_in.n > 0 && room < STREAM_RECORD));
+	return s->plain_in.n > 0 &&
+	       (room == 0 || (s->wire_in.n > 0 && room < STREAM_RECORD));
 }
 
 /* One call of decode(). True when it is worth another one. */
@@ -98,7 +99,8 @@ input_decode_once(struct stream *s)
 
 	/* A block to decode into; without memory for one, the transform grows its own. */
 	(void)blocks_room(&s->loop->large, &s->plain_in, STREAM_RECORD, &room);
-	if (s->ops->decode(s->state, &s->wire_in, &s->plain_in, &s->wire_out, &is_eof, &e) != 0) {
+	if (s->ops->decode(s->state, &s->wire_in, &s->plain_in, &s->wire_out, &is_eof,
+			   &e) != 0) {
 		stream_fail(s, &e);
 		return false;
 	}
@@ -118,7 +120,7 @@ input_decode_once(struct stream *s)
 
 /* Decodes as long as bytes move: a transform may take one record at a time. */
 void
-input_decode(struct stream *s)
+stream_input_decode(struct stream *s)
 {
 	s->has_more = buf_room(&s->plain_in) == 0;
 	if (!s->has_more) {
@@ -134,16 +136,17 @@ static void
 input_end(struct stream *s)
 {
 	s->is_eof = true;
-	input_disarm(s);
+	stream_input_disarm(s);
 	if (s->ops != NULL && s->ops->is_busy(s->state) && !s->is_parting) {
 		struct err e;
-		err_set(&e, ERR_NETWORK, 0, "the peer closed the connection in the handshake");
+		err_set(&e, ERR_NETWORK, 0,
+			"the peer closed the connection in the handshake");
 		stream_fail(s, &e);
 	}
 }
 
 void
-input_read(struct stream *s)
+stream_input_read(struct stream *s)
 {
 	struct buf *to = s->ops != NULL ? &s->wire_in : &s->plain_in;
 	size_t room;
@@ -163,21 +166,21 @@ input_read(struct stream *s)
 	else if (os != EAGAIN && os != EINTR)
 		stream_fail_errno(s, os, "the connection broke");
 	if (n > 0 && s->ops != NULL && !s->is_shut) {
-		input_decode(s);
+		stream_input_decode(s);
 	} else if (n > 0) {
 		s->has_news = true;
 		s->bytes_in += (uint64_t)n;
 	}
 	if (s->is_parting)
-		input_drop(s);
+		stream_input_drop(s);
 	else if (to->n == 0)
 		blocks_drop(&s->loop->large, to);
 	if (s->is_eof)
-		input_disarm(s);
+		stream_input_disarm(s);
 }
 
 void
-input_offer(struct stream *s)
+stream_input_offer(struct stream *s)
 {
 	if (s->has_news && !s->is_paused && !s->is_parting) {
 		s->has_news = false;
@@ -187,8 +190,8 @@ input_offer(struct stream *s)
 			return;
 		blocks_settle(&s->loop->large, &s->plain_in);
 	}
-	if (s->is_eof && !s->is_eof_told && !s->is_paused && !s->has_news && !s->has_more &&
-	    s->failure == NULL) {
+	if (s->is_eof && !s->is_eof_told && !s->is_paused && !s->has_news &&
+	    !s->has_more && s->failure == NULL) {
 		s->is_eof_told = true;
 		if (s->events->on_eof != NULL)
 			s->events->on_eof(s->arg);
@@ -196,11 +199,12 @@ input_offer(struct stream *s)
 }
 
 void
-input_drop(struct stream *s)
+stream_input_drop(struct stream *s)
 {
 	blocks_drop(&s->loop->large, &s->plain_in);
 	s->has_news = false;
-	/* While our last words are under way the transform still needs the peer's bytes. */
+	/* While our last words are under way the transform still needs the peer's
+	 * bytes. */
 	if (s->ops == NULL || s->is_shut || s->is_closed)
 		blocks_drop(&s->loop->large, &s->wire_in);
 }
@@ -221,7 +225,7 @@ stream_consume(struct stream *s, size_t n)
 		blocks_drop(&s->loop->large, &s->plain_in);
 	if (s->has_more)
 		stream_wake(s);
-	input_arm(s);
+	stream_input_arm(s);
 }
 
 void
@@ -240,7 +244,7 @@ stream_resume(struct stream *s)
 	s->has_more = s->has_more || s->wire_in.n > 0;
 	if (s->has_news || s->has_more || (s->is_eof && !s->is_eof_told))
 		stream_wake(s);
-	input_arm(s);
+	stream_input_arm(s);
 }
 
 bool
@@ -259,6 +263,6 @@ stream_discard_input(struct stream *s)
 	s->has_news = false;
 	if (s->has_more)
 		stream_wake(s);
-	input_arm(s);
+	stream_input_arm(s);
 	return n;
 }

@@ -3,8 +3,8 @@
  *
  * The queue is a chain of pieces: blocks that small writes are copied into, and borrowed
  * bytes. Without a transform the pieces go out as they are, many with one call. With one,
- * runs of whole records are encoded into wire_out, which is sent before it is filled again, so
- * that it never holds more than a few records.
+ * runs of whole records are encoded into wire_out, which is sent before it is filled
+ * again, so that it never holds more than a few records.
  */
 #include "loop/stream_inside.h"
 
@@ -24,12 +24,12 @@ stream_is_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	output_flush(s);
+	stream_output_flush(s);
 	stream_settle(s);
 }
 
 void
-output_init(struct stream *s)
+stream_output_init(struct stream *s)
 {
 	event_assign(&s->writable, s->loop->base, s->fd, EV_WRITE | EV_PERSIST,
 		     stream_is_writable, s);
@@ -48,7 +48,7 @@ output_arm(struct stream *s)
 }
 
 void
-output_disarm(struct stream *s)
+stream_output_disarm(struct stream *s)
 {
 	if (s->is_waiting)
 		event_del(&s->writable);
@@ -56,7 +56,7 @@ output_disarm(struct stream *s)
 }
 
 size_t
-output_left(const struct stream *s)
+stream_output_left(const struct stream *s)
 {
 	return s->out.queued + s->wire_out.n;
 }
@@ -118,7 +118,7 @@ output_drop(struct stream *s, size_t n)
 }
 
 void
-output_done(struct stream *s)
+stream_output_done(struct stream *s)
 {
 	while (s->out.first != NULL) {
 		struct piece *piece = s->out.first;
@@ -144,7 +144,8 @@ piece_new_block(struct stream *s)
 {
 	struct piece *piece = blocks_get(&s->loop->small);
 	if (piece != NULL) {
-		*piece = (struct piece){ .p = (const char *)(piece + 1), .is_block = true };
+		*piece = (struct piece){ .p = (const char *)(piece + 1),
+					 .is_block = true };
 		output_append(s, piece);
 	}
 	return piece;
@@ -154,7 +155,7 @@ static void
 output_grew(struct stream *s, size_t n)
 {
 	s->out.queued += n;
-	if (output_left(s) >= s->output_high)
+	if (stream_output_left(s) >= s->output_high)
 		s->was_full = true;
 	if (!s->is_waiting)
 		stream_wake(s);
@@ -199,7 +200,9 @@ stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *), v
 			release(arg);
 		return -1;
 	}
-	*piece = (struct piece){ .p = bytes.p, .n = bytes.n, .release = release, .arg = arg };
+	*piece = (struct piece){
+		.p = bytes.p, .n = bytes.n, .release = release, .arg = arg
+	};
 	output_append(s, piece);
 	output_grew(s, bytes.n);
 	return 0;
@@ -208,24 +211,26 @@ stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *), v
 bool
 stream_output_is_full(const struct stream *s)
 {
-	return output_left(s) >= s->output_high;
+	return stream_output_left(s) >= s->output_high;
 }
 
 size_t
 stream_output_queued(const struct stream *s)
 {
-	return output_left(s);
+	return stream_output_left(s);
 }
 
 /* -- encoding -- */
 
-/* Copies pieces together until a record is full. The bytes are in *scratch, a large block. */
+/* Copies pieces together until a record is full. The bytes are in *scratch, a large
+ * block. */
 static struct span
 output_gather_record(struct stream *s, char *scratch)
 {
 	size_t n = 0;
 
-	for (const struct piece *p = s->out.first; p != NULL && n < STREAM_RECORD; p = p->next) {
+	for (const struct piece *p = s->out.first; p != NULL && n < STREAM_RECORD;
+	     p = p->next) {
 		size_t part = p->n < STREAM_RECORD - n ? p->n : STREAM_RECORD - n;
 		if (part > 0)
 			memcpy(scratch + n, p->p, part);
@@ -234,7 +239,8 @@ output_gather_record(struct stream *s, char *scratch)
 	return span_make(scratch, n);
 }
 
-/* The next run for encode(): whole records out of a long piece, or one gathered record. */
+/* The next run for encode(): whole records out of a long piece, or one gathered
+ * record. */
 static struct span
 output_next_run(struct stream *s, char **scratch, size_t most)
 {
@@ -289,7 +295,8 @@ output_send_pieces(struct stream *s, size_t *asked)
 	size_t n = 0;
 
 	*asked = 0;
-	for (struct piece *p = s->out.first; p != NULL && n < STREAM_PIECES_AT_ONCE; p = p->next) {
+	for (struct piece *p = s->out.first; p != NULL && n < STREAM_PIECES_AT_ONCE;
+	     p = p->next) {
 		if (p->n == 0)
 			continue;
 		parts[n++] = (struct iovec){ (char *)(uintptr_t)p->p, p->n };
@@ -299,15 +306,16 @@ output_send_pieces(struct stream *s, size_t *asked)
 	return sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* One call to the kernel. False when it takes no more for now, or the stream is no more. */
+/* One call to the kernel. False when it takes no more for now, or the stream is no
+ * more. */
 static bool
 output_send(struct stream *s)
 {
 	bool is_wire = s->wire_out.n > 0;
 	struct span wire = buf_span(&s->wire_out);
 	size_t asked = wire.n;
-	ssize_t sent = is_wire ? send(s->fd, wire.p, wire.n, MSG_NOSIGNAL | MSG_DONTWAIT) :
-				 output_send_pieces(s, &asked);
+	ssize_t sent = is_wire ? send(s->fd, wire.p, wire.n, MSG_NOSIGNAL | MSG_DONTWAIT)
+			       : output_send_pieces(s, &asked);
 
 	if (sent < 0) {
 		if (errno == EAGAIN)
@@ -328,9 +336,9 @@ output_send(struct stream *s)
 }
 
 void
-output_flush(struct stream *s)
+stream_output_flush(struct stream *s)
 {
-	size_t before = output_left(s);
+	size_t before = stream_output_left(s);
 
 	for (;;) {
 		if (s->ops != NULL && s->failure == NULL)
@@ -346,17 +354,17 @@ output_flush(struct stream *s)
 		output_drop(s, 0); /* pieces without bytes */
 	if (s->is_closed || s->failure != NULL)
 		return;
-	size_t left = output_left(s);
+	size_t left = stream_output_left(s);
 	if (s->wire_out.n == 0) {
 		blocks_drop(&s->loop->large, &s->wire_out);
 		if (left == 0 || s->ops != NULL)
-			output_disarm(s);
+			stream_output_disarm(s);
 	}
 	if ((left == 0 && before > 0) || (s->was_full && left <= s->output_low)) {
 		s->is_drained = true;
 		s->was_full = false;
 	}
-	input_arm(s);
+	stream_input_arm(s);
 }
 
 void
@@ -364,16 +372,16 @@ stream_flush(struct stream *s)
 {
 	if (s->is_closed || s->failure != NULL)
 		return;
-	output_flush(s);
+	stream_output_flush(s);
 	if (!s->is_closed && (s->is_drained || s->is_parting))
 		stream_wake(s);
 }
 
 void
-output_leave_plain(struct stream *s)
+stream_output_leave_plain(struct stream *s)
 {
 	if (s->failure == NULL && s->out.queued > 0)
-		output_flush(s);
+		stream_output_flush(s);
 	if (s->out.queued == 0)
 		return;
 	s->wire_out.max = s->out.queued + STREAM_WIRE_OUT_MAX;

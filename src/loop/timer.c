@@ -1,5 +1,6 @@
 /*
- * timer.c - timers in a binary heap, on the loop's clock (so that a test can own the time).
+ * timer.c - timers in a binary heap, on the loop's clock (so that a test can own the
+ * time).
  *
  * A place in the heap is reserved when a timer is initialised: setting one never fails.
  */
@@ -112,7 +113,8 @@ timer_done(struct timer *t)
 void
 timers_run(struct loop *l)
 {
-	/* A timer that is set again for now has to wait for the next turn at the latest. */
+	/* A timer that is set again for now has to wait for the next turn at the
+	 * latest. */
 	for (size_t n = l->timers.n; n > 0 && l->timers.n > 0; n--) {
 		struct timer *t = l->timers.at[0];
 		if (t->due_ms > loop_mono_ms(l))

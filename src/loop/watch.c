@@ -67,8 +67,8 @@ signal_fired(evutil_socket_t signo, short what, void *arg)
 }
 
 int
-signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg, struct signal_watch **ret,
-		 struct err *e)
+signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg,
+		 struct signal_watch **ret, struct err *e)
 {
 	struct signal_watch *w = calloc(1, sizeof(*w));
 	if (w == NULL)

@@ -104,7 +104,8 @@ work_new(const char *name, unsigned threads, struct work **ret, struct err *e)
 	check(threads > 0);
 	struct work *w = calloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
 	if (w == NULL)
-		return err_set(e, ERR_MEMORY, 0, "no memory for the threads \"%s\"", name);
+		return err_set(e, ERR_MEMORY, 0, "no memory for the threads \"%s\"",
+			       name);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->there_is_work, NULL);
 	chain_init(&w->jobs);
@@ -113,8 +114,8 @@ work_new(const char *name, unsigned threads, struct work **ret, struct err *e)
 		int r = work_start_thread(w);
 		if (r != 0) {
 			work_free(w);
-			return err_set(e, err_kind_of_errno(r), r, "cannot start a thread \"%s\"",
-				       name);
+			return err_set(e, err_kind_of_errno(r), r,
+				       "cannot start a thread \"%s\"", name);
 		}
 	}
 	*ret = w;

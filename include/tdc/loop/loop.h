@@ -1,11 +1,12 @@
 /*
- * loop.h - one event loop: turns, timers, signals, descriptors, and work from other threads.
+ * loop.h - one event loop: turns, timers, signals, descriptors, and work from other
+ * threads.
  *
  * All of it belongs to the thread that runs the loop, but for loop_post() and loop_queue.
- * The loop never waits in a callback and never touches a file or the database. A turn: wait, events,
- * timers that are due, tasks, frees. After each turn
- * the tasks of loop_at_turn_end() run, then what was given to loop_defer_free() is freed:
- * an object with callbacks is closed now and freed after the turn.
+ * The loop never waits in a callback and never touches a file or the database. A turn:
+ * wait, events, timers that are due, tasks, frees. After each turn the tasks of
+ * loop_at_turn_end() run, then what was given to loop_defer_free() is freed: an object
+ * with callbacks is closed now and freed after the turn.
  */
 #ifndef TDC_LOOP_LOOP_H
 #define TDC_LOOP_LOOP_H
@@ -22,8 +23,9 @@ struct event_base;
 struct loop;
 
 int loop_new(const struct clock *clock, struct loop **ret, struct err *e);
-/* NULL is fine. Everything on it was closed before; streams that linger are closed; jobs that were
- * posted and did not run yet are forgotten (loop_run_once() with 0 runs them). */
+/* NULL is fine. Everything on it was closed before; streams that linger are closed;
+ * jobs that were posted and did not run yet are forgotten (loop_run_once() with 0 runs
+ * them). */
 void loop_free(struct loop *l);
 
 int loop_run(struct loop *l, struct err *e); /* until loop_stop()                       */
@@ -36,7 +38,8 @@ int64_t loop_mono_ms(const struct loop *l);
 int64_t loop_wall_ms(const struct loop *l);
 const struct clock *loop_clock(const struct loop *l);
 
-/* For http (libcurl, evhttp) only: who else needs libevent adds to this header instead. */
+/* For http (libcurl, evhttp) only: who else needs libevent adds to this header
+ * instead. */
 struct event_base *loop_event_base(struct loop *l);
 
 /* -- timers: embedded in their owner (which does not move); `fn` runs once per timer_set(), by the
@@ -74,8 +77,9 @@ struct loop_task {
 	struct list_node node; /* unlinked = not waiting */
 	void (*run)(struct loop_task *task);
 };
-/* Runs the task once after the present turn; a second call before that does nothing. What a task
- * queues runs in the same turn's end, within reason; then in the next turn, which comes at once. */
+/* Runs the task once after the present turn; a second call before that does nothing.
+ * What a task queues runs in the same turn's end, within reason; then in the next
+ * turn, which comes at once. */
 void loop_at_turn_end(struct loop *l, struct loop_task *task);
 void loop_task_cancel(struct loop *l, struct loop_task *task);
 /* Calls free_fn(p) after the present turn and its tasks. */

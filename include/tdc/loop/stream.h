@@ -1,18 +1,19 @@
 /*
  * stream.h - one connected byte stream, non-blocking, with limits.
  *
- * The input buffer has a maximum: when it is full, reading pauses by itself until the consumer
- * took something. Output is appended at will and the producer asks stream_output_is_full() (high
- * watermark) and waits for `on_drain` (low watermark): everything queued in one turn goes out in
- * one writev (or one TLS record run) at the turn's end, or at once with stream_flush().
- * TCP_NODELAY is set on TCP streams.
+ * The input buffer has a maximum: when it is full, reading pauses by itself until the
+ * consumer took something. Output is appended at will and the producer asks
+ * stream_output_is_full() (high watermark) and waits for `on_drain` (low watermark):
+ * everything queued in one turn goes out in one writev (or one TLS record run) at the
+ * turn's end, or at once with stream_flush(). TCP_NODELAY is set on TCP streams.
  *
- * A transform (TLS) sits between the descriptor and the buffers. `loop` knows only its ops table;
- * `tls` fills it. Bytes that the peer sent before the transform was put in place are the caller's to
- * look for: stream_wire_is_clean().
+ * A transform (TLS) sits between the descriptor and the buffers. `loop` knows only its
+ * ops table; `tls` fills it. Bytes that the peer sent before the transform was put in
+ * place are the caller's to look for: stream_wire_is_clean().
  *
- * Events come from the loop, never from inside a call of this header. After stream_close() no event
- * comes any more; the stream is freed after the turn. Loop thread only.
+ * Events come from the loop, never from inside a call of this header. After
+ * stream_close() no event comes any more; the stream is freed after the turn. Loop thread
+ * only.
  */
 #ifndef TDC_LOOP_STREAM_H
 #define TDC_LOOP_STREAM_H
@@ -29,12 +30,14 @@ struct loop;
 struct stream;
 
 struct stream_events {
-	/* New input is there; see stream_input(). Comes again only when more arrives, or after
-	 * stream_resume() while input is left. */
+	/* New input is there; see stream_input(). Comes again only when more arrives,
+	 * or after stream_resume() while input is left. */
 	void (*on_input)(void *arg);
-	/* Queued output fell to the low watermark after stream_output_is_full() was true, or to 0. */
+	/* Queued output fell to the low watermark after stream_output_is_full() was
+	 * true, or to 0. */
 	void (*on_drain)(void *arg);
-	/* The peer sent its end of file (after all input was offered). Writing may still work. */
+	/* The peer sent its end of file (after all input was offered). Writing may
+	 * still work. */
 	void (*on_eof)(void *arg);
 	/* The deadline passed. It is cleared; the stream still works. */
 	void (*on_timeout)(void *arg);
@@ -49,17 +52,19 @@ struct stream_settings {
 };
 
 /*
- * What a transform does. `wire` buffers hold what goes over the descriptor, `plain` what the
- * user of the stream sees. Each returns 0, or -1 and an error (the stream then breaks).
+ * What a transform does. `wire` buffers hold what goes over the descriptor, `plain` what
+ * the user of the stream sees. Each returns 0, or -1 and an error (the stream then
+ * breaks).
  */
 struct stream_transform_ops {
-	/* Takes what it can from wire_in; puts plaintext into plain_in (at most its room) and whatever
-	 * must be answered into wire_out. Sets *eof at the peer's close_notify. Is called again when more
-	 * came, and when the consumer made room while bytes were left. */
+	/* Takes what it can from wire_in; puts plaintext into plain_in (at most its
+	 * room) and whatever must be answered into wire_out. Sets *eof at the peer's
+	 * close_notify. Is called again when more came, and when the consumer made
+	 * room while bytes were left. */
 	int (*decode)(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *wire_out,
 		      bool *eof, struct err *e);
-	/* Encodes up to plain.n bytes; *taken says how many. 0 taken = wait for more input first
-	 * (handshake under way) or wire_out is full. */
+	/* Encodes up to plain.n bytes; *taken says how many. 0 taken = wait for more
+	 * input first (handshake under way) or wire_out is full. */
 	int (*encode)(void *state, struct span plain, struct buf *wire_out, size_t *taken, struct err *e);
 	/* True while encode() cannot take bytes because the handshake runs. */
 	bool (*is_busy)(const void *state);
@@ -71,11 +76,14 @@ struct stream_transform_ops {
 /* Takes the descriptor in every case (closes it on failure). */
 int stream_new(struct loop *l, int fd, const struct stream_settings *s,
 	       const struct stream_events *events, void *arg, struct stream **ret, struct err *e);
-/* Replaces the receiver of events (when a connection goes from a pool to a transaction). */
+/* Replaces the receiver of events (when a connection goes from a pool to a
+ * transaction). */
 void stream_set_events(struct stream *s, const struct stream_events *events, void *arg);
-/* Queued output is tried once more without waiting, then everything is gone. NULL is fine. */
+/* Queued output is tried once more without waiting, then everything is gone. NULL is
+ * fine. */
 void stream_close(struct stream *s);
-/* No more input is offered; closes when the queued output is out, or after grace_ms. No events. */
+/* No more input is offered; closes when the queued output is out, or after grace_ms.
+ * No events. */
 void stream_close_after_output(struct stream *s, int64_t grace_ms);
 
 /* -- input -- */
@@ -83,16 +91,19 @@ struct span stream_input(const struct stream *s); /* valid until the next call o
 void stream_consume(struct stream *s, size_t n);
 void stream_pause(struct stream *s);  /* no on_input until resumed; the kernel pushes back  */
 void stream_resume(struct stream *s); /* on_input comes (from the loop) if input is left    */
-/* True when nothing was received that has not been consumed, neither wire nor plaintext. */
+/* True when nothing was received that has not been consumed, neither wire nor
+ * plaintext. */
 bool stream_wire_is_clean(const struct stream *s);
 /* Forgets all received, unconsumed bytes. Returns how many there were. */
 size_t stream_discard_input(struct stream *s);
 
 /* -- output -- */
-/* Copies; -1: no memory. On a broken stream bytes are accepted and dropped: on_error is on its way. */
+/* Copies; -1: no memory. On a broken stream bytes are accepted and dropped: on_error
+ * is on its way. */
 int stream_write(struct stream *s, const void *p, size_t n);
-/* Borrows the bytes until `release(arg)` runs: exactly once, also when the stream is closed, and at
- * once when this returns -1. It may run inside a call of this header. NULL: the bytes live longer. */
+/* Borrows the bytes until `release(arg)` runs: exactly once, also when the stream is
+ * closed, and at once when this returns -1. It may run inside a call of this header.
+ * NULL: the bytes live longer. */
 int stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *arg), void *arg);
 bool stream_output_is_full(const struct stream *s);
 size_t stream_output_queued(const struct stream *s);
@@ -104,13 +115,14 @@ void stream_flush(struct stream *s); /* now instead of at the turn's end */
 void stream_set_deadline(struct stream *s, int64_t ms); /* from now; <= 0 clears. Cheap to call often */
 
 /* -- transform -- */
-/* Takes `state`. Input that is already buffered as wire bytes goes through the transform. The
- * transform's first output (a ClientHello) is asked for at once by decode() with empty input. */
+/* Takes `state`. Input that is already buffered as wire bytes goes through the
+ * transform. The transform's first output (a ClientHello) is asked for at once by
+ * decode() with empty input. */
 void stream_set_transform(struct stream *s, const struct stream_transform_ops *ops, void *state);
 void *stream_transform_state(const struct stream *s); /* NULL without one */
 
-/* For a transform that left bytes on the wire until its user was told something: decode() is called
- * again at this turn's end. Pausing is not touched. */
+/* For a transform that left bytes on the wire until its user was told something:
+ * decode() is called again at this turn's end. Pausing is not touched. */
 void stream_transform_continue(struct stream *s);
 
 struct loop *stream_loop(const struct stream *s);
@@ -126,7 +138,8 @@ struct socket_address {
 void socket_address_format(const struct socket_address *a, char text[SOCKET_TEXT_MAX]);
 /* Without the port; "unix" for unix sockets. */
 void socket_address_format_host(const struct socket_address *a, char text[SOCKET_TEXT_MAX]);
-/* Parses "host-literal:port", "[v6]:port", "unix:/path". Names are not resolved: ERR_SYNTAX. */
+/* Parses "host-literal:port", "[v6]:port", "unix:/path". Names are not resolved:
+ * ERR_SYNTAX. */
 int socket_address_parse(const char *text, struct socket_address *ret, struct err *e);
 bool socket_address_is_loopback(const struct socket_address *a);
 
@@ -146,7 +159,8 @@ void listener_resume(struct listener *n);
 void listener_free(struct listener *n);   /* a unix socket's file is removed */
 struct socket_address listener_address(const struct listener *n); /* with the port that was chosen */
 
-/* A connection being made. `done` runs exactly once, never from inside the call; on success it owns fd. */
+/* A connection being made. `done` runs exactly once, never from inside the call; on
+ * success it owns fd. */
 typedef void connect_fn(void *arg, int fd, const struct err *e);
 struct connecting;
 int connecting_new(struct loop *l, const struct socket_address *to, const struct socket_address *from,

@@ -1,9 +1,10 @@
 /*
  * work.h - jobs for threads.
  *
- * A pool of n threads takes jobs in order of their submission. A job carries ids and values,
- * never pointers to mortal objects, unless its submitter keeps those alive until it is done.
- * work_take_all() is for a thread that wants everything that waits as one batch.
+ * A pool of n threads takes jobs in order of their submission. A job carries ids and
+ * values, never pointers to mortal objects, unless its submitter keeps those alive until
+ * it is done. work_take_all() is for a thread that wants everything that waits as one
+ * batch.
  */
 #ifndef TDC_LOOP_WORK_H
 #define TDC_LOOP_WORK_H
@@ -20,11 +21,13 @@ struct work_job {
 
 struct work; /* a pool */
 
-/* `name` (at most 15 bytes, static) becomes the threads' name. All signals are blocked there. */
+/* `name` (at most 15 bytes, static) becomes the threads' name. All signals are blocked
+ * there. */
 int work_new(const char *name, unsigned threads, struct work **ret, struct err *e);
 /* Any thread. Takes the job. */
 void work_submit(struct work *w, struct work_job *job);
-/* Runs what was submitted, then ends the threads and frees. Not from a thread of the pool. */
+/* Runs what was submitted, then ends the threads and frees. Not from a thread of the
+ * pool. */
 void work_free(struct work *w);
 
 /* -- a queue whose one consumer is a thread of the caller's own -- */
@@ -36,8 +39,8 @@ void work_queue_push(struct work_queue *q, struct work_job *job);
 /* No more pushes; the consumer sees `closed` after the last job. */
 void work_queue_close(struct work_queue *q);
 /*
- * Waits until something is there, the queue is closed, or wait_ms passed (-1 = for ever); returns
- * all that waits as a chain in order of arrival, or NULL.
+ * Waits until something is there, the queue is closed, or wait_ms passed (-1 = for ever);
+ * returns all that waits as a chain in order of arrival, or NULL.
  */
 struct work_job *work_queue_take_all(struct work_queue *q, int64_t wait_ms, bool *closed);
 

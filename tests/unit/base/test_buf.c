@@ -84,7 +84,8 @@ print_goes_up_to_the_maximum(void **state)
 		assert_int_equal(buf_printf(&b, "%.*s", (int)lengths[i], text), 0);
 		assert_int_equal(b.n, lengths[i]);
 		assert_int_equal(strlen(buf_text(&b)), lengths[i]);
-		assert_int_equal(buf_printf(&b, "%.*s", (int)(1001 - lengths[i]), text), -1);
+		assert_int_equal(buf_printf(&b, "%.*s", (int)(1001 - lengths[i]), text),
+				 -1);
 		assert_int_equal(b.n, lengths[i]);
 		buf_done(&b);
 	}
@@ -173,7 +174,8 @@ main(void)
 		cmocka_unit_test(print_goes_up_to_the_maximum),
 		cmocka_unit_test(shrink_gives_memory_back_only_when_empty),
 		cmocka_unit_test(a_stream_of_appends_and_consumes_is_a_queue),
-		cmocka_unit_test(a_buffer_without_maximum_does_not_overflow_its_arithmetic),
+		cmocka_unit_test(
+			a_buffer_without_maximum_does_not_overflow_its_arithmetic),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,10 +24,10 @@ static const struct {
 	  "Thu, 01 Jan 1970 00:00:00 +0000" },
 	{ "a day with one digit", 1050004582123, "Thu Apr 10 19:56:22 2003",
 	  "2003-04-10T19:56:22.123Z", "Thu, 10 Apr 2003 19:56:22 +0000" },
-	{ "a leap day", 1709251199999, "Thu Feb 29 23:59:59 2024", "2024-02-29T23:59:59.999Z",
-	  "Thu, 29 Feb 2024 23:59:59 +0000" },
-	{ "behind 2038", 4102444800000, "Fri Jan  1 00:00:00 2100", "2100-01-01T00:00:00.000Z",
-	  "Fri, 01 Jan 2100 00:00:00 +0000" },
+	{ "a leap day", 1709251199999, "Thu Feb 29 23:59:59 2024",
+	  "2024-02-29T23:59:59.999Z", "Thu, 29 Feb 2024 23:59:59 +0000" },
+	{ "behind 2038", 4102444800000, "Fri Jan  1 00:00:00 2100",
+	  "2100-01-01T00:00:00.000Z", "Fri, 01 Jan 2100 00:00:00 +0000" },
 	{ "a millisecond before the epoch", -1, "Wed Dec 31 23:59:59 1969",
 	  "1969-12-31T23:59:59.999Z", "Wed, 31 Dec 1969 23:59:59 +0000" },
 	{ "a second before the epoch", -1000, "Wed Dec 31 23:59:59 1969",
@@ -47,7 +47,8 @@ times_are_printed(void **state)
 		clock_format_mail(rows[i].ms, mail);
 		if (strcmp(log, rows[i].log) != 0 || strcmp(iso, rows[i].iso) != 0 ||
 		    strcmp(mail, rows[i].mail) != 0) {
-			printf("%s: got \"%s\" \"%s\" \"%s\", want \"%s\" \"%s\" \"%s\"\n",
+			printf("%s: got \"%s\" \"%s\" \"%s\", want \"%s\" \"%s\" "
+			       "\"%s\"\n",
 			       rows[i].name, log, iso, mail, rows[i].log, rows[i].iso,
 			       rows[i].mail);
 			wrong++;

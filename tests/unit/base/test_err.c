@@ -107,10 +107,11 @@ errno_values_have_kinds(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		enum err_kind kind = err_kind_of_errno(rows[i].os);
 		struct err e = { .kind = kind };
-		if (kind != rows[i].kind || err_is_temporary(&e) != rows[i].is_temporary) {
-			printf("%s: got %s %d, want %s %d\n", rows[i].name, err_kind_name(kind),
-			       err_is_temporary(&e), err_kind_name(rows[i].kind),
-			       rows[i].is_temporary);
+		if (kind != rows[i].kind ||
+		    err_is_temporary(&e) != rows[i].is_temporary) {
+			printf("%s: got %s %d, want %s %d\n", rows[i].name,
+			       err_kind_name(kind), err_is_temporary(&e),
+			       err_kind_name(rows[i].kind), rows[i].is_temporary);
 			wrong++;
 		}
 	}
@@ -139,7 +140,8 @@ main(void)
 		cmocka_unit_test(an_error_may_quote_itself),
 		cmocka_unit_test(long_texts_are_cut_and_nobody_is_needed),
 		cmocka_unit_test(errno_values_have_kinds),
-		cmocka_unit_test(every_kind_has_its_own_word_and_the_permanent_ones_are_the_last),
+		cmocka_unit_test(
+			every_kind_has_its_own_word_and_the_permanent_ones_are_the_last),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

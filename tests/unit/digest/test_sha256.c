@@ -20,7 +20,8 @@ static const struct {
 	size_t times;
 	const char *digest;
 } rows[] = {
-	{ "nothing", "", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "nothing", "", 1,
+	  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 	{ "three bytes", "abc", 1,
 	  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
 	{ "two blocks", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
@@ -48,7 +49,8 @@ known_digests_come_out_of_one_object_again_and_again(void **state)
 			sha256_finish(h, digest);
 			sha256_format(digest, text);
 			if (strcmp(text, rows[i].digest) != 0) {
-				printf("%s: got %s, want %s\n", rows[i].name, text, rows[i].digest);
+				printf("%s: got %s, want %s\n", rows[i].name, text,
+				       rows[i].digest);
 				wrong++;
 			}
 		}

@@ -1,6 +1,6 @@
 /*
- * pair.h - what the stream tests share: a loop on a manual clock, a stream on one end of a socketpair,
- * a bare descriptor on the other, and a log of the events in order.
+ * pair.h - what the stream tests share: a loop on a manual clock, a stream on one end of
+ * a socketpair, a bare descriptor on the other, and a log of the events in order.
  */
 #ifndef TDC_TESTS_UNIT_LOOP_PAIR_H
 #define TDC_TESTS_UNIT_LOOP_PAIR_H
@@ -29,10 +29,11 @@ struct pair {
 	struct loop *loop;
 	struct stream *s;
 	int peer;
-	struct buf got;    /* what on_input consumed          */
-	struct buf events; /* "input eof ..." as they came    */
+	struct buf got;      /* what on_input consumed          */
+	struct buf events;   /* "input eof ..." as they came    */
 	size_t consume_most; /* per on_input; SIZE_MAX = all  */
-	void (*on)(struct pair *p, const char *event); /* what the test does in an event */
+	void (*on)(struct pair *p,
+		   const char *event); /* what the test does in an event */
 	enum err_kind error;
 	char error_text[ERR_TEXT_MAX];
 };
@@ -90,8 +91,9 @@ pair_on_error(void *arg, const struct err *e)
 	pair_event(p, "error");
 }
 
-static const struct stream_events pair_events = { pair_on_input, pair_on_drain, pair_on_eof,
-						  pair_on_timeout, pair_on_error };
+static const struct stream_events pair_events = { pair_on_input, pair_on_drain,
+						  pair_on_eof, pair_on_timeout,
+						  pair_on_error };
 
 static inline void
 pair_open(struct pair *p, const struct stream_settings *settings)
@@ -108,7 +110,8 @@ pair_open(struct pair *p, const struct stream_settings *settings)
 	p->consume_most = SIZE_MAX;
 	buf_init(&p->got, 1u << 30);
 	buf_init(&p->events, 1u << 20);
-	assert_int_equal(stream_new(p->loop, fds[0], settings, &pair_events, p, &p->s, &e), 0);
+	assert_int_equal(
+		stream_new(p->loop, fds[0], settings, &pair_events, p, &p->s, &e), 0);
 }
 
 static inline void
@@ -122,7 +125,8 @@ pair_close(struct pair *p)
 	buf_done(&p->events);
 }
 
-/* Turns until nothing is ready any more would be a guess: a test says how many it needs. */
+/* Turns until nothing is ready any more would be a guess: a test says how many it
+ * needs. */
 static inline void
 pair_turns(struct pair *p, int n)
 {

@@ -114,7 +114,8 @@ connect_to(struct fixture *f, const struct socket_address *a)
 	struct err e;
 	int before = f->done;
 
-	assert_int_equal(connecting_new(f->loop, a, NULL, 1000, on_connected, f, &c, &e), 0);
+	assert_int_equal(connecting_new(f->loop, a, NULL, 1000, on_connected, f, &c, &e),
+			 0);
 	assert_int_equal(f->done, before); /* never from inside the call */
 	return c;
 }
@@ -122,9 +123,9 @@ connect_to(struct fixture *f, const struct socket_address *a)
 static void
 connections_arrive_over_every_family(void **state)
 {
-	static const char *const families[][2] = {
-		{ "127.0.0.1:0", "127.0.0.1" }, { "[::1]:0", "::1" }, { NULL, "unix" }
-	};
+	static const char *const families[][2] = { { "127.0.0.1:0", "127.0.0.1" },
+						   { "[::1]:0", "::1" },
+						   { NULL, "unix" } };
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
@@ -264,7 +265,8 @@ an_inherited_socket_is_used_as_it_is(void **state)
 	struct socket_address a;
 	assert_int_equal(socket_address_parse(f.address, &a, &e), 0);
 	s.inherited_fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(s.inherited_fd, (struct sockaddr *)&a.storage, a.length), 0);
+	assert_int_equal(bind(s.inherited_fd, (struct sockaddr *)&a.storage, a.length),
+			 0);
 	assert_int_equal(listen(s.inherited_fd, 5), 0);
 	assert_int_equal(listener_new(f.loop, &s, on_accept, &f, &f.listener, &e), 0);
 	a = listener_address(f.listener);
@@ -465,13 +467,15 @@ a_connection_starts_from_the_address_it_was_told(void **state)
 	assert_int_equal(listen_on(&f, "127.0.0.1:0", &e), 0);
 	a = listener_address(f.listener);
 	assert_int_equal(socket_address_parse("127.0.0.9:0", &from, &e), 0);
-	assert_int_equal(connecting_new(f.loop, &a, &from, 1000, on_connected, &f, &c, &e), 0);
+	assert_int_equal(
+		connecting_new(f.loop, &a, &from, 1000, on_connected, &f, &c, &e), 0);
 	for (int i = 0; i < 100 && (f.done == 0 || f.accepted == 0); i++)
 		loop_run_once(f.loop, 20, &e);
 	assert_int_equal(f.error, ERR_NONE);
 	assert_string_equal(f.peer, "127.0.0.9");
 	assert_int_equal(socket_address_parse("192.0.2.77:0", &from, &e), 0);
-	assert_int_equal(connecting_new(f.loop, &a, &from, 1000, on_connected, &f, &c, &e), 0);
+	assert_int_equal(
+		connecting_new(f.loop, &a, &from, 1000, on_connected, &f, &c, &e), 0);
 	turns(&f, 1);
 	assert_int_equal(f.done, 2); /* no address of ours */
 	assert_int_equal(f.error, ERR_NETWORK);

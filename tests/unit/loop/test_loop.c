@@ -206,7 +206,8 @@ a_turn_sees_one_time(void **state)
 	open_loop(&f);
 	int64_t before = loop_wall_ms(f.loop);
 	clock_manual_advance(&f.clock, 7);
-	assert_int_equal(loop_wall_ms(f.loop), before + 7); /* outside of turns: the clock */
+	assert_int_equal(loop_wall_ms(f.loop),
+			 before + 7); /* outside of turns: the clock */
 	assert_ptr_equal(loop_clock(f.loop), &f.clock.base);
 	close_loop(&f);
 }
@@ -334,7 +335,8 @@ post_jobs(void *arg)
 	int thread = *(int *)arg;
 
 	for (int i = 0; i < JOBS; i += 5) {
-		struct numbered *first = numbered_new(thread, i), *second = numbered_new(thread, i + 1);
+		struct numbered *first = numbered_new(thread, i),
+				*second = numbered_new(thread, i + 1);
 		first->job.next = &second->job;
 		loop_post_chain(posted.loop, &first->job);
 		for (int k = 2; k < 5; k++)
@@ -354,7 +356,8 @@ jobs_of_four_threads_all_run_in_the_order_of_each_thread(void **state)
 	assert_int_equal(loop_new(clock_system(), &posted.loop, &e), 0);
 	for (int i = 0; i < THREADS; i++) {
 		numbers[i] = i;
-		assert_int_equal(pthread_create(&threads[i], NULL, post_jobs, &numbers[i]), 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, post_jobs, &numbers[i]), 0);
 	}
 	assert_int_equal(loop_run(posted.loop, &e), 0);
 	for (int i = 0; i < THREADS; i++)
@@ -420,7 +423,8 @@ a_watch_tells_as_long_as_the_descriptor_is_ready(void **state)
 	(void)state;
 	open_loop(&f);
 	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(watch_new(f.loop, fds[0], true, false, on_watch, &s, &s.watch, &e), 0);
+	assert_int_equal(
+		watch_new(f.loop, fds[0], true, false, on_watch, &s, &s.watch, &e), 0);
 	turn(&f);
 	assert_int_equal(s.calls, 0);
 	assert_int_equal(write(fds[1], "x", 1), 1);
@@ -430,9 +434,11 @@ a_watch_tells_as_long_as_the_descriptor_is_ready(void **state)
 	assert_true(s.readable);
 	assert_false(s.writable);
 	watch_free(NULL);
-	int never_ready = open("/dev/null", O_RDONLY | O_CLOEXEC); /* epoll does not take it */
-	assert_int_equal(watch_new(f.loop, never_ready, true, false, on_watch, &s, &s.watch, &e),
-			 -1);
+	int never_ready =
+		open("/dev/null", O_RDONLY | O_CLOEXEC); /* epoll does not take it */
+	assert_int_equal(
+		watch_new(f.loop, never_ready, true, false, on_watch, &s, &s.watch, &e),
+		-1);
 	close(never_ready);
 	close(fds[0]);
 	close(fds[1]);
@@ -485,7 +491,8 @@ a_loop_runs_until_it_is_stopped_and_again(void **state)
 		int64_t start = clock_system()->mono_ms(clock_system());
 		timer_set(&t, 15);
 		assert_int_equal(loop_run(l, &e), 0);
-		assert_in_range(clock_system()->mono_ms(clock_system()) - start, 15, 5000);
+		assert_in_range(clock_system()->mono_ms(clock_system()) - start, 15,
+				5000);
 	}
 	timer_done(&t);
 	loop_free(l);
@@ -497,13 +504,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_in_the_order_of_their_times),
-		cmocka_unit_test(many_timers_set_and_cancelled_at_random_fire_as_a_sorted_list_says),
-		cmocka_unit_test(a_timer_that_is_set_again_for_now_waits_for_the_next_turn),
+		cmocka_unit_test(
+			many_timers_set_and_cancelled_at_random_fire_as_a_sorted_list_says),
+		cmocka_unit_test(
+			a_timer_that_is_set_again_for_now_waits_for_the_next_turn),
 		cmocka_unit_test(a_timer_may_end_inside_its_own_call),
 		cmocka_unit_test(a_turn_sees_one_time),
 		cmocka_unit_test(tasks_run_once_then_the_dead_are_freed),
 		cmocka_unit_test(tasks_that_queue_tasks_run_soon_but_never_hold_a_turn),
-		cmocka_unit_test(jobs_of_four_threads_all_run_in_the_order_of_each_thread),
+		cmocka_unit_test(
+			jobs_of_four_threads_all_run_in_the_order_of_each_thread),
 		cmocka_unit_test(a_burst_of_jobs_runs_in_one_turn),
 		cmocka_unit_test(a_watch_tells_as_long_as_the_descriptor_is_ready),
 		cmocka_unit_test(a_signal_is_told_by_the_loop),

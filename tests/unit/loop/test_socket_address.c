@@ -19,23 +19,29 @@ static const struct {
 	bool is_loopback;
 	enum err_kind error;
 } rows[] = {
-	{ "an IPv4 address with a port", "192.0.2.1:25", "192.0.2.1:25", "192.0.2.1", false, 0 },
-	{ "an IPv6 address in brackets", "[2001:db8::1]:25", "[2001:db8::1]:25", "2001:db8::1",
+	{ "an IPv4 address with a port", "192.0.2.1:25", "192.0.2.1:25", "192.0.2.1",
 	  false, 0 },
-	{ "loopback is a whole network", "127.9.9.9:1", "127.9.9.9:1", "127.9.9.9", true, 0 },
+	{ "an IPv6 address in brackets", "[2001:db8::1]:25", "[2001:db8::1]:25",
+	  "2001:db8::1", false, 0 },
+	{ "loopback is a whole network", "127.9.9.9:1", "127.9.9.9:1", "127.9.9.9", true,
+	  0 },
 	{ "loopback in IPv6", "[::1]:65535", "[::1]:65535", "::1", true, 0 },
-	{ "an IPv4 address in IPv6 is an IPv4 address", "[::ffff:127.0.0.1]:7", "127.0.0.1:7",
-	  "127.0.0.1", true, 0 },
+	{ "an IPv4 address in IPv6 is an IPv4 address", "[::ffff:127.0.0.1]:7",
+	  "127.0.0.1:7", "127.0.0.1", true, 0 },
 	{ "any address", "0.0.0.0:0", "0.0.0.0:0", "0.0.0.0", false, 0 },
-	{ "a unix socket", "unix:/run/tdcd/smtp", "unix:/run/tdcd/smtp", "unix", true, 0 },
-	{ "a unix socket whose path has a colon", "unix:/a:b", "unix:/a:b", "unix", true, 0 },
+	{ "a unix socket", "unix:/run/tdcd/smtp", "unix:/run/tdcd/smtp", "unix", true,
+	  0 },
+	{ "a unix socket whose path has a colon", "unix:/a:b", "unix:/a:b", "unix", true,
+	  0 },
 	{ "no port", "192.0.2.1", NULL, NULL, false, ERR_SYNTAX },
 	{ "an empty port", "192.0.2.1:", NULL, NULL, false, ERR_SYNTAX },
 	{ "a port that is too large", "192.0.2.1:65536", NULL, NULL, false, ERR_SYNTAX },
-	{ "a port that is far too large", "192.0.2.1:4294967321", NULL, NULL, false, ERR_SYNTAX },
+	{ "a port that is far too large", "192.0.2.1:4294967321", NULL, NULL, false,
+	  ERR_SYNTAX },
 	{ "a port with a sign", "192.0.2.1:+25", NULL, NULL, false, ERR_SYNTAX },
 	{ "a port with a blank", "192.0.2.1: 25", NULL, NULL, false, ERR_SYNTAX },
-	{ "a port with letters behind it", "192.0.2.1:25x", NULL, NULL, false, ERR_SYNTAX },
+	{ "a port with letters behind it", "192.0.2.1:25x", NULL, NULL, false,
+	  ERR_SYNTAX },
 	{ "IPv6 without brackets", "2001:db8::1:25", NULL, NULL, false, ERR_SYNTAX },
 	{ "IPv4 in brackets", "[192.0.2.1]:25", NULL, NULL, false, ERR_SYNTAX },
 	{ "a name is not resolved", "mail.example:25", NULL, NULL, false, ERR_SYNTAX },
@@ -43,11 +49,13 @@ static const struct {
 	{ "nothing", "", NULL, NULL, false, ERR_SYNTAX },
 	{ "brackets around nothing", "[]:25", NULL, NULL, false, ERR_SYNTAX },
 	{ "a host that is much too long",
-	  "1111111111111111111111111111111111111111111111111111111111111111111111:25", NULL, NULL,
-	  false, ERR_SYNTAX },
+	  "1111111111111111111111111111111111111111111111111111111111111111111111:25",
+	  NULL, NULL, false, ERR_SYNTAX },
 	{ "a unix socket without a path", "unix:", NULL, NULL, false, ERR_SYNTAX },
 	{ "a unix socket with a path over 107 bytes",
-	  "unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "unix:/"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaa",
 	  NULL, NULL, false, ERR_SIZE },
 };
@@ -74,9 +82,11 @@ addresses_are_parsed_and_printed(void **state)
 		const char *host_wanted = rows[i].host == NULL ? "" : rows[i].host;
 		if (strcmp(text, printed) != 0 || strcmp(host, host_wanted) != 0 ||
 		    is_loopback != rows[i].is_loopback || e.kind != rows[i].error) {
-			printf("%s: got \"%s\" \"%s\" loopback %d error %s, want \"%s\" \"%s\" %d %s\n",
-			       rows[i].name, text, host, is_loopback, err_kind_name(e.kind), printed,
-			       host_wanted, rows[i].is_loopback, err_kind_name(rows[i].error));
+			printf("%s: got \"%s\" \"%s\" loopback %d error %s, want \"%s\" "
+			       "\"%s\" %d %s\n",
+			       rows[i].name, text, host, is_loopback,
+			       err_kind_name(e.kind), printed, host_wanted,
+			       rows[i].is_loopback, err_kind_name(rows[i].error));
 			wrong++;
 		}
 	}

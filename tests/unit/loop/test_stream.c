@@ -19,7 +19,8 @@ bytes_written_in_one_turn_arrive_as_one(void **state)
 	assert_int_equal(stream_write(p.s, "250 two\r\n", 9), 0);
 	assert_string_equal(pair_receive(&p, text, sizeof(text)), "");
 	pair_turns(&p, 1);
-	assert_string_equal(pair_receive(&p, text, sizeof(text)), "250-one\r\n250 two\r\n");
+	assert_string_equal(pair_receive(&p, text, sizeof(text)),
+			    "250-one\r\n250 two\r\n");
 	assert_string_equal(pair_story(&p), "drain");
 	assert_int_equal(stream_bytes_out(p.s), 18);
 	pair_send(&p, "EHLO x\r\n");
@@ -116,7 +117,8 @@ a_pause_keeps_input_and_a_resume_offers_it_from_the_loop(void **state)
 	stream_resume(p.s);
 	assert_string_equal(pair_story(&p), "input");
 	pair_turns(&p, 2);
-	assert_string_equal(pair_story(&p), "input input"); /* the rest and what came since */
+	assert_string_equal(pair_story(&p),
+			    "input input"); /* the rest and what came since */
 	assert_string_equal(buf_text(&p.got), "xyzmore");
 	p.consume_most = 1;
 	pair_send(&p, "ab");
@@ -234,7 +236,8 @@ idle_streams_hold_no_buffers(void **state)
 static void
 the_producer_hears_of_the_low_watermark(void **state)
 {
-	const struct stream_settings s = { .output_high = 600 * 1024, .output_low = 100 * 1024 };
+	const struct stream_settings s = { .output_high = 600 * 1024,
+					   .output_low = 100 * 1024 };
 	static char block[100 * 1024], sink[64 * 1024];
 	struct pair p;
 
@@ -359,7 +362,8 @@ borrowed_bytes_are_released_once_when_the_stream_closes(void **state)
 	stream_close(p.s);
 	assert_int_equal(big, 1);
 	assert_int_equal(small, 1);
-	/* Until the turn ends it can still be asked. A closed stream takes nothing, but still gives back. */
+	/* Until the turn ends it can still be asked. A closed stream takes nothing,
+	 * but still gives back. */
 	assert_int_equal(stream_write_ref(p.s, span_of("y"), count_release, &small), -1);
 	assert_int_equal(small, 2);
 	p.s = NULL;
@@ -409,7 +413,8 @@ a_deadline_that_is_moved_all_the_time_costs_one_timer(void **state)
 		stream_set_deadline(p.s, 1000);
 		assert_int_equal(p.s->timer.due_ms, first);
 	}
-	clock_manual_advance(&p.clock, 999); /* the timer fires, the deadline has not passed */
+	clock_manual_advance(&p.clock,
+			     999); /* the timer fires, the deadline has not passed */
 	pair_turns(&p, 1);
 	assert_string_equal(pair_story(&p), "");
 	clock_manual_advance(&p.clock, 1);
@@ -475,15 +480,18 @@ main(void)
 		cmocka_unit_test(bytes_written_in_one_turn_arrive_as_one),
 		cmocka_unit_test(a_flush_sends_before_the_turn_ends),
 		cmocka_unit_test(input_is_offered_again_only_when_more_arrives),
-		cmocka_unit_test(a_full_input_buffer_stops_reading_until_something_is_taken),
-		cmocka_unit_test(a_pause_keeps_input_and_a_resume_offers_it_from_the_loop),
+		cmocka_unit_test(
+			a_full_input_buffer_stops_reading_until_something_is_taken),
+		cmocka_unit_test(
+			a_pause_keeps_input_and_a_resume_offers_it_from_the_loop),
 		cmocka_unit_test(a_resume_without_input_tells_nothing),
 		cmocka_unit_test(the_end_of_file_comes_after_the_data),
 		cmocka_unit_test(a_paused_consumer_hears_of_the_end_after_it_resumes),
 		cmocka_unit_test(input_can_be_looked_for_and_forgotten),
 		cmocka_unit_test(idle_streams_hold_no_buffers),
 		cmocka_unit_test(the_producer_hears_of_the_low_watermark),
-		cmocka_unit_test(fifty_megabytes_to_a_slow_reader_stay_within_the_watermark),
+		cmocka_unit_test(
+			fifty_megabytes_to_a_slow_reader_stay_within_the_watermark),
 		cmocka_unit_test(borrowed_and_copied_bytes_keep_their_order),
 		cmocka_unit_test(borrowed_bytes_are_released_once_when_the_stream_closes),
 		cmocka_unit_test(a_release_may_close_the_stream),

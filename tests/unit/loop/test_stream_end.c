@@ -116,10 +116,8 @@ a_stream_may_be_closed_inside_any_event(void **state)
 	static const struct {
 		const char *event, *story;
 	} rows[] = {
-		{ "input", "input" },
-		{ "drain", "input drain" },
-		{ "eof", "input drain eof" },
-		{ "timeout", "timeout" },
+		{ "input", "input" },         { "drain", "input drain" },
+		{ "eof", "input drain eof" }, { "timeout", "timeout" },
 		{ "error", "error" },
 	};
 
@@ -330,7 +328,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reset_is_a_network_error_after_the_data),
-		cmocka_unit_test(what_the_peer_said_is_offered_before_the_failure_of_a_write),
+		cmocka_unit_test(
+			what_the_peer_said_is_offered_before_the_failure_of_a_write),
 		cmocka_unit_test(a_broken_stream_gives_borrowed_bytes_back_at_its_close),
 		cmocka_unit_test(a_stream_may_be_closed_inside_any_event),
 		cmocka_unit_test(a_close_tries_once_to_send_what_is_queued),

@@ -32,7 +32,8 @@ send_frame(struct pair *p, const char *bytes, size_t n)
 	assert_int_equal(write(p->peer, frame, length), (ssize_t)length);
 }
 
-/* Reads all frames that are there and appends their bytes. False at the goodbye or the end. */
+/* Reads all frames that are there and appends their bytes. False at the goodbye or the
+ * end. */
 static bool
 receive_frames(struct pair *p, struct buf *wire, struct buf *plain)
 {
@@ -465,18 +466,21 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_output_is_asked_for_at_once),
 		cmocka_unit_test(what_was_queued_before_the_transform_goes_out_as_it_is),
-		cmocka_unit_test(what_the_kernel_did_not_take_before_the_transform_stays_plain),
+		cmocka_unit_test(
+			what_the_kernel_did_not_take_before_the_transform_stays_plain),
 		cmocka_unit_test(output_waits_for_the_handshake),
 		cmocka_unit_test(a_handshake_goes_on_while_the_consumer_pauses),
 		cmocka_unit_test(bytes_that_were_there_before_go_through_the_transform),
 		cmocka_unit_test(a_peer_that_leaves_in_the_handshake_is_a_network_error),
 		cmocka_unit_test(errors_of_the_transform_break_the_stream),
 		cmocka_unit_test(frames_arrive_however_the_wire_is_cut),
-		cmocka_unit_test(a_record_without_room_waits_until_the_consumer_took_something),
+		cmocka_unit_test(
+			a_record_without_room_waits_until_the_consumer_took_something),
 		cmocka_unit_test(a_transform_may_ask_to_go_on),
 		cmocka_unit_test(small_writes_become_full_records),
 		cmocka_unit_test(ten_encoded_megabytes_to_a_slow_reader_stay_bounded),
-		cmocka_unit_test(the_goodbye_of_the_peer_is_an_end_of_file_after_the_data),
+		cmocka_unit_test(
+			the_goodbye_of_the_peer_is_an_end_of_file_after_the_data),
 		cmocka_unit_test(a_close_says_goodbye),
 		cmocka_unit_test(
 			a_stream_that_never_finished_its_handshake_closes_without_goodbye),

@@ -1,5 +1,6 @@
 /*
- * test_work.c - the pool of threads, and the queue whose consumer takes everything at once.
+ * test_work.c - the pool of threads, and the queue whose consumer takes everything at
+ * once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +51,8 @@ look_run(struct work_job *job)
 	free(job);
 	pthread_getname_np(pthread_self(), thread_name, sizeof(thread_name));
 	pthread_sigmask(SIG_SETMASK, NULL, &set);
-	are_signals_blocked = sigismember(&set, SIGTERM) == 1 && sigismember(&set, SIGHUP) == 1;
+	are_signals_blocked =
+		sigismember(&set, SIGTERM) == 1 && sigismember(&set, SIGHUP) == 1;
 }
 
 static struct work_job *
@@ -201,7 +203,8 @@ a_sleeping_consumer_sees_every_push_and_the_close(void **state)
 	assert_int_equal(work_queue_new(&c.queue, &e), 0);
 	assert_int_equal(pthread_create(&consumer, NULL, consume, &c), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, push_jobs, c.queue), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, push_jobs, c.queue),
+				 0);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	work_queue_close(c.queue);

@@ -1,9 +1,9 @@
 /*
  * toy.h - a transform for tests: frames of XORed bytes behind a handshake.
  *
- * Both sides say "hello\n" first. Then a frame is two bytes of length and the bytes XOR 0x5a; a frame of
- * length 0 is the goodbye. decode() takes one frame at a time, and only if plain_in has room for
- * all of it.
+ * Both sides say "hello\n" first. Then a frame is two bytes of length and the bytes XOR
+ * 0x5a; a frame of length 0 is the goodbye. decode() takes one frame at a time, and only
+ * if plain_in has room for all of it.
  */
 #ifndef TDC_TESTS_UNIT_LOOP_TOY_H
 #define TDC_TESTS_UNIT_LOOP_TOY_H
@@ -16,7 +16,8 @@
 enum { TOY_FRAME_MAX = 16384, TOY_KEY = 0x5a };
 
 struct toy {
-	bool said_hello, heard_hello, is_freed, is_waiting; /* is_waiting: leaves frames alone */
+	bool said_hello, heard_hello, is_freed,
+		is_waiting; /* is_waiting: leaves frames alone */
 	size_t frames_out, longest_out, shortest_out;
 	bool fail_decode, fail_encode;
 };
