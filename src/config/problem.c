@@ -61,10 +61,15 @@ problem_quote(const char *text, size_t n, char ret[FOUND_MAX])
 			cut--;
 	}
 	size_t used = (size_t)snprintf(ret, FOUND_MAX, "found \"");
-	/* A NUL would hide the rest. */
-	for (size_t i = 0; i < cut; i++)
-		ret[used++] = text[i] == '\0' ? '\x01' : text[i];
-	snprintf(ret + used, FOUND_MAX - used, cut < n ? "...\"" : "\"");
+	/* A NUL would hide the rest: it is written out. */
+	size_t i = 0;
+	for (; i < cut && used + sizeof("\\x00...\"") <= FOUND_MAX; i++) {
+		if (text[i] == '\0')
+			used += (size_t)snprintf(ret + used, FOUND_MAX - used, "\\x00");
+		else
+			ret[used++] = text[i];
+	}
+	snprintf(ret + used, FOUND_MAX - used, i < n ? "...\"" : "\"");
 }
 
 static void
