@@ -159,9 +159,9 @@ decode_words(struct span s, struct word w, struct buf *raw, struct buf *ret)
 static size_t
 plain_length(struct span s)
 {
-	const char *p = s.p;
-	const char *end = s.p + s.n;
-
+	if (s.n == 0)
+		return 0;
+	const char *p = s.p, *end = s.p + s.n;
 	while ((p = memchr(p, '=', (size_t)(end - p))) != NULL) {
 		if (p + 1 < end && p[1] == '?')
 			return (size_t)(p - s.p);
