@@ -121,6 +121,9 @@ struct spool_journal {
 	char *last_reply;      /* of the latest attempt, or NULL                */
 	char *tls;             /* evidence of the latest attempt, or NULL       */
 	char *rids;            /* NULL = all recipients of the message; else "0,3,7" */
+	char *destination;     /* of the latest attempt, or NULL                */
+	char *reason;          /* why it is dead, held or quarantined, or NULL   */
+	int64_t ended_at;      /* wall ms when it was delivered or died; 0        */
 	struct spool_message *message; /* owned reference                       */
 	struct spool_body *body;       /* owned reference                       */
 };

@@ -104,8 +104,8 @@ enum { SPOOL_PLANS_MAX = 64 };
 typedef void spool_done_fn(void *arg, const struct err *e);
 
 /*
- * THE commit point. Takes the draft in every case, and a reference to the message; plans and facts are
- * copied. When all plans are drops no body is stored, only the account. `done` runs exactly once, never from
+ * THE commit point. Takes the draft in every case; makes a reference of its own to the message (the caller
+ * keeps, and drops, the one that it has); plans and facts are copied. When all plans are drops no body is stored, only the account. `done` runs exactly once, never from
  * inside this call. If `arg`'s owner goes away earlier it calls spool_commit_forget(): the
  * commit goes on, `done` does not run.
  */

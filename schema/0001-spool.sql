@@ -1,0 +1,101 @@
+-- The spool: body, message and journal apart; account and bookkeeping in the same file.
+-- docs/spool.md explains every column. src/store/schema.c holds the same text; a test compares them.
+CREATE TABLE meta (
+	key TEXT PRIMARY KEY,
+	value ANY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+	term TEXT PRIMARY KEY,
+	n INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE policy (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	waiting INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE profile (
+	id INTEGER PRIMARY KEY,
+	text TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE destination (
+	name TEXT PRIMARY KEY,
+	profile INTEGER NOT NULL REFERENCES profile
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE segment (
+	id INTEGER PRIMARY KEY,
+	state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'kept')),
+	live_bytes INTEGER NOT NULL,
+	size INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE body (
+	id INTEGER PRIMARY KEY,
+	sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+	size INTEGER NOT NULL CHECK (size >= 0),
+	facts INTEGER NOT NULL,
+	header_size INTEGER NOT NULL,
+	longest_line INTEGER NOT NULL,
+	refs INTEGER NOT NULL,
+	kept_until INTEGER,
+	place TEXT NOT NULL CHECK (place IN ('inline', 'segment', 'file')),
+	segment INTEGER REFERENCES segment,
+	offset INTEGER,
+	file BLOB,
+	data BLOB,
+	CHECK ((place = 'inline') = (data IS NOT NULL)),
+	CHECK ((place = 'segment') = (segment IS NOT NULL AND offset IS NOT NULL)),
+	CHECK ((place = 'file') = (file IS NOT NULL AND length(file) = 16))
+) STRICT;
+CREATE INDEX body_segment ON body(segment) WHERE segment IS NOT NULL;
+CREATE INDEX body_file ON body(file, size) WHERE file IS NOT NULL;
+
+CREATE TABLE message (
+	mid INTEGER PRIMARY KEY,
+	body INTEGER NOT NULL REFERENCES body,
+	source TEXT NOT NULL CHECK (source IN ('smtp', 'lmtp', 'milter', 'replay', 'forward')),
+	accepted_at INTEGER NOT NULL,
+	sender TEXT NOT NULL,
+	recipients TEXT NOT NULL,
+	envid TEXT,
+	icid INTEGER NOT NULL,
+	listener TEXT,
+	client_address TEXT,
+	client_name TEXT,
+	helo TEXT,
+	protocol TEXT,
+	queue_id TEXT,
+	forward_source TEXT,
+	subject TEXT,
+	message_id TEXT,
+	header_from TEXT,
+	flags INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE journal (
+	mid INTEGER PRIMARY KEY,
+	uid BLOB NOT NULL UNIQUE CHECK (length(uid) = 16),
+	message INTEGER NOT NULL REFERENCES message,
+	kind TEXT NOT NULL CHECK (kind IN ('journal', 'replay', 'forward')),
+	policy INTEGER NOT NULL REFERENCES policy,
+	state TEXT NOT NULL CHECK (state IN
+		('waiting', 'uncertain', 'held', 'delivered', 'dead', 'quarantined')),
+	attempts INTEGER NOT NULL DEFAULT 0,
+	created_at INTEGER NOT NULL,
+	next_at INTEGER NOT NULL DEFAULT 0,
+	ended_at INTEGER,
+	profile INTEGER REFERENCES profile,
+	last_reply TEXT,
+	tls TEXT,
+	destination TEXT,
+	reason TEXT,
+	rids TEXT
+) STRICT;
+CREATE INDEX journal_due ON journal(policy, next_at) WHERE state IN ('waiting', 'uncertain');
+CREATE INDEX journal_message ON journal(message);
+CREATE INDEX journal_state ON journal(state) WHERE state IN ('held', 'dead', 'quarantined');
+CREATE INDEX journal_ended ON journal(ended_at) WHERE state = 'delivered';

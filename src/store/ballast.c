@@ -1,0 +1,32 @@
+/*
+ * ballast.c - a few MiB that are given back when even an outcome finds no room.
+ */
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { BALLAST_BYTES = 4 * 1024 * 1024 };
+
+void
+ballast_make(struct writer *w)
+{
+	int fd = openat(w->spool->directory_fd, "ballast", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	/* Real blocks, or it is no ballast. */
+	w->has_ballast = posix_fallocate(fd, 0, BALLAST_BYTES) == 0;
+	close(fd);
+	if (!w->has_ballast)
+		unlinkat(w->spool->directory_fd, "ballast", 0);
+}
+
+bool
+ballast_release(struct writer *w)
+{
+	if (unlinkat(w->spool->directory_fd, "ballast", 0) != 0)
+		return false;
+	w->has_ballast = false;
+	return true;
+}

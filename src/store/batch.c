@@ -1,0 +1,356 @@
+/*
+ * batch.c - group commit: everything that waits is one transaction, one sync, and many answers.
+ *
+ * When a transaction fails for a reason of one operation, each runs in a transaction of its own, so that
+ * only the bad one fails. When the disk is the reason, acceptances fail at once (their mail server keeps
+ * the mail), and outcomes and changes of ours stay and are tried again.
+ */
+#include "store/state.h"
+
+#include "tdc/base/cleanup.h"
+#include "tdc/base/counter.h"
+#include "tdc/base/fault.h"
+
+#include <stdlib.h>
+
+int
+ops_add(struct ops *o, struct store_op *op)
+{
+	if (o->n == o->cap) {
+		size_t cap = o->cap == 0 ? 64 : o->cap * 2;
+		struct store_op **grown = realloc(o->at, cap * sizeof(struct store_op *));
+		if (grown == NULL)
+			return -1;
+		o->at = grown;
+		o->cap = cap;
+	}
+	o->at[o->n++] = op;
+	return 0;
+}
+
+void
+op_init(struct store_op *op, const struct op_kind *kind, struct spool *sp)
+{
+	op->kind = kind;
+	op->spool = sp;
+}
+
+void
+op_submit(struct store_op *op)
+{
+	work_queue_push(op->spool->writer.queue, &op->job);
+}
+
+/* -- answers -- */
+
+static void
+op_answered(struct completion *c)
+{
+	struct store_op *op = (struct store_op *)((char *)c - offsetof(struct store_op, completion));
+	op->kind->answer(op);
+}
+
+static void
+answer(struct writer *w, struct store_op *op)
+{
+	if (op->kind->answer == NULL) {
+		free(op);
+		return;
+	}
+	op->completion = (struct completion){ .run = op_answered };
+	*w->answers_end = &op->completion;
+	w->answers_end = &op->completion.next;
+}
+
+static void
+fail(struct writer *w, struct store_op *op, const struct err *e)
+{
+	op->error = *e;
+	op->has_more = false;
+	answer(w, op);
+}
+
+/* Keeps it for the next attempt; without memory for the list the attempt is lost, and said so. */
+static void
+keep(struct writer *w, struct ops *list, struct store_op *op)
+{
+	if (ops_add(list, op) != 0)
+		fail(w, op, &(struct err){ .kind = ERR_MEMORY, .text = "no memory for a batch" });
+}
+
+void
+batch_give_up(struct writer *w, struct store_op *op)
+{
+	fail(w, op, &(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
+}
+
+void
+batch_collect(struct writer *w, struct work_job *chain)
+{
+	struct ops kept = w->batch;
+
+	/* What was kept comes first: it is older. */
+	w->batch = w->kept;
+	w->kept = kept;
+	w->kept.n = 0;
+	for (size_t i = 0; i < w->again.n; i++)
+		keep(w, &w->batch, w->again.at[i]);
+	w->again.n = 0;
+	while (chain != NULL) {
+		struct store_op *op = (struct store_op *)chain;
+		chain = chain->next;
+		if (op->has_failed)
+			answer(w, op);
+		else
+			keep(w, &w->batch, op);
+	}
+}
+
+/* -- one transaction -- */
+
+static int
+run_statement(struct writer *w, enum statement which, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, e);
+	return st == NULL ? -1 : db_run(&w->db, st, e);
+}
+
+static void
+roll_back(struct writer *w)
+{
+	/* SQLITE_FULL and SQLITE_IOERR may have done it already. */
+	if (w->db.sql != NULL && sqlite3_get_autocommit(w->db.sql) == 0)
+		run_statement(w, STATEMENT_ROLLBACK, NULL);
+	pending_forget(w);
+}
+
+static unsigned
+flags_of(struct store_op **ops, size_t n)
+{
+	unsigned flags = 0;
+	for (size_t i = 0; i < n; i++)
+		flags |= ops[i]->kind->flags;
+	return flags;
+}
+
+static int
+commit(struct writer *w, unsigned flags, struct err *e)
+{
+	if (flags & OP_ACCEPTANCE)
+		fault_crash("store.before-commit");
+	if (flags & OP_OUTCOME)
+		fault_crash("store.outcome-before-commit");
+	if (run_statement(w, STATEMENT_COMMIT, e) != 0)
+		return -1;
+	if (flags & OP_ACCEPTANCE)
+		fault_crash("store.after-commit");
+	if (flags & OP_OUTCOME)
+		fault_crash("store.outcome-after-commit");
+	return 0;
+}
+
+static int
+apply_all(struct writer *w, struct store_op **ops, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		ops[i]->has_more = false;
+		if (ops[i]->kind->apply(w, ops[i], e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+note_durability(struct writer *w, unsigned flags, size_t n)
+{
+	counter_add(COUNTER_COMMITS, 1);
+	w->is_wal_copied = false;
+	if (w->is_full) {
+		counter_add(COUNTER_SYNCS, 1);
+		w->unsynced = 0;
+		sweep(w);
+	} else if (flags & OP_OUTCOME) {
+		if (w->unsynced == 0)
+			w->unsynced_since = mono_now_ms();
+		w->unsynced += n;
+	} else if (w->unsynced == 0) {
+		w->unsynced_since = mono_now_ms();
+		w->unsynced = 1;
+	}
+}
+
+/* All or nothing. On failure nothing of it is left in the database or in memory. */
+static int
+transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
+{
+	unsigned flags = flags_of(ops, n);
+	int64_t since = mono_us();
+
+	if (writer_set_full(w, (flags & OP_SYNCED) != 0, e) != 0)
+		return -1;
+	pending_begin(w);
+	if (run_statement(w, STATEMENT_BEGIN, e) != 0 || apply_all(w, ops, n, e) != 0 ||
+	    pending_write(w, e) != 0 || commit(w, flags, e) != 0) {
+		roll_back(w);
+		return -1;
+	}
+	pending_take_over(w);
+	note_durability(w, flags, n);
+	int64_t took = mono_us() - since;
+	if (took > w->longest_commit_us)
+		w->longest_commit_us = took;
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i]->kind->settled != NULL)
+			ops[i]->kind->settled(w, ops[i]);
+		if (ops[i]->has_more)
+			keep(w, &w->again, ops[i]);
+		else
+			answer(w, ops[i]);
+	}
+	return 0;
+}
+
+/* -- when it fails -- */
+
+/* Not the operation's fault: the same one may succeed when the disk is well again. */
+static bool
+is_environment(const struct err *e)
+{
+	return err_kind_is_temporary(e->kind);
+}
+
+static void
+after_environment(struct writer *w, const struct err *e)
+{
+	writer_trouble(w, e);
+	if (e->kind == ERR_SPACE)
+		space_check(w->spool);
+	/* A sync that failed is never tried again on the same descriptor. */
+	if (e->kind == ERR_IO) {
+		db_close(&w->db);
+		writer_open(w, NULL);
+	}
+}
+
+/* Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or waits. */
+static void
+batch_without_room(struct writer *w, struct err *e)
+{
+	struct ops *b = &w->batch;
+	size_t n = 0;
+
+	after_environment(w, e);
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->at[i]->kind->flags & OP_KEPT)
+			b->at[n++] = b->at[i];
+		else
+			fail(w, b->at[i], e);
+	}
+	b->n = 0;
+	if (n == 0 || transact(w, b->at, n, e) == 0)
+		return;
+	if (e->kind == ERR_SPACE && ballast_release(w) && transact(w, b->at, n, e) == 0)
+		return;
+	after_environment(w, e);
+	for (size_t i = 0; i < n; i++)
+		keep(w, &w->kept, b->at[i]);
+}
+
+static void
+batch_one_by_one(struct writer *w)
+{
+	struct ops *b = &w->batch;
+	struct err e;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (transact(w, &b->at[i], 1, &e) == 0)
+			continue;
+		if (is_environment(&e) && (b->at[i]->kind->flags & OP_KEPT) != 0) {
+			keep(w, &w->kept, b->at[i]);
+			continue;
+		}
+		/* A row that cannot be changed is corrupt; nothing else stops for it. */
+		if (b->at[i]->kind->flags & OP_KEPT)
+			counter_add(COUNTER_QUARANTINED, 1);
+		fail(w, b->at[i], &e);
+	}
+	b->n = 0;
+}
+
+/* The view comes before the answers: who hears an answer finds the account up to date. */
+void
+batch_publish(struct writer *w)
+{
+	struct completion *chain = NULL, **end = &chain;
+
+	if (w->is_view_stale)
+		view_publish(w, &end);
+	*end = w->answers;
+	w->answers = NULL;
+	w->answers_end = &w->answers;
+	completions_post(&w->spool->completions, chain);
+}
+
+void
+batch_run(struct writer *w)
+{
+	struct ops *b = &w->batch;
+	bool has_acceptance = (flags_of(b->at, b->n) & OP_ACCEPTANCE) != 0;
+	struct err e;
+
+	if (b->n > 0) {
+		if (w->db.sql == NULL)
+			writer_open(w, NULL);
+		if (transact(w, b->at, b->n, &e) == 0) {
+			b->n = 0;
+			if (w->is_troubled && w->is_full)
+				writer_trouble(w, NULL);
+		} else if (is_environment(&e)) {
+			batch_without_room(w, &e);
+		} else if (b->n == 1) {
+			fail(w, b->at[0], &e);
+			b->n = 0;
+		} else {
+			batch_one_by_one(w);
+		}
+		upkeep_oldest(w);
+		w->is_view_stale = true;
+	}
+	if (has_acceptance)
+		fault_crash("store.before-answer");
+	batch_publish(w);
+}
+
+/* -- a sync of its own -- */
+
+static int
+sync_apply(struct writer *w, struct store_op *op, struct err *e)
+{
+	(void)op;
+	return row_meta_set(w, "synced", mono_now_ms(), e);
+}
+
+static const struct op_kind sync_kind = { .name = "sync", .flags = OP_SYNCED, .apply = sync_apply };
+
+int
+batch_sync(struct writer *w, struct err *e)
+{
+	struct store_op *op = calloc(1, sizeof(*op));
+
+	if (op == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for a batch");
+	op_init(op, &sync_kind, w->spool);
+	if (w->db.sql == NULL && writer_open(w, e) != 0) {
+		free(op);
+		return -1;
+	}
+	if (transact(w, &op, 1, e) != 0) {
+		free(op);
+		after_environment(w, e);
+		return -1;
+	}
+	if (w->is_troubled)
+		writer_trouble(w, NULL);
+	w->is_view_stale = true;
+	return 0;
+}

@@ -1,0 +1,103 @@
+/*
+ * checkpoint.c - from the write-ahead log to the database: small and often, between batches.
+ *
+ * PASSIVE while mail flows: it waits for nobody. TRUNCATE when all is quiet, or when the log has
+ * passed its limit, and then a reader that is in the way is broken off.
+ */
+#include "store/state.h"
+
+#include "tdc/base/counter.h"
+
+enum { STEP_PAGES = CHECKPOINT_BYTES / DB_PAGE_SIZE, TRUNCATE_BUSY_MS = 50 };
+
+uint64_t
+wal_bytes(const struct writer *w)
+{
+	return (uint64_t)w->wal_pages * (DB_PAGE_SIZE + DB_FRAME_HEADER);
+}
+
+static int
+run(struct writer *w, int mode, struct err *e)
+{
+	int64_t since = mono_us();
+	int log = 0, copied = 0;
+
+	if (mode == SQLITE_CHECKPOINT_TRUNCATE)
+		sqlite3_busy_timeout(w->db.sql, TRUNCATE_BUSY_MS);
+	int rc = sqlite3_wal_checkpoint_v2(w->db.sql, NULL, mode, &log, &copied);
+	if (mode == SQLITE_CHECKPOINT_TRUNCATE)
+		sqlite3_busy_timeout(w->db.sql, (int)w->settings.busy_ms);
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+		return db_error(&w->db, "checkpoint", e);
+	if (!w->settings.is_unsafe)
+		counter_add(COUNTER_SYNCS, 2);
+	int64_t took = mono_us() - since;
+	if (took > w->longest_checkpoint_us)
+		w->longest_checkpoint_us = took;
+	w->is_wal_copied = rc == SQLITE_OK && log == copied;
+	w->wal_pages_tried = w->is_wal_copied ? 0 : w->wal_pages;
+	if (rc == SQLITE_OK && mode == SQLITE_CHECKPOINT_TRUNCATE)
+		w->wal_pages = 0;
+	/* Its first step forces the log to disk, and every outcome in it. */
+	if (w->is_wal_copied && w->unsynced > 0) {
+		w->unsynced = 0;
+		sweep(w);
+	}
+	w->is_view_stale = true;
+	return 0;
+}
+
+int
+checkpoint_all(struct writer *w, struct err *e)
+{
+	if (w->db.sql == NULL)
+		return err_set(e, ERR_IO, 0, "the database is closed");
+	return run(w, SQLITE_CHECKPOINT_TRUNCATE, e);
+}
+
+static void
+failed(struct writer *w, const struct err *e)
+{
+	writer_trouble(w, e);
+	if (e->kind == ERR_IO) {
+		db_close(&w->db);
+		writer_open(w, NULL);
+	}
+}
+
+/* Beyond the limit: whoever reads gives way, and new mail waits until the log is short again. */
+static void
+enforce_limit(struct writer *w)
+{
+	struct err e = { .kind = ERR_NONE };
+
+	if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) != 0) {
+		failed(w, &e);
+		return;
+	}
+	if (w->wal_pages == 0)
+		return;
+	reader_interrupt(&w->spool->reader);
+	if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) == 0 && w->wal_pages > 0)
+		err_set(&e, ERR_BUSY, 0, "the write-ahead log is at its limit and cannot be emptied");
+	if (e.kind != ERR_NONE)
+		failed(w, &e);
+}
+
+void
+checkpoint(struct writer *w, bool is_idle)
+{
+	struct err e;
+
+	if (w->db.sql == NULL || w->wal_pages == 0)
+		return;
+	if (wal_bytes(w) > w->spool->limits.wal_max && !w->is_wal_copied) {
+		enforce_limit(w);
+	} else if (is_idle) {
+		if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) != 0)
+			failed(w, &e);
+	} else if (!w->is_wal_copied && w->wal_pages >= w->wal_pages_tried + STEP_PAGES) {
+		if (run(w, SQLITE_CHECKPOINT_PASSIVE, &e) != 0)
+			failed(w, &e);
+	}
+}

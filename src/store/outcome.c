@@ -1,0 +1,245 @@
+/*
+ * outcome.c - what became of an attempt, in the next batch.
+ *
+ * An outcome is an op with its texts behind it in one piece of memory. It commits with
+ * synchronous=NORMAL when it is alone: a kill leaves it, and within a second it is on disk, too.
+ */
+#include "store/state.h"
+
+#include "tdc/base/check.h"
+#include "tdc/base/cleanup.h"
+#include "tdc/base/counter.h"
+
+#include <stdlib.h>
+
+struct record {
+	struct store_op op;
+	struct spool_outcome o;
+	char text[]; /* where o's strings are */
+};
+
+/* What an outcome makes of a row that stays. */
+static const struct {
+	enum journal_state state;
+	bool has_next, is_end, is_kept;
+} effects[] = {
+	[OUTCOME_DELIVERED] = { JOURNAL_DELIVERED, false, true, true },
+	[OUTCOME_SOFT] = { JOURNAL_WAITING, true, false, true },
+	[OUTCOME_UNCERTAIN] = { JOURNAL_UNCERTAIN, true, false, true },
+	[OUTCOME_DEAD] = { JOURNAL_DEAD, false, true, true },
+	[OUTCOME_HELD] = { JOURNAL_HELD, false, false, true },
+	[OUTCOME_QUARANTINED] = { JOURNAL_QUARANTINED, false, false, true },
+	[OUTCOME_DROPPED] = { JOURNAL_DELIVERED, false, true, false },
+};
+
+static int
+update_row(struct writer *w, const struct spool_outcome *o, struct err *e)
+{
+	int64_t profile = 0;
+
+	if (o->profile != NULL && row_profile(w, o->profile, &profile, e) != 0)
+		return -1;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_UPDATE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)o->mid);
+	db_bind_text(st, 2, journal_state_name(effects[o->kind].state));
+	db_bind_int(st, 3, o->attempts);
+	db_bind_int(st, 4, effects[o->kind].has_next ? o->next_at : 0);
+	if (effects[o->kind].is_end)
+		db_bind_int(st, 5, o->at);
+	db_bind_text(st, 6, o->reply);
+	db_bind_text(st, 7, o->tls);
+	db_bind_text(st, 8, o->destination);
+	if (o->profile != NULL)
+		db_bind_int(st, 9, profile);
+	db_bind_text(st, 10, o->reason);
+	return db_run(&w->db, st, e);
+}
+
+static int
+keep_body(struct writer *w, const struct spool_outcome *o, int64_t retention, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_BODY_KEEP, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)o->mid);
+	db_bind_int(st, 2, o->at + retention);
+	return db_run(&w->db, st, e);
+}
+
+static int
+apply_to_row(struct writer *w, const struct spool_outcome *o, struct err *e)
+{
+	int64_t retention = atomic_load(&w->spool->limits.retention_ms);
+
+	if (!effects[o->kind].is_kept || (o->kind == OUTCOME_DELIVERED && retention == 0))
+		return row_delete(w, o->mid, e);
+	if (update_row(w, o, e) != 0)
+		return -1;
+	return o->kind == OUTCOME_DELIVERED ? keep_body(w, o, retention, e) : 0;
+}
+
+static int
+record_apply(struct writer *w, struct store_op *op, struct err *e)
+{
+	const struct spool_outcome *o = &((struct record *)op)->o;
+	enum journal_state state = JOURNAL_WAITING;
+	int64_t policy = 0;
+	bool found = false;
+
+	if (row_state(w, o->mid, &state, &policy, &found, e) != 0)
+		return -1;
+	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
+		return 0; /* somebody else's by now */
+	if (apply_to_row(w, o, e) != 0)
+		return -1;
+	pending_state(w, state, policy, -1);
+	if (o->kind == OUTCOME_DROPPED)
+		pending_term(w, TERM_DROPPED + DROP_ROUTE, 1);
+	else
+		pending_state(w, effects[o->kind].state, policy, 1);
+	return 0;
+}
+
+static void
+record_settled(struct writer *w, struct store_op *op)
+{
+	(void)w;
+	if (((struct record *)op)->o.kind == OUTCOME_QUARANTINED)
+		counter_add(COUNTER_QUARANTINED, 1);
+}
+
+static const struct op_kind record_kind = {
+	.name = "outcome",
+	.flags = OP_KEPT | OP_OUTCOME,
+	.apply = record_apply,
+	.settled = record_settled,
+};
+
+/* Copies a text behind the others; NULL stays NULL. */
+static const char *
+put(char **at, const char *text)
+{
+	if (text == NULL)
+		return NULL;
+	size_t n = strlen(text) + 1;
+	char *copy = memcpy(*at, text, n);
+	*at += n;
+	return copy;
+}
+
+static size_t
+size_of(const char *text)
+{
+	return text == NULL ? 0 : strlen(text) + 1;
+}
+
+void
+spool_record(struct spool *sp, const struct spool_outcome *o)
+{
+	size_t texts = size_of(o->reply) + size_of(o->tls) + size_of(o->profile) +
+		       size_of(o->reason) + size_of(o->destination);
+	struct record *r = calloc(1, sizeof(*r) + texts);
+
+	/*
+	 * Without memory for a few hundred bytes there is one safe way on: to end here. The row is as it was,
+	 * and after the restart the journal is sent again under the same id.
+	 */
+	if (r == NULL)
+		abort();
+	char *at = r->text;
+	op_init(&r->op, &record_kind, sp);
+	r->o = *o;
+	r->o.reply = put(&at, o->reply);
+	r->o.tls = put(&at, o->tls);
+	r->o.profile = put(&at, o->profile);
+	r->o.reason = put(&at, o->reason);
+	r->o.destination = put(&at, o->destination);
+	op_submit(&r->op);
+}
+
+/* -- quarantine by whoever reads -- */
+
+struct quarantine {
+	struct store_op op;
+	uint64_t mid;
+	const char *reason; /* static */
+	bool is_done;
+};
+
+static int
+quarantine_apply(struct writer *w, struct store_op *op, struct err *e)
+{
+	struct quarantine *q = (struct quarantine *)op;
+	enum journal_state state = JOURNAL_WAITING;
+	int64_t policy = 0;
+	bool found = false;
+
+	q->is_done = false;
+	if (row_state(w, q->mid, &state, &policy, &found, e) != 0)
+		return -1;
+	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
+		return 0;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_QUARANTINE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)q->mid);
+	db_bind_text(st, 2, q->reason);
+	if (db_run(&w->db, st, e) != 0)
+		return -1;
+	pending_state(w, state, policy, -1);
+	pending_state(w, JOURNAL_QUARANTINED, policy, 1);
+	q->is_done = true;
+	return 0;
+}
+
+static void
+quarantine_settled(struct writer *w, struct store_op *op)
+{
+	(void)w;
+	if (((struct quarantine *)op)->is_done)
+		counter_add(COUNTER_QUARANTINED, 1);
+}
+
+static const struct op_kind quarantine_kind = {
+	.name = "quarantine",
+	.flags = OP_KEPT,
+	.apply = quarantine_apply,
+	.settled = quarantine_settled,
+};
+
+void
+quarantine(struct spool *sp, uint64_t mid, const char *reason)
+{
+	struct quarantine *q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return; /* it is found again when it is read again */
+	op_init(&q->op, &quarantine_kind, sp);
+	q->mid = mid;
+	q->reason = reason;
+	op_submit(&q->op);
+}
+
+/* -- 5xx after MAIL -- */
+
+static int
+refused_apply(struct writer *w, struct store_op *op, struct err *e)
+{
+	(void)op;
+	(void)e;
+	pending_term(w, TERM_REFUSED, 1);
+	return 0;
+}
+
+static const struct op_kind refused_kind = { .name = "refused", .flags = OP_KEPT, .apply = refused_apply };
+
+void
+spool_count_refused(struct spool *sp)
+{
+	struct store_op *op = calloc(1, sizeof(*op));
+	if (op == NULL)
+		abort(); /* the account would not be exact any more; as in spool_record() */
+	op_init(op, &refused_kind, sp);
+	op_submit(op);
+}

@@ -1,0 +1,77 @@
+/*
+ * purge.c - delivered rows whose retention has ended, a few at a time.
+ */
+#include "store/state.h"
+
+#include "tdc/base/cleanup.h"
+
+#include <stdlib.h>
+
+enum { PURGE_ROWS = 200, PURGE_EVERY_MS = 10000, PURGE_MIN_MS = 50 };
+
+struct purge {
+	struct store_op op;
+	int64_t before;
+};
+
+static int
+purge_apply(struct writer *w, struct store_op *op, struct err *e)
+{
+	struct purge *p = (struct purge *)op;
+	uint64_t mids[PURGE_ROWS];
+	size_t n = 0;
+	int r;
+	{
+		SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_ENDED, e);
+		if (st == NULL)
+			return -1;
+		db_bind_int(st, 1, p->before);
+		db_bind_int(st, 2, PURGE_ROWS);
+		while ((r = db_step(&w->db, st, e)) == 1)
+			mids[n++] = (uint64_t)sqlite3_column_int64(st, 0);
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = row_delete(w, mids[i], e);
+	op->has_more = n == PURGE_ROWS;
+	return r;
+}
+
+static void
+purge_answer(struct store_op *op)
+{
+	op->spool->is_purging = false;
+	free(op);
+}
+
+static const struct op_kind purge_kind = { .name = "purge", .apply = purge_apply, .answer = purge_answer };
+
+static void
+purge_due(void *arg)
+{
+	struct spool *sp = arg;
+	struct purge *p = sp->is_purging ? NULL : calloc(1, sizeof(*p));
+
+	purge_arm(sp);
+	if (p == NULL)
+		return;
+	sp->is_purging = true;
+	op_init(&p->op, &purge_kind, sp);
+	p->before = loop_wall_ms(sp->loop) - atomic_load(&sp->limits.retention_ms);
+	op_submit(&p->op);
+}
+
+/* Rows may be left of a time when there was a retention: the timer runs in any case. */
+void
+purge_arm(struct spool *sp)
+{
+	int64_t every = atomic_load(&sp->limits.retention_ms) / 4;
+
+	if (!sp->has_timer && timer_init(&sp->purge_timer, sp->loop, purge_due, sp, NULL) == 0)
+		sp->has_timer = true;
+	if (every < PURGE_MIN_MS)
+		every = PURGE_MIN_MS;
+	if (every > PURGE_EVERY_MS || atomic_load(&sp->limits.retention_ms) == 0)
+		every = PURGE_EVERY_MS;
+	if (sp->has_timer)
+		timer_set(&sp->purge_timer, every);
+}

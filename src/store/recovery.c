@@ -1,0 +1,270 @@
+/*
+ * recovery.c - what the last stop left: bounded work, no body is read.
+ *
+ * After an orderly stop there is nothing to do but to load names and numbers. After a crash, files that no
+ * committed row names are removed, and the tails of segments behind the last committed byte are cut off.
+ */
+#include "store/state.h"
+
+#include "tdc/base/cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int
+meta_get(struct db *db, const char *key, int64_t fallback, int64_t *ret, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_META_GET, e);
+	if (st == NULL)
+		return -1;
+	db_bind_text(st, 1, key);
+	int r = db_step(db, st, e);
+	*ret = r == 1 ? sqlite3_column_int64(st, 0) : fallback;
+	return r < 0 ? -1 : 0;
+}
+
+/* -- names and numbers -- */
+
+static int
+load_policies(struct writer *w, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_POLICY_ALL, e);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	while ((r = db_step(&w->db, st, e)) == 1) {
+		if (w->n_policies == w->cap_policies) {
+			size_t cap = w->cap_policies == 0 ? 16 : w->cap_policies * 2;
+			struct policy_entry *grown = realloc(w->policies, cap * sizeof(*grown));
+			if (grown == NULL)
+				return err_set(e, ERR_MEMORY, 0, "no memory for policies");
+			w->policies = grown;
+			w->cap_policies = cap;
+		}
+		char *name = strdup(db_text(st, 1));
+		if (name == NULL)
+			return err_set(e, ERR_MEMORY, 0, "no memory for policies");
+		w->policies[w->n_policies++] =
+			(struct policy_entry){ .id = sqlite3_column_int64(st, 0),
+					       .name = name,
+					       .waiting = sqlite3_column_int64(st, 2) };
+	}
+	return r;
+}
+
+static int
+load_destinations(struct spool *sp, struct err *e)
+{
+	struct db *db = &sp->writer.db;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_DESTINATION_ALL, e);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	while ((r = db_step(db, st, e)) == 1)
+		if (profile_remember(sp, db_text(st, 0), db_text(st, 1)) != 0)
+			return err_set(e, ERR_MEMORY, 0, "no memory for render profiles");
+	return r;
+}
+
+static int
+load_number(struct db *db, enum statement which, uint64_t *ret, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(db, which, e);
+	if (st == NULL)
+		return -1;
+	int r = db_step(db, st, e);
+	if (r == 1)
+		*ret = (uint64_t)sqlite3_column_int64(st, 0);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+load_all(struct spool *sp, struct err *e)
+{
+	struct writer *w = &sp->writer;
+	unsigned strangers;
+
+	if (account_load(&w->db, w->terms, &strangers, e) != 0 || load_policies(w, e) != 0 ||
+	    load_destinations(sp, e) != 0)
+		return -1;
+	return load_number(&w->db, STATEMENT_FILE_BYTES, &w->file_bytes, e);
+}
+
+/* -- segments -- */
+
+/* Bytes behind the last committed one were never promised to anybody. */
+static void
+cut_tail(struct spool *sp, uint64_t id, uint64_t size)
+{
+	char path[BODY_PATH_MAX];
+	struct stat st;
+
+	segment_path(id, path);
+	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* its bodies will be found missing when they are read */
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size && ftruncate(fd, (off_t)size) != 0)
+		errno = 0; /* only wasted space */
+	close(fd);
+}
+
+/* What was appended to is closed: the next body begins a new segment. Those without live bytes go. */
+static int
+end_segments(struct spool *sp, uint64_t *last_id, struct err *e)
+{
+	struct writer *w = &sp->writer;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_SEGMENT_ALL, e);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	while ((r = db_step(&w->db, st, e)) == 1) {
+		uint64_t id = (uint64_t)sqlite3_column_int64(st, 0);
+		const char *state = db_text(st, 1);
+		bool is_open = state != NULL && strcmp(state, "open") == 0;
+		if (id > *last_id)
+			*last_id = id;
+		if (is_open)
+			cut_tail(sp, id, (uint64_t)sqlite3_column_int64(st, 3));
+		if ((is_open || sqlite3_column_int64(st, 2) <= 0) &&
+		    pending_segment_closed(w, id, e) != 0)
+			return -1;
+	}
+	return r;
+}
+
+/* -- files that nobody names -- */
+
+static int
+is_named(struct db *db, enum statement which, const struct uid *file, uint64_t id)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(db, which, NULL);
+	if (st == NULL)
+		return -1;
+	if (file != NULL)
+		db_bind_blob(st, 1, file->b, UID_BYTES);
+	else
+		db_bind_int(st, 1, (int64_t)id);
+	return db_step(db, st, NULL);
+}
+
+/* True: the name is one of ours, and no row has it. */
+static bool
+is_orphan(struct spool *sp, const char *name, bool is_segment)
+{
+	const char *dot = strchr(name, '.');
+	struct uid file;
+
+	if (dot == NULL || strcmp(dot, is_segment ? ".segment" : ".body") != 0)
+		return false;
+	if (is_segment)
+		return is_named(&sp->writer.db, STATEMENT_SEGMENT_GET, NULL,
+				strtoull(name, NULL, 10)) == 0;
+	return uid_parse(span_make(name, (size_t)(dot - name)), &file) == 0 &&
+	       is_named(&sp->writer.db, STATEMENT_BODY_OF_FILE, &file, 0) == 0;
+}
+
+static void
+remove_orphans(struct spool *sp, const char *path, bool is_segment, struct spool_recovery *r)
+{
+	int fd = openat(sp->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (directory == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *d; (d = readdir(directory)) != NULL;)
+		if (is_orphan(sp, d->d_name, is_segment) && unlinkat(dirfd(directory), d->d_name, 0) == 0)
+			r->orphan_files++;
+	closedir(directory);
+}
+
+static void
+remove_all_orphans(struct spool *sp, struct spool_recovery *r)
+{
+	char path[BODY_PATH_MAX];
+
+	remove_orphans(sp, "segments", true, r);
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "bodies/%02x", i);
+		remove_orphans(sp, path, false, r);
+	}
+}
+
+/* Behind the highest number of any file or row, so that no number is used twice at a time. */
+static uint64_t
+next_segment(struct spool *sp, uint64_t last_id)
+{
+	int fd = openat(sp->directory_fd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (directory == NULL)
+		return last_id + 1;
+	for (struct dirent *d; (d = readdir(directory)) != NULL;) {
+		uint64_t id = strtoull(d->d_name, NULL, 10);
+		if (id > last_id)
+			last_id = id;
+	}
+	closedir(directory);
+	return last_id + 1;
+}
+
+/* -- the one transaction of a start -- */
+
+static int
+begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
+{
+	struct writer *w = &sp->writer;
+
+	pending_begin(w);
+	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 && end_segments(sp, last_segment, e) == 0 &&
+	    row_meta_set(w, "clean", 0, e) == 0 &&
+	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
+	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {
+		pending_take_over(w);
+		sweep_here(w);
+		return 0;
+	}
+	db_exec(&w->db, "ROLLBACK", NULL);
+	pending_forget(w);
+	return -1;
+}
+
+int
+recover(struct spool *sp, struct spool_recovery *r, struct err *e)
+{
+	struct db *db = &sp->writer.db;
+	int64_t since = mono_now_ms(), is_clean, reserved;
+	uint64_t last_segment = 0;
+
+	if (meta_get(db, "clean", 1, &is_clean, e) != 0 ||
+	    meta_get(db, "mid_reserved", 0, &reserved, e) != 0 || load_all(sp, e) != 0)
+		return -1;
+	sp->next_mid = (uint64_t)reserved;
+	sp->mid_limit = sp->next_mid + 2 * MID_BLOCK;
+	sp->unclean_mid = is_clean ? 0 : (uint64_t)reserved;
+	if (begin_life(sp, &last_segment, e) != 0)
+		return -1;
+	if (!is_clean)
+		remove_all_orphans(sp, r);
+	sp->segments.next_id = next_segment(sp, last_segment);
+	const int64_t *terms = sp->writer.terms;
+	r->was_clean = is_clean != 0;
+	r->waiting = (uint64_t)terms[TERM_STATE + JOURNAL_WAITING];
+	r->uncertain = (uint64_t)terms[TERM_STATE + JOURNAL_UNCERTAIN];
+	r->held = (uint64_t)terms[TERM_STATE + JOURNAL_HELD];
+	r->dead = (uint64_t)terms[TERM_STATE + JOURNAL_DEAD];
+	r->quarantined = (uint64_t)terms[TERM_STATE + JOURNAL_QUARANTINED];
+	r->took_ms = mono_now_ms() - since;
+	return 0;
+}

@@ -1,0 +1,122 @@
+/*
+ * rows.c - steps that several operations share, inside the open transaction.
+ */
+#include "store/state.h"
+
+#include "tdc/base/cleanup.h"
+
+int
+row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy, bool *found,
+	  struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_STATE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)mid);
+	int r = db_step(&w->db, st, e);
+	if (r < 0)
+		return -1;
+	*found = r == 1;
+	if (r == 1) {
+		if (journal_state_parse(span_of(db_text(st, 0)), state) != 0)
+			return err_set(e, ERR_CORRUPT, 0, "the row has no known state");
+		*policy = sqlite3_column_int64(st, 1);
+	}
+	return 0;
+}
+
+/* 1: *ret is the first column of what was deleted; 0: there was nothing. */
+static int
+delete_returning(struct writer *w, enum statement which, int64_t key, int64_t *ret, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, key);
+	int r = db_step(&w->db, st, e);
+	if (r == 1)
+		*ret = sqlite3_column_int64(st, 0);
+	return r;
+}
+
+static int
+free_place(struct writer *w, sqlite3_stmt *st, struct err *e)
+{
+	const char *place = db_text(st, 0);
+	uint64_t size = (uint64_t)sqlite3_column_int64(st, 2);
+
+	if (place != NULL && strcmp(place, "segment") == 0)
+		return pending_segment(w, (uint64_t)sqlite3_column_int64(st, 1), -(int64_t)size, 0, e);
+	struct span name = db_blob(st, 3);
+	if (place != NULL && strcmp(place, "file") == 0 && name.n == UID_BYTES) {
+		struct uid file;
+		memcpy(file.b, name.p, UID_BYTES);
+		return pending_remove_file(w, &file, size, e);
+	}
+	return 0;
+}
+
+static int
+body_unref(struct writer *w, int64_t body, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *drop = db_use(&w->db, STATEMENT_BODY_DROP, e);
+	if (drop == NULL)
+		return -1;
+	db_bind_int(drop, 1, body);
+	int r = db_step(&w->db, drop, e);
+	if (r != 0)
+		return r == 1 ? free_place(w, drop, e) : -1;
+	SCOPED(db_release) sqlite3_stmt *unref = db_use(&w->db, STATEMENT_BODY_UNREF, e);
+	if (unref == NULL)
+		return -1;
+	db_bind_int(unref, 1, body);
+	return db_run(&w->db, unref, e);
+}
+
+int
+row_delete(struct writer *w, uint64_t mid, struct err *e)
+{
+	int64_t message, body, other;
+
+	int r = delete_returning(w, STATEMENT_JOURNAL_DELETE, (int64_t)mid, &message, e);
+	if (r != 1)
+		return r;
+	r = delete_returning(w, STATEMENT_JOURNAL_OF_MESSAGE, message, &other, e);
+	if (r != 0)
+		return r == 1 ? 0 : -1;
+	r = delete_returning(w, STATEMENT_MESSAGE_DELETE, message, &body, e);
+	return r == 1 ? body_unref(w, body, e) : r;
+}
+
+int
+row_meta_set(struct writer *w, const char *key, int64_t n, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_META_SET, e);
+	if (st == NULL)
+		return -1;
+	db_bind_text(st, 1, key);
+	db_bind_int(st, 2, n);
+	return db_run(&w->db, st, e);
+}
+
+int
+row_profile(struct writer *w, const char *text, int64_t *id, struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *find = db_use(&w->db, STATEMENT_PROFILE_FIND, e);
+	if (find == NULL)
+		return -1;
+	db_bind_text(find, 1, text);
+	int r = db_step(&w->db, find, e);
+	if (r == 1)
+		*id = sqlite3_column_int64(find, 0);
+	if (r != 0)
+		return r == 1 ? 0 : -1;
+	SCOPED(db_release) sqlite3_stmt *add = db_use(&w->db, STATEMENT_PROFILE_ADD, e);
+	if (add == NULL)
+		return -1;
+	db_bind_text(add, 1, text);
+	if (db_run(&w->db, add, e) != 0)
+		return -1;
+	*id = sqlite3_last_insert_rowid(w->db.sql);
+	return 0;
+}

@@ -1,0 +1,196 @@
+/*
+ * upkeep.c - what the store thread does between batches, each in a bounded step.
+ */
+#include "store/state.h"
+
+#include "tdc/base/cleanup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	IDLE_MS = 1000,
+	UPKEEP_MS = 1000,
+	OLDEST_LOOKS = 1000,
+	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
+	VACUUM_STEP_PAGES = 256,
+};
+
+/* -- the oldest row that waits: a finger that only moves on -- */
+
+/* 1: found; 0: looked at so many and found none; 2: there is no further row. */
+static int
+look_for_oldest(struct writer *w)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_WALK, NULL);
+	enum journal_state state;
+	int r;
+
+	if (st == NULL)
+		return 2;
+	db_bind_int(st, 1, (int64_t)w->oldest_mid);
+	db_bind_int(st, 2, OLDEST_LOOKS);
+	int looks = 0;
+	while ((r = db_step(&w->db, st, NULL)) == 1) {
+		looks++;
+		if (journal_state_parse(span_of(db_text(st, 1)), &state) == 0 &&
+		    (state == JOURNAL_WAITING || state == JOURNAL_UNCERTAIN)) {
+			w->oldest_at = sqlite3_column_int64(st, 2);
+			return 1;
+		}
+		w->oldest_mid = (uint64_t)sqlite3_column_int64(st, 0);
+	}
+	return looks == OLDEST_LOOKS ? 0 : 2;
+}
+
+void
+upkeep_oldest(struct writer *w)
+{
+	if (w->terms[TERM_STATE + JOURNAL_WAITING] + w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <= 0 ||
+	    look_for_oldest(w) == 2)
+		w->oldest_at = 0;
+}
+
+/* -- segments -- */
+
+static int
+first_id(struct writer *w, enum statement which, uint64_t *ret)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, NULL);
+	int r = st == NULL ? -1 : db_step(&w->db, st, NULL);
+
+	if (r == 1)
+		*ret = (uint64_t)sqlite3_column_int64(st, 0);
+	return r;
+}
+
+static void
+compact(struct writer *w)
+{
+	uint64_t id;
+
+	if (w->is_compacting || first_id(w, STATEMENT_SEGMENT_SPARSE, &id) != 1)
+		return;
+	struct compaction *c = calloc(1, sizeof(*c));
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_SEGMENT_BODIES, NULL);
+	if (c == NULL || st == NULL) {
+		free(c);
+		return;
+	}
+	op_init(&c->op, &compaction_kind, w->spool);
+	c->from = id;
+	db_bind_int(st, 1, (int64_t)id);
+	db_bind_int(st, 2, COMPACTION_BODIES);
+	for (uint64_t bytes = 0; c->n < COMPACTION_BODIES && bytes < COMPACTION_BYTES &&
+				 db_step(&w->db, st, NULL) == 1;) {
+		c->bodies[c->n].body = sqlite3_column_int64(st, 0);
+		c->bodies[c->n].offset = (uint64_t)sqlite3_column_int64(st, 1);
+		c->bodies[c->n].size = (uint64_t)sqlite3_column_int64(st, 2);
+		bytes += c->bodies[c->n++].size;
+	}
+	w->is_compacting = true;
+	segments_submit(&w->spool->segments, &c->op);
+}
+
+/* The open segment holds nothing any more: it is closed, so that its bytes come back. */
+static void
+close_empty(struct writer *w)
+{
+	uint64_t id;
+
+	if (w->is_rotating || first_id(w, STATEMENT_SEGMENT_EMPTY, &id) != 1)
+		return;
+	struct segment_end *end = calloc(1, sizeof(*end));
+	if (end == NULL)
+		return;
+	op_init(&end->op, &segment_end_kind, w->spool);
+	end->id = 0;
+	w->is_rotating = true;
+	segments_submit(&w->spool->segments, &end->op);
+}
+
+/* -- figures -- */
+
+static void
+count_bytes(struct writer *w)
+{
+	int64_t pages;
+
+	if (db_ask(&w->db, "PRAGMA page_count", 0, &pages, NULL) == 0)
+		w->database_bytes = (uint64_t)pages * DB_PAGE_SIZE;
+	first_id(w, STATEMENT_SEGMENT_BYTES, &w->segment_bytes);
+	w->is_view_stale = true;
+}
+
+/* -- free pages -- */
+
+/* True: more is to be done. */
+static bool
+vacuum(struct writer *w)
+{
+	char sql[64];
+	int64_t pages;
+
+	if (w->unsynced > 0 || db_ask(&w->db, "PRAGMA freelist_count", 0, &pages, NULL) != 0 ||
+	    pages < VACUUM_MIN_PAGES)
+		return false;
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", VACUUM_STEP_PAGES);
+	if (db_exec(&w->db, sql, NULL) != 0)
+		return false;
+	w->is_wal_copied = false;
+	return true;
+}
+
+/* -- in turn -- */
+
+static void
+every_second(struct writer *w, int64_t now)
+{
+	if (now - w->upkeep_at < UPKEEP_MS)
+		return;
+	w->upkeep_at = now;
+	count_bytes(w);
+	if (w->is_troubled || w->kept.n > 0)
+		return;
+	compact(w);
+	close_empty(w);
+	if (!w->has_ballast && !atomic_load(&w->spool->space.is_low))
+		ballast_make(w);
+}
+
+void
+upkeep(struct writer *w, bool is_idle)
+{
+	int64_t now = mono_now_ms();
+	struct err e;
+
+	if (w->unsynced > 0 && now - w->unsynced_since >= SYNC_WITHIN_MS && !w->is_troubled)
+		batch_sync(w, &e);
+	if (w->is_troubled && now - w->probed_at >= PROBE_MS)
+		batch_sync(w, &e);
+	space_check_if_old(w->spool);
+	if (w->db.sql != NULL) {
+		every_second(w, now);
+		w->has_free_pages = is_idle && vacuum(w);
+		checkpoint(w, is_idle && !w->has_free_pages);
+	}
+	if (w->is_view_stale)
+		batch_publish(w);
+}
+
+/* How long the thread may sleep when nothing comes. */
+int64_t
+upkeep_wait_ms(const struct writer *w)
+{
+	if (w->again.n > 0 || w->has_free_pages)
+		return 0;
+	if (w->kept.n > 0)
+		return RETRY_MS;
+	if (w->unsynced > 0) {
+		int64_t left = w->unsynced_since + SYNC_WITHIN_MS - mono_now_ms();
+		return left < 0 ? 0 : left;
+	}
+	if (w->is_troubled || w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))
+		return IDLE_MS;
+	return -1;
+}

@@ -1,0 +1,124 @@
+/*
+ * writer.h - the store thread: the one connection that commits and checkpoints.
+ */
+#ifndef TDC_STORE_WRITER_H
+#define TDC_STORE_WRITER_H
+
+#include "store/db.h"
+#include "store/op.h"
+#include "store/pending.h"
+
+#include "tdc/base/buf.h"
+#include "tdc/loop/work.h"
+
+#include <pthread.h>
+#include <time.h>
+
+enum {
+	WRITER_CACHE_KIB = 4096,
+	SYNC_WITHIN_MS = 1000, /* an outcome is on disk after this, at the latest */
+	RETRY_MS = 200,        /* kept operations, while the disk refuses         */
+	PROBE_MS = 1000,       /* a write of ours, while the disk refuses         */
+	CHECKPOINT_BYTES = 4 * 1024 * 1024,
+};
+
+struct ops { /* in order */
+	struct store_op **at;
+	size_t n, cap;
+};
+
+struct writer {
+	struct spool *spool;
+	struct db db;
+	struct db_settings settings;
+	struct work_queue *queue;
+	pthread_t thread;
+	bool has_thread;
+	bool is_stopping; /* the thread's own */
+
+	/* the batch */
+	struct ops batch, kept, again;
+	struct completion *answers, **answers_end;
+	struct pending pending;
+	struct buf scratch; /* packed recipients */
+
+	/* as committed */
+	int64_t terms[TERM_COUNT];
+	struct policy_entry *policies;
+	size_t n_policies, cap_policies;
+	uint64_t oldest_mid; /* no row up to it waits */
+	int64_t oldest_at;
+	uint64_t database_bytes, segment_bytes, file_bytes;
+
+	/* durability */
+	bool is_full; /* PRAGMA synchronous, as it stands  */
+	uint64_t unsynced;
+	int64_t unsynced_since; /* ms */
+	struct removal *removals; /* wait for the next sync */
+
+	/* the write-ahead log */
+	int wal_pages;
+	int wal_pages_tried; /* at the latest checkpoint that was not complete */
+	bool is_wal_copied;  /* all of it is in the database                  */
+
+	/* trouble and upkeep */
+	bool is_troubled;
+	char trouble[ERR_TEXT_MAX];
+	int64_t probed_at, upkeep_at;
+	bool is_compacting, is_rotating, has_ballast, has_free_pages;
+	bool is_view_stale;
+	int64_t longest_commit_us, longest_checkpoint_us;
+};
+
+/* -- the thread (writer.c) -- */
+int writer_init(struct writer *w, struct spool *sp, struct err *e); /* opens and migrates; no thread */
+int writer_start(struct writer *w, struct err *e);
+void writer_stop(struct writer *w);  /* runs what is queued; joins. The queue stays open         */
+void writer_drain(struct writer *w); /* without the thread: what came after its end               */
+void writer_done(struct writer *w); /* the last connection to be closed                      */
+int writer_open(struct writer *w, struct err *e);
+void writer_trouble(struct writer *w, const struct err *e); /* NULL: over */
+int writer_set_full(struct writer *w, bool is_full, struct err *e);
+
+/* -- batches (batch.c) -- */
+int ops_add(struct ops *o, struct store_op *op);
+void batch_collect(struct writer *w, struct work_job *chain);
+void batch_run(struct writer *w);
+void batch_publish(struct writer *w); /* view and answers to the loop */
+void batch_give_up(struct writer *w, struct store_op *op);
+/* A small write that is forced to disk, and with it every outcome before it. */
+int batch_sync(struct writer *w, struct err *e);
+
+/* -- between batches (upkeep.c, checkpoint.c, ballast.c) -- */
+void upkeep(struct writer *w, bool is_idle);
+int64_t upkeep_wait_ms(const struct writer *w);
+void upkeep_oldest(struct writer *w);
+void checkpoint(struct writer *w, bool is_idle);
+int checkpoint_all(struct writer *w, struct err *e);
+uint64_t wal_bytes(const struct writer *w);
+void ballast_make(struct writer *w);
+bool ballast_release(struct writer *w);
+
+/* -- rows (rows.c): within the transaction -- */
+int row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy, bool *found,
+	      struct err *e);
+/* The journal, and what nothing refers to any more: message, body, bytes. */
+int row_delete(struct writer *w, uint64_t mid, struct err *e);
+int row_meta_set(struct writer *w, const char *key, int64_t n, struct err *e);
+int row_profile(struct writer *w, const char *text, int64_t *id, struct err *e);
+
+static inline int64_t
+mono_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static inline int64_t
+mono_now_ms(void)
+{
+	return mono_us() / 1000;
+}
+
+#endif
