@@ -1,0 +1,202 @@
+"""tdcctl against a daemon that says what we want: exit codes, messages, paging, escaping, tables.
+
+What the real daemon answers is tested in tests/system; here are the answers that are hard to get from it."""
+
+import http.server
+import json
+import os
+import pathlib
+import socketserver
+import subprocess
+import threading
+
+import pytest
+
+SOURCE = pathlib.Path(os.environ.get("TDC_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
+BUILD = pathlib.Path(os.environ.get("TDC_BUILD_DIR", SOURCE / "build" / "dev"))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        self.server.seen.append((self.command, self.path))
+        status, body = self.server.answers.get((self.command, self.path), (404, {"detail": "no such path"}))
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.answer()
+
+    def log_message(self, *_):
+        pass
+
+    def address_string(self):
+        return "unix"
+
+
+class Fake(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path):
+        super().__init__(str(path), Handler)
+        self.path, self.answers, self.seen = str(path), {}, []
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    fake = Fake(tmp_path / "s")
+    yield fake
+    fake.shutdown()
+    fake.server_close()
+
+
+def ctl(socket, *arguments, env=None):
+    return subprocess.run([BUILD / "src" / "tdcctl", *arguments], capture_output=True, text=True, timeout=20,
+                          stdin=subprocess.DEVNULL, env={**os.environ, "TDC_SOCKET": str(socket), **(env or {})})
+
+
+def row(mid, **more):
+    return {"mid": mid, "state": "waiting", "created_at": "2026-01-02T03:04:05.678Z", "next_at": None,
+            "attempts": 0, "size": 1234, "sender": "a@x", "recipients": 1, "first_recipient": "b@y",
+            "last_reply": None, **more}
+
+
+ANSWER = (200, {"changed": 1, "in_flight": 0})
+
+
+@pytest.mark.parametrize("words,code", [
+    ([], 2), (["frobnicate"], 2), (["show"], 2), (["show", "abc"], 2), (["show", "1", "2"], 2),
+    (["hold"], 2), (["hold", "0"], 2), (["hold", "-1"], 2), (["hold", "12345678901234567890"], 2),
+    (["delete", "5"], 2),                       # cannot ask, and was not told --yes
+    (["dead", "delete", "all"], 2), (["dead", "retry"], 2), (["dead", "bury", "5"], 2), (["dead", "list", "5"], 2),
+    (["queue", "--limit", "0"], 2), (["queue", "--limit", "x"], 2), (["queue", "--state", "A b"], 2),
+    (["status", "--verify"], 2), (["--nonsense"], 2), (["delete", "5", "--yes", "--state", "dead"], 2),
+])
+def test_a_wrong_command_line_is_2_and_asks_the_daemon_nothing(daemon, words, code):
+    done = ctl(daemon.path, *words)
+    assert done.returncode == code, done
+    assert done.stdout == "" and done.stderr.strip() != "" and "--help" in done.stderr
+    assert daemon.seen == []
+
+
+@pytest.mark.parametrize("words,request_", [
+    (["hold", "5"], ("POST", "/queue/5/hold")),
+    (["hold", "all"], ("POST", "/queue/hold")),
+    (["release", "all"], ("POST", "/queue/release")),
+    (["delivernow"], ("POST", "/queue/delivernow")),
+    (["delivernow", "all"], ("POST", "/queue/delivernow")),
+    (["delivernow", "5"], ("POST", "/queue/5/delivernow")),
+    (["delete", "5", "--yes"], ("POST", "/queue/5/delete")),
+    (["--yes", "delete", "all"], ("POST", "/queue/delete")),
+    (["delete", "all", "--state", "held", "--yes"], ("POST", "/queue/delete?state=held")),
+    (["dead", "retry", "7"], ("POST", "/queue/7/retry")),
+    (["dead", "retry", "all"], ("POST", "/queue/retry?state=dead")),
+    (["dead", "delete", "all", "--yes"], ("POST", "/queue/delete?state=dead")),
+    (["dead", "delete", "7", "--yes"], ("POST", "/queue/7/delete")),
+])
+def test_a_command_is_one_request(daemon, words, request_):
+    daemon.answers[request_] = ANSWER
+    done = ctl(daemon.path, *words)
+    assert done.returncode == 0 and done.stderr == "" and done.stdout != "", done
+    assert daemon.seen == [request_]
+
+
+@pytest.mark.parametrize("status,code", [(404, 1), (409, 1), (422, 1), (500, 1), (503, 1), (400, 2)])
+def test_a_refusal_says_why_on_stderr(daemon, status, code):
+    daemon.answers["POST", "/queue/5/hold"] = (status, {"detail": "journal 5 is \x1b[31mred"})
+    done = ctl(daemon.path, "hold", "5")
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr == "tdcctl: journal 5 is \\x1b[31mred\n"
+
+
+def test_nobody_there_is_3(tmp_path):
+    done = ctl(tmp_path / "nothing", "status")
+    assert done.returncode == 3 and done.stdout == ""
+    assert "nothing: No such file or directory" in done.stderr
+
+
+def test_what_is_not_json_is_3(daemon):
+    daemon.answers["GET", "/status"] = (200, b"<html>")
+    done = ctl(daemon.path, "status")
+    assert done.returncode == 3 and "does not speak" in done.stderr
+
+
+def test_the_option_wins_over_the_environment(daemon, tmp_path):
+    daemon.answers["POST", "/reload"] = (200, {"configuration_generation": 2})
+    done = ctl(tmp_path / "nothing", "--socket", daemon.path, "reload")
+    assert done.returncode == 0 and "generation 2" in done.stdout
+
+
+def test_pages_become_one_list(daemon):
+    daemon.answers["GET", "/queue?after=0&limit=1000"] = (200, {"journals": [row(1), row(2)], "next": 2})
+    daemon.answers["GET", "/queue?after=2&limit=1000"] = (200, {"journals": [row(30)], "next": None})
+    done = ctl(daemon.path, "queue", "--json")
+    assert [r["mid"] for r in json.loads(done.stdout)["journals"]] == [1, 2, 30]
+    lines = ctl(daemon.path, "queue").stdout.splitlines()
+    assert len(lines) == 4 and lines[0].split()[:2] == ["ID", "STATE"]
+    state = lines[0].index("STATE")
+    assert all(line[state:].startswith("waiting") for line in lines[1:]), lines
+
+
+def test_an_empty_queue_is_a_title_or_an_empty_list(daemon):
+    daemon.answers["GET", "/queue?after=0&limit=1000"] = (200, {"journals": [], "next": None})
+    assert json.loads(ctl(daemon.path, "queue", "--json").stdout) == {"journals": []}
+    assert len(ctl(daemon.path, "queue").stdout.splitlines()) == 1
+
+
+def test_a_limit_ends_the_pages(daemon):
+    daemon.answers["GET", "/queue?after=0&limit=2&state=held"] = (200, {"journals": [row(1), row(2)], "next": 2})
+    done = ctl(daemon.path, "queue", "--state", "held", "--limit", "2")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 3
+    assert len(daemon.seen) == 1
+
+
+def test_what_peers_sent_cannot_harm_a_terminal_or_a_table(daemon):
+    evil = row(1, sender="a\x1b]0;x\x07@x", first_recipient="b\nb", recipients=3, last_reply="451 \u202egnol" + "x" * 300)
+    daemon.answers["GET", "/queue?after=0&limit=1000"] = (200, {"journals": [evil, row(2)], "next": None})
+    out = ctl(daemon.path, "queue").stdout
+    assert len(out.splitlines()) == 3
+    assert "\x1b" not in out and "\u202e" not in out and "\\x1b]0;x\\x07@x" in out and "b\\x0ab (+2)" in out
+    assert "..." in out and max(map(len, out.splitlines())) < 260
+    shown = {**evil, "subject": "s\x1b[2J", "recipients": [{"rid": 0, "address": "b\r\nb", "source": "envelope"}]}
+    daemon.answers["GET", "/queue/1"] = (200, shown)
+    out = ctl(daemon.path, "show", "1").stdout
+    assert "\x1b" not in out and "\r" not in out and "s\\x1b[2J" in out and "b\\x0d\\x0ab (from envelope)" in out
+
+
+def test_a_gap_is_a_failure(daemon):
+    account = {"messages": 2, "refused": 0, "created": 2, "states": {"delivered": 1}, "deleted": 0, "dropped": 0}
+    daemon.answers["GET", "/account"] = (200, {**account, "gap": 0})
+    assert ctl(daemon.path, "account").returncode == 0
+    daemon.answers["GET", "/account"] = (200, {**account, "gap": 1})
+    done = ctl(daemon.path, "account")
+    assert done.returncode == 1 and "gap 1" in done.stdout
+    daemon.answers["GET", "/account?verify=1"] = (200, {**account, "gap": 0, "verified": {"gap": 0, "agrees": False}})
+    done = ctl(daemon.path, "account", "--verify")
+    assert done.returncode == 1 and "DISAGREE" in done.stdout
+
+
+def test_failing_health_is_1_and_says_why(daemon):
+    daemon.answers["GET", "/health"] = (503, {"status": "failing", "reasons": ["the disk is full"]})
+    done = ctl(daemon.path, "health")
+    assert (done.returncode, done.stdout) == (1, "failing\nthe disk is full\n")
+    daemon.answers["GET", "/health"] = (200, {"status": "ok", "reasons": []})
+    assert ctl(daemon.path, "health").returncode == 0
+
+
+def test_an_output_that_cannot_be_written_is_no_success(daemon):
+    daemon.answers["POST", "/reload"] = (200, {"configuration_generation": 2})
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BUILD / "src" / "tdcctl", "--socket", daemon.path, "reload"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=20)
+    assert done.returncode == 1 and "standard output" in done.stderr
