@@ -334,6 +334,7 @@ fake_send_cut(struct fake *f, const char *p, size_t n, unsigned cut)
 static inline const char *
 fake_codes(struct fake *f, struct buf *ret)
 {
+	assert_non_null(buf_text(&f->transcript)); /* ended by a NUL */
 	struct span rest = buf_span(&f->transcript);
 
 	buf_init(ret, SIZE_MAX / 2);
