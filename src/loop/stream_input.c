@@ -111,7 +111,8 @@ input_decode_once(struct stream *s)
 		blocks_drop(&s->loop->large, &s->plain_in);
 	s->has_more = input_is_crowded(s);
 	bool has_moved = s->wire_in.n < wire || s->plain_in.n > plain;
-	if (!has_moved && buf_room(&s->wire_in) == 0 && s->plain_in.n == 0) {
+	if (!has_moved && buf_room(&s->wire_in) == 0 && s->plain_in.n == 0 &&
+	    !s->is_parting) {
 		err_set(&e, ERR_PROTOCOL, 0, "what the peer sent is no record");
 		stream_fail(s, &e);
 	}
@@ -150,6 +151,9 @@ stream_input_read(struct stream *s)
 {
 	struct buf *to = s->ops != NULL ? &s->wire_in : &s->plain_in;
 	size_t room;
+
+	if (s->is_parting && buf_room(to) == 0)
+		blocks_drop(&s->loop->large, to); /* the transform wants none of it */
 	char *place = blocks_room(&s->loop->large, to, STREAM_READ_LEAST, &room);
 
 	if (place == NULL) {

@@ -442,6 +442,33 @@ a_close_says_goodbye(void **state)
 }
 
 static void
+a_parting_stream_forgets_what_its_transform_does_not_take(void **state)
+{
+	static char block[300000];
+	struct toy toy;
+	struct pair p;
+	ssize_t sent = 1;
+
+	(void)state;
+	open_encoded(&p, NULL, &toy);
+	toy.is_waiting = true;
+	memset(block, 'x', sizeof(block));
+	stream_write_ref(p.s, span_make(block, sizeof(block)), NULL, NULL);
+	stream_close_after_output(p.s, 1000); /* the peer reads nothing, but sends */
+	for (int i = 0; i < 20 && sent > 0; i++) {
+		sent = write(p.peer, block, sizeof(block));
+		pair_turns(&p, 8);
+	}
+	assert_true(sent > 0); /* all of it was read */
+	assert_int_equal(p.loop->orphans.count, 1);
+	clock_manual_advance(&p.clock, 1000);
+	pair_turns(&p, 1);
+	assert_int_equal(p.loop->orphans.count, 0);
+	p.s = NULL;
+	pair_close(&p);
+}
+
+static void
 a_stream_that_never_finished_its_handshake_closes_without_goodbye(void **state)
 {
 	struct toy toy = { 0 };
@@ -482,6 +509,8 @@ main(void)
 		cmocka_unit_test(
 			the_goodbye_of_the_peer_is_an_end_of_file_after_the_data),
 		cmocka_unit_test(a_close_says_goodbye),
+		cmocka_unit_test(
+			a_parting_stream_forgets_what_its_transform_does_not_take),
 		cmocka_unit_test(
 			a_stream_that_never_finished_its_handshake_closes_without_goodbye),
 	};
