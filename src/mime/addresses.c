@@ -2,8 +2,8 @@
  * addresses.c - finds the addresses in a field's value, one pass, nothing refused.
  *
  * What matters is what a recipient's address is: what stands in <>, or the word with an @
- * when there are no <>. Display names, comments, group names and source routes are passed over. What
- * does not make an address is left out; nothing is guessed.
+ * when there are no <>. Display names, comments, group names and source routes are passed
+ * over. What does not make an address is left out; nothing is guessed.
  */
 #include "mime/addresses.h"
 
@@ -17,16 +17,16 @@ struct reader {
 	size_t word_n;
 	char kept[MIME_ADDRESS_MAX]; /* the last word with an @, outside of <> */
 	size_t kept_n;
-	bool is_bad;       /* the word cannot be an address         */
-	bool has_gap;      /* blanks or a comment came behind it    */
+	bool is_bad;  /* the word cannot be an address         */
+	bool has_gap; /* blanks or a comment came behind it    */
 	bool is_in_angle;
-	bool is_finished;  /* behind the > of this mailbox          */
+	bool is_finished; /* behind the > of this mailbox          */
 };
 
 void
-mime_addresses_init(struct mime_addresses *a, size_t text_max)
+mime_addresses_init(struct mime_addresses *a)
 {
-	buf_init(&a->text, text_max);
+	buf_init(&a->text, UINT16_MAX);
 	a->n = 0;
 	memset(a->slots, 0, sizeof(a->slots));
 }
@@ -75,13 +75,15 @@ add_once(struct mime_addresses *a, struct span address)
 	uint32_t slot = hash_nocase(address) % MIME_ADDRESS_SLOTS;
 
 	for (; a->slots[slot] != 0; slot = (slot + 1) % MIME_ADDRESS_SLOTS)
-		if (span_equal_nocase(mime_addresses_get(a, a->slots[slot] - 1u), address))
+		if (span_equal_nocase(mime_addresses_get(a, a->slots[slot] - 1u),
+				      address))
 			return;
 	size_t off = a->text.n;
-	if (a->n == MIME_ADDRESSES_MAX || buf_append_span(&a->text, address) != 0)
+	if (a->n == MIME_ADDRESSES_MAX || address.n > buf_room(&a->text) ||
+	    buf_append_span(&a->text, address) != 0)
 		return;
-	a->items[a->n].off = (uint32_t)off;
-	a->items[a->n].n = (uint32_t)address.n;
+	a->items[a->n].off = (uint16_t)off;
+	a->items[a->n].n = (uint16_t)address.n;
 	a->n++;
 	a->slots[slot] = (uint16_t)a->n;
 }
@@ -89,8 +91,9 @@ add_once(struct mime_addresses *a, struct span address)
 static bool
 is_word_byte(unsigned char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       c >= 0x80 || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z') || c >= 0x80 ||
+	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
 }
 
 /* Length of the local part: atoms, dots and quoted strings. */
@@ -119,7 +122,8 @@ domain_is_plausible(struct span domain)
 		return true;
 	for (size_t i = 0; i < domain.n; i++) {
 		unsigned char c = (unsigned char)domain.p[i];
-		if (!is_word_byte(c) || (c < 0x80 && strchr("!#$%&'*+/=?^`{|}~", c) != NULL) ||
+		if (!is_word_byte(c) ||
+		    (c < 0x80 && strchr("!#$%&'*+/=?^`{|}~", c) != NULL) ||
 		    (c == '.' && (i == 0 || domain.p[i - 1] == '.')))
 			return false;
 	}
@@ -168,7 +172,7 @@ end_mailbox(struct reader *r)
 	r->is_in_angle = r->is_finished = false;
 }
 
-/* Blanks may stand around the dots and the @ of an address; elsewhere they divide words. */
+/* Blanks may stand around the dots and the @ of an address; else they divide words. */
 static void
 add_byte(struct reader *r, char c)
 {
@@ -245,7 +249,7 @@ end_angle(struct reader *r)
 	r->is_finished = true;
 }
 
-/* ',' ends a mailbox, or stands in a source route; ':' ends a route, or a group's name. */
+/* ',' ends a mailbox, or stands in a source route; ':' ends a route or a group's name. */
 static void
 take_divider(struct reader *r, char c)
 {

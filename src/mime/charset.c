@@ -11,25 +11,23 @@ static const struct {
 	const char *name;
 	enum mime_charset charset;
 } names[] = {
-	{ "utf-8", MIME_CHARSET_UTF_8 },
-	{ "utf8", MIME_CHARSET_UTF_8 },
-	{ "us-ascii", MIME_CHARSET_US_ASCII },
-	{ "ascii", MIME_CHARSET_US_ASCII },
-	{ "iso-8859-1", MIME_CHARSET_LATIN_1 },
-	{ "iso8859-1", MIME_CHARSET_LATIN_1 },
-	{ "latin1", MIME_CHARSET_LATIN_1 },
-	{ "windows-1252", MIME_CHARSET_LATIN_1 },
+	{ "utf-8", MIME_CHARSET_UTF_8 },        { "utf8", MIME_CHARSET_UTF_8 },
+	{ "us-ascii", MIME_CHARSET_US_ASCII },  { "ascii", MIME_CHARSET_US_ASCII },
+	{ "iso-8859-1", MIME_CHARSET_LATIN_1 }, { "iso8859-1", MIME_CHARSET_LATIN_1 },
+	{ "latin1", MIME_CHARSET_LATIN_1 },     { "windows-1252", MIME_CHARSET_LATIN_1 },
 	{ "cp1252", MIME_CHARSET_LATIN_1 },
 };
 
 /*
- * Code points of the bytes 0x80 to 0x9f in windows-1252. ISO-8859-1 has control characters there that
- * nobody sends; mail that says ISO-8859-1 and uses these bytes means windows-1252.
+ * Code points of the bytes 0x80 to 0x9f in windows-1252. ISO-8859-1 has control
+ * characters there that nobody sends; mail that says ISO-8859-1 and uses these bytes
+ * means windows-1252.
  */
 static const uint16_t high_controls[32] = {
-	0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
-	0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd, 0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-	0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
+	0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+	0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+	0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
 };
 
 enum mime_charset

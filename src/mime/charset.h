@@ -1,6 +1,6 @@
 /*
- * charset.h - the character sets that encoded words are read from: by our own tables, so that
- * nothing is loaded from disk because a message says so.
+ * charset.h - the character sets that encoded words are read from: by our own tables, so
+ * that nothing is loaded from disk because a message says so.
  */
 #ifndef TDC_SRC_MIME_CHARSET_H
 #define TDC_SRC_MIME_CHARSET_H
@@ -16,8 +16,10 @@ enum mime_charset {
 };
 
 enum mime_charset mime_charset_find(struct span name);
-/* Appends UTF-8; control bytes become spaces. -1, and nothing appended, when the bytes are not of the
- * character set. */
+/*
+ * Appends UTF-8; control bytes become spaces. -1, and nothing appended, when the bytes
+ * are not of the character set.
+ */
 int mime_charset_decode(enum mime_charset c, struct span bytes, struct buf *ret);
 /* The same for bytes that are taken as they are. */
 int mime_text_append(struct span bytes, struct buf *ret);

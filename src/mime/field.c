@@ -1,9 +1,9 @@
 /*
  * field.c - writes one header field: escaped, encoded, folded.
  *
- * The value is taken apart into words at its blanks. A line is only ever broken in front of a word, so
- * that no line is blank; a word that is longer than a line may be is broken within. Words
- * with bytes over 127 become encoded words unless they may stay.
+ * The value is taken apart into words at its blanks. A line is only ever broken in front
+ * of a word, so that no line is blank; a word that is longer than a line may be is broken
+ * within. Words with bytes over 127 become encoded words unless they may stay.
  */
 #include "tdc/mime/text.h"
 
@@ -110,12 +110,14 @@ write_encoded_word(struct writer *w, struct span bytes)
 static void
 write_encoded(struct writer *w, size_t blanks, struct span run)
 {
-	size_t frame = strlen("=?" "?B?" "?=") + strlen(w->charset);
+	size_t frame = strlen("=?") + strlen(w->charset) + strlen("?B?") + strlen("?=");
 
 	for (bool is_first = true; run.n > 0; is_first = false) {
-		size_t before = is_first ? (blanks > BLANKS_MAX ? BLANKS_MAX : blanks) : 1;
+		size_t before =
+			is_first ? (blanks > BLANKS_MAX ? BLANKS_MAX : blanks) : 1;
 		size_t used = w->column + before + frame;
-		size_t room = used >= COLUMN_ENCODED ? 0 : (COLUMN_ENCODED - used) / 4 * 3;
+		size_t room =
+			used >= COLUMN_ENCODED ? 0 : (COLUMN_ENCODED - used) / 4 * 3;
 		if (room < 9 && w->column > 0) {
 			fold(w);
 			before = 1;

@@ -7,7 +7,13 @@
  */
 #include "mime/header.h"
 
-enum header_state { HEADER_START, HEADER_START_CR, HEADER_NAME, HEADER_VALUE, HEADER_COMPLETE };
+enum header_state {
+	HEADER_START,
+	HEADER_START_CR,
+	HEADER_NAME,
+	HEADER_VALUE,
+	HEADER_COMPLETE
+};
 
 const char mime_loop_mark[] = "X-TDC-Journal";
 
@@ -65,7 +71,8 @@ mime_header_start(struct mime_header *h)
 	h->state = HEADER_START;
 	h->utf8 = (struct mime_utf8){ 0 };
 	h->facts = h->fields = h->received = h->seen = 0;
-	h->is_cut = h->has_field = h->is_behind_cr = h->is_value_cut = h->has_name_gap = false;
+	h->is_cut = h->has_field = h->is_behind_cr = h->is_value_cut = h->has_name_gap =
+		false;
 	h->name_n = h->into_max = h->address_at = 0;
 	h->row = NULL;
 	h->into = NULL;
@@ -127,8 +134,8 @@ begin_field(struct mime_header *h)
 }
 
 /*
- * The value is complete. Of addresses that were cut off, what stands behind the last comma may be half an
- * address, which is a wrong one: it goes.
+ * The value is complete. Of addresses that were cut off, what stands behind the last
+ * comma may be half an address, which is a wrong one: it goes.
  */
 static void
 end_field(struct mime_header *h)
@@ -179,7 +186,8 @@ complete(struct mime_header *h, uint64_t size)
 static bool
 is_mbox_line(const struct mime_header *h)
 {
-	struct span name = span_make(h->name, h->name_n < sizeof(h->name) ? h->name_n : 0);
+	struct span name =
+		span_make(h->name, h->name_n < sizeof(h->name) ? h->name_n : 0);
 
 	return h->line_at == 0 && h->has_name_gap &&
 	       (span_equal(name, span_of("From")) || span_equal(name, span_of(">From")));

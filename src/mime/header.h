@@ -1,7 +1,8 @@
 /*
  * header.h - reads the header of a message as it arrives, and keeps the wanted fields.
  *
- * For reading, LF ends a line with or without a CR; what is not "Name: value" ends the header.
+ * For reading, LF ends a line with or without a CR; what is not "Name: value" ends the
+ * header.
  */
 #ifndef TDC_SRC_MIME_HEADER_H
 #define TDC_SRC_MIME_HEADER_H
@@ -14,10 +15,10 @@ enum { MIME_RECEIVED_MAX = 30, MIME_NAME_MAX = 40 };
 struct mime_field_row;
 
 struct mime_header {
-	uint64_t max;  /* bytes beyond it are not read for fields    */
-	uint64_t taken; /* bytes so far                              */
+	uint64_t max;     /* bytes beyond it are not read for fields    */
+	uint64_t taken;   /* bytes so far                              */
 	uint64_t line_at; /* where the current line starts           */
-	uint64_t size; /* when it is done                            */
+	uint64_t size;    /* when it is done                            */
 	int state;
 	struct mime_utf8 utf8;
 	unsigned facts;  /* enum mime_fact bits that the header shows */
@@ -29,7 +30,8 @@ struct mime_header {
 	size_t name_n;
 	bool has_name_gap; /* blanks behind the name */
 
-	const struct mime_field_row *row; /* the wanted field that is being read, or NULL */
+	const struct mime_field_row
+		*row; /* the wanted field that is being read, or NULL */
 	struct buf *into;
 	size_t into_max;
 	bool has_field;    /* a field line came: the next may continue it */

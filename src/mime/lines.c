@@ -1,6 +1,6 @@
 /*
- * lines.c - the hot loops of the scan: one memchr() for the LF and one for a CR before it, a line;
- * eight bytes at a time for the eighth bit.
+ * lines.c - the hot loops of the scan: one memchr() for the LF and one for a CR before
+ * it, a line; eight bytes at a time for the eighth bit.
  */
 #include "mime/lines.h"
 

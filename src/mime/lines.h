@@ -1,5 +1,6 @@
 /*
- * lines.h - what the lines of a message are like: bare line ends, the longest one, the last one.
+ * lines.h - what the lines of a message are like: bare line ends, the longest one, the
+ * last one.
  *
  * A line ends with CRLF and nothing else. Chunk boundaries do not matter.
  */
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 struct mime_lines {
-	uint64_t line_n; /* octets of the line that is not ended, a CR at its end included */
+	uint64_t line_n; /* octets of the line that is not ended, with a CR at its end */
 	uint64_t longest;
 	bool is_behind_cr;
 	bool has_bare_cr, has_bare_lf;

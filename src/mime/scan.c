@@ -1,6 +1,6 @@
 /*
- * scan.c - the scan of a message: every chunk goes once through the line facts, and through the header
- * reader while that is not complete.
+ * scan.c - the scan of a message: every chunk goes once through the line facts, and
+ * through the header reader while that is not complete.
  */
 #include "tdc/mime/scan.h"
 
@@ -32,7 +32,7 @@ mime_scan_new(uint64_t header_max, struct mime_scan **ret)
 	if (s == NULL)
 		return -1;
 	mime_header_init(&s->header, header_max);
-	mime_addresses_init(&s->recipients, MIME_ADDRESS_FIELDS_MAX);
+	mime_addresses_init(&s->recipients);
 	mime_scan_start(s);
 	*ret = s;
 	return 0;
@@ -121,7 +121,8 @@ mime_scan_finish(struct mime_scan *s)
 	for (size_t i = 0; i < mime_scan_received_values(s, NULL); i++) {
 		struct span value = { 0 };
 		if (text != NULL)
-			value = span_make(text + h->received_at[i].off, h->received_at[i].n);
+			value = span_make(text + h->received_at[i].off,
+					  h->received_at[i].n);
 		s->received[i] = span_trim(value);
 	}
 }
@@ -192,5 +193,6 @@ mime_scan_received_values(const struct mime_scan *s, const struct span **ret)
 {
 	if (ret != NULL)
 		*ret = s->received;
-	return s->header.received < MIME_RECEIVED_MAX ? s->header.received : MIME_RECEIVED_MAX;
+	return s->header.received < MIME_RECEIVED_MAX ? s->header.received
+						      : MIME_RECEIVED_MAX;
 }

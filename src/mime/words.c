@@ -1,8 +1,9 @@
 /*
  * words.c - RFC 2047 encoded words to UTF-8.
  *
- * Words that follow each other with only blanks between are one text, and when their character set is
- * the same their bytes are joined first: real senders cut characters between words.
+ * Words that follow each other with only blanks between are one text, and when their
+ * character set is the same their bytes are joined first: real senders cut characters
+ * between words.
  */
 #include "tdc/mime/text.h"
 
@@ -40,7 +41,7 @@ until_question_mark(struct span s)
 	return q == NULL ? span_make(NULL, 0) : span_make(s.p, (size_t)(q - s.p));
 }
 
-/* "=?charset[*language]?B|Q?text?=" at the start of `s`, of a character set that we have. */
+/* "=?charset[*language]?B|Q?text?=" at the start of `s`, of a character set of ours. */
 static bool
 parse_word(struct span s, struct word *ret)
 {
@@ -133,8 +134,10 @@ decode_b(struct span text, struct buf *raw)
 	return 0;
 }
 
-/* Decodes the words at the start of `s` that share a character set. Returns their length with the
- * blanks between, 0 when they cannot be decoded. */
+/*
+ * Decodes the words at the start of `s` that share a character set. Returns their length
+ * with the blanks between, 0 when they cannot be decoded.
+ */
 static size_t
 decode_words(struct span s, struct word w, struct buf *raw, struct buf *ret)
 {
@@ -150,7 +153,8 @@ decode_words(struct span s, struct word w, struct buf *raw, struct buf *ret)
 		end = next + w.n;
 		next = end + blank_length(span_skip(s, end));
 	} while (parse_word(span_skip(s, next), &w) && w.charset == charset);
-	if (end == 0 || raw->failed || mime_charset_decode(charset, buf_span(raw), ret) != 0)
+	if (end == 0 || raw->failed ||
+	    mime_charset_decode(charset, buf_span(raw), ret) != 0)
 		return 0;
 	return end;
 }
@@ -193,7 +197,8 @@ mime_words_decode(struct span value, struct buf *ret)
 		if (is_behind_word)
 			mime_text_append(blanks, ret);
 		is_behind_word = false;
-		n = value.p[0] == '=' ? 1 + plain_length(span_skip(value, 1)) : plain_length(value);
+		n = value.p[0] == '=' ? 1 + plain_length(span_skip(value, 1))
+				      : plain_length(value);
 		mime_text_append(span_make(value.p, n), ret);
 		value = span_skip(value, n);
 	}

@@ -1,8 +1,10 @@
 /*
- * address.c - mailboxes and paths: RFC 5321 4.1.2 and 4.1.3, with the UTF-8 of RFC 6531 3.3.
+ * address.c - mailboxes and paths: RFC 5321 4.1.2 and 4.1.3, with the UTF-8 of RFC 6531
+ * 3.3.
  *
- * Strict where a mistake could be dangerous (control bytes, quoting, brackets), tolerant where real
- * addresses are loose: dots anywhere in a local part, '_' in a domain, a dot behind it.
+ * Strict where a mistake could be dangerous (control bytes, quoting, brackets), tolerant
+ * where real addresses are loose: dots anywhere in a local part, '_' in a domain, a dot
+ * behind it.
  */
 #include "tdc/smtp/address.h"
 
@@ -24,7 +26,8 @@ is_alphanumeric(unsigned char c)
 static bool
 is_local_byte(unsigned char c)
 {
-	return is_alphanumeric(c) || c >= 0x80 || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c));
+	return is_alphanumeric(c) || c >= 0x80 ||
+	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c));
 }
 
 static bool
@@ -33,8 +36,10 @@ is_domain_byte(unsigned char c)
 	return is_alphanumeric(c) || c >= 0x80 || c == '-' || c == '_' || c == '.';
 }
 
-/* Length of the quoted string at the start of `text`, quotes included; 0 when it does not end or is
- * not allowed. */
+/*
+ * Length of the quoted string at the start of `text`, quotes included; 0 when it does not
+ * end or is not allowed.
+ */
 static size_t
 quoted_length(struct span text)
 {
@@ -102,7 +107,7 @@ literal_length(struct span text)
 	return 0;
 }
 
-/* Length of the domain or address literal at the start of `text`; 0 when there is none. */
+/* Length of the domain or address literal at the start of `text`; 0: there is none. */
 static size_t
 domain_length(struct span text)
 {
@@ -118,7 +123,10 @@ domain_length(struct span text)
 	return i;
 }
 
-/* "@one,@two:" in front of the mailbox says how it came; RFC 5321 F.2: to be ignored. -1: malformed. */
+/*
+ * "@one,@two:" in front of the mailbox says how it came; RFC 5321 F.2: to be ignored. -1:
+ * malformed.
+ */
 static int
 skip_source_route(struct span *text)
 {

@@ -1,11 +1,11 @@
 /*
  * body.c - dot transparency: taking it off, putting it on, and the one true end of data.
  *
- * The decoder never holds a byte back but one: the CR behind a dot that stands alone at a line's
- * start. Every other byte is data whatever follows it, a CR included, so a clean chunk is one
- * call of the sink. The dot at a line's start is never data: it is either the stuffing or the
- * end. "Line start" means: behind CR LF, or the very first byte; nothing else counts, which is
- * what makes smuggling sequences plain data.
+ * The decoder never holds a byte back but one: the CR behind a dot that stands alone at a
+ * line's start. Every other byte is data whatever follows it, a CR included, so a clean
+ * chunk is one call of the sink. The dot at a line's start is never data: it is either
+ * the stuffing or the end. "Line start" means: behind CR LF, or the very first byte;
+ * nothing else counts, which is what makes smuggling sequences plain data.
  *
  *	        CR LF               "."              CR               LF
  *	TEXT ----------> LINE ----------> DOT ----------> DOT_CR ----------> ENDED
@@ -29,8 +29,8 @@ struct line_marks {
 };
 
 /*
- * Walks from within a line to behind the next LF, or to `end`; sets the state and what was bare on the
- * way. `p` is not behind a CR.
+ * Walks from within a line to behind the next LF, or to `end`; sets the state and what
+ * was bare on the way. `p` is not behind a CR.
  */
 static const char *
 walk_line(const char *p, const char *end, int *state, struct line_marks *marks)
@@ -55,7 +55,10 @@ walk_line(const char *p, const char *end, int *state, struct line_marks *marks)
 	return lf + 1;
 }
 
-/* The byte behind a CR that is already handed out: completes the CRLF, or shows the CR as bare. */
+/*
+ * The byte behind a CR that is already handed out: completes the CRLF, or shows the CR as
+ * bare.
+ */
 static const char *
 walk_behind_cr(const char *p, int *state, struct line_marks *marks)
 {
@@ -75,8 +78,8 @@ smtp_data_decoder_init(struct smtp_data_decoder *d)
 }
 
 size_t
-smtp_data_decode(struct smtp_data_decoder *d, struct span input, smtp_data_fn *sink, void *arg,
-		 bool *ended)
+smtp_data_decode(struct smtp_data_decoder *d, struct span input, smtp_data_fn *sink,
+		 void *arg, bool *ended)
 {
 	const char *p = input.p, *run = input.p;
 	const char *end = input.n == 0 ? p : p + input.n;
@@ -134,7 +137,8 @@ smtp_data_encoder_init(struct smtp_data_encoder *n)
 }
 
 int
-smtp_data_encode(struct smtp_data_encoder *n, struct span input, smtp_data_fn *sink, void *arg)
+smtp_data_encode(struct smtp_data_encoder *n, struct span input, smtp_data_fn *sink,
+		 void *arg)
 {
 	const char *p = input.p, *run = input.p;
 	const char *end = input.n == 0 ? p : p + input.n;

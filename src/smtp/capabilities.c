@@ -18,7 +18,10 @@ add_size(struct smtp_capabilities *c, struct span value)
 		c->size_max = n;
 }
 
-/* RFC 9422 4: "NAME=value" words; those that are not known or make no sense are passed over. */
+/*
+ * RFC 9422 4: "NAME=value" words; those that are not known or make no sense are passed
+ * over.
+ */
 static void
 add_limits(struct smtp_capabilities *c, struct span value)
 {

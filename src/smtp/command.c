@@ -79,7 +79,8 @@ address_detail(enum smtp_address_result r)
 
 /* "FROM:" or "TO:", a path, parameters; *path is what the address was read from. */
 static enum smtp_command_result
-parse_path(struct span keyword, struct smtp_command *ret, struct smtp_command_error *error)
+parse_path(struct span keyword, struct smtp_command *ret,
+	   struct smtp_command_error *error)
 {
 	struct span text = ret->argument;
 
@@ -106,7 +107,8 @@ parse_mail(struct smtp_command *ret, struct smtp_command_error *error)
 {
 	enum smtp_command_result r = parse_path(span_of("FROM"), ret, error);
 
-	if (r == SMTP_COMMAND_OK && ret->address.whole.n > 0 && ret->address.domain.n == 0) {
+	if (r == SMTP_COMMAND_OK && ret->address.whole.n > 0 &&
+	    ret->address.domain.n == 0) {
 		error->detail = "sender without a domain";
 		error->detail_span = ret->address.whole;
 		return SMTP_COMMAND_BAD_ADDRESS;
@@ -153,7 +155,8 @@ has_control(struct span line)
 }
 
 enum smtp_command_result
-smtp_command_parse(struct span line, struct smtp_command *ret, struct smtp_command_error *error)
+smtp_command_parse(struct span line, struct smtp_command *ret,
+		   struct smtp_command_error *error)
 {
 	*ret = (struct smtp_command){ 0 };
 	*error = (struct smtp_command_error){ 0 };

@@ -1,5 +1,6 @@
 /*
- * line.c - finds the CRLF that ends a line, looking at every byte once however it arrives.
+ * line.c - finds the CRLF that ends a line, looking at every byte once however it
+ * arrives.
  */
 #include "tdc/smtp/line.h"
 
@@ -20,7 +21,8 @@ find_crlf(struct span input, size_t from)
 }
 
 enum smtp_line_result
-smtp_line_take(struct span input, size_t max, size_t *scanned, struct span *ret, size_t *used)
+smtp_line_take(struct span input, size_t max, size_t *scanned, struct span *ret,
+	       size_t *used)
 {
 	size_t lf = find_crlf(input, *scanned);
 

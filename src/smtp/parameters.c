@@ -123,7 +123,10 @@ set_notify(struct span value, struct smtp_command *ret)
 	return 0;
 }
 
-/* "type;xtext". RFC 6533 3: the type "utf-8" has its own form, which may hold '+' and UTF-8. */
+/*
+ * "type;xtext". RFC 6533 3: the type "utf-8" has its own form, which may hold '+' and
+ * UTF-8.
+ */
 static int
 set_orcpt(struct span value, struct smtp_command *ret)
 {
@@ -141,12 +144,14 @@ set_orcpt(struct span value, struct smtp_command *ret)
 	return 0;
 }
 
-/* RFC 4954 5: "<>" or an xtext mailbox; nobody here trusts it, so it is only looked at. */
+/* RFC 4954 5: "<>" or an xtext mailbox; nobody here trusts it, it is only looked at. */
 static int
 set_auth(struct span value, struct smtp_command *ret)
 {
 	(void)ret;
-	return value.n > 0 && (span_equal(value, span_of("<>")) || xtext_is_valid(value)) ? 0 : -1;
+	return value.n > 0 && (span_equal(value, span_of("<>")) || xtext_is_valid(value))
+		       ? 0
+		       : -1;
 }
 
 #define ON(verb) (1u << (verb))
@@ -158,18 +163,23 @@ static const struct parameter {
 	value_fn *set; /* NULL: it has no value */
 	const char *detail;
 } parameters[] = {
-	{ "SIZE", SMTP_PARAMETER_SIZE, ON(SMTP_MAIL), set_size, "SIZE needs 1 to 20 digits" },
+	{ "SIZE", SMTP_PARAMETER_SIZE, ON(SMTP_MAIL), set_size,
+	  "SIZE needs 1 to 20 digits" },
 	{ "BODY", SMTP_PARAMETER_BODY, ON(SMTP_MAIL), set_body,
 	  "BODY is 7BIT, 8BITMIME or BINARYMIME" },
-	{ "SMTPUTF8", SMTP_PARAMETER_SMTPUTF8, ON(SMTP_MAIL), NULL, "SMTPUTF8 has no value" },
+	{ "SMTPUTF8", SMTP_PARAMETER_SMTPUTF8, ON(SMTP_MAIL), NULL,
+	  "SMTPUTF8 has no value" },
 	{ "RET", SMTP_PARAMETER_RET, ON(SMTP_MAIL), set_ret, "RET is FULL or HDRS" },
 	{ "ENVID", SMTP_PARAMETER_ENVID, ON(SMTP_MAIL), set_envid,
 	  "ENVID needs xtext of 1 to 100 characters" },
-	{ "AUTH", SMTP_PARAMETER_AUTH, ON(SMTP_MAIL), set_auth, "AUTH needs <> or an xtext mailbox" },
-	{ "REQUIRETLS", SMTP_PARAMETER_REQUIRETLS, ON(SMTP_MAIL), NULL, "REQUIRETLS has no value" },
+	{ "AUTH", SMTP_PARAMETER_AUTH, ON(SMTP_MAIL), set_auth,
+	  "AUTH needs <> or an xtext mailbox" },
+	{ "REQUIRETLS", SMTP_PARAMETER_REQUIRETLS, ON(SMTP_MAIL), NULL,
+	  "REQUIRETLS has no value" },
 	{ "NOTIFY", SMTP_PARAMETER_NOTIFY, ON(SMTP_RCPT), set_notify,
 	  "NOTIFY is NEVER, or a list of SUCCESS, FAILURE and DELAY" },
-	{ "ORCPT", SMTP_PARAMETER_ORCPT, ON(SMTP_RCPT), set_orcpt, "ORCPT needs type;xtext" },
+	{ "ORCPT", SMTP_PARAMETER_ORCPT, ON(SMTP_RCPT), set_orcpt,
+	  "ORCPT needs type;xtext" },
 };
 
 /* esmtp-keyword: RFC 5321 4.1.2. */
@@ -191,7 +201,8 @@ find_parameter(struct span keyword, enum smtp_verb verb)
 {
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
 		const struct parameter *p = &parameters[i];
-		if ((p->verbs & ON(verb)) != 0 && span_equal_nocase(keyword, span_of(p->name)))
+		if ((p->verbs & ON(verb)) != 0 &&
+		    span_equal_nocase(keyword, span_of(p->name)))
 			return p;
 	}
 	return NULL;
@@ -228,7 +239,8 @@ take_parameter(struct span word, struct smtp_command *ret, const char **detail)
 }
 
 enum smtp_command_result
-smtp_parameters_parse(struct span text, struct smtp_command *ret, struct smtp_command_error *error)
+smtp_parameters_parse(struct span text, struct smtp_command *ret,
+		      struct smtp_command_error *error)
 {
 	for (;;) {
 		struct span word = smtp_word_take(&text);

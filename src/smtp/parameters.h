@@ -9,7 +9,10 @@
 enum smtp_command_result smtp_parameters_parse(struct span text, struct smtp_command *ret,
 					       struct smtp_command_error *error);
 
-/* 1 to 20 digits; what does not fit is UINT64_MAX, so that it is "too large" and not a mistake. -1. */
+/*
+ * 1 to 20 digits; what does not fit is UINT64_MAX, so that it is "too large" and not a
+ * mistake. -1.
+ */
 int smtp_number_parse(struct span text, uint64_t *ret);
 
 /* Takes what stands before the next blank off *text, and the blanks in front of it. */

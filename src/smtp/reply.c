@@ -17,13 +17,14 @@ smtp_reply_parser_init(struct smtp_reply_parser *p)
 	*p = (struct smtp_reply_parser){ 0 };
 }
 
-/* Length of "c.ddd.ddd" at the start of `text`, when it is of class `class`; otherwise 0. */
+/* Length of "c.ddd.ddd" at the start of `text`, when it is of class `class`; else 0. */
 static size_t
 enhanced_length(struct span text, char class)
 {
 	size_t i = 1;
 
-	if (text.n < 5 || text.p[0] != class || (class != '2' && class != '4' && class != '5'))
+	if (text.n < 5 || text.p[0] != class ||
+	    (class != '2' && class != '4' && class != '5'))
 		return 0;
 	for (int part = 0; part < 2; part++) {
 		if (i >= text.n || text.p[i] != '.')
@@ -71,9 +72,9 @@ line_code(struct span line)
 static bool
 has_line_breaker(struct span line)
 {
-	return line.n > 0 &&
-	       (memchr(line.p, '\r', line.n) != NULL || memchr(line.p, '\n', line.n) != NULL ||
-		memchr(line.p, '\0', line.n) != NULL);
+	return line.n > 0 && (memchr(line.p, '\r', line.n) != NULL ||
+			      memchr(line.p, '\n', line.n) != NULL ||
+			      memchr(line.p, '\0', line.n) != NULL);
 }
 
 static enum smtp_reply_result
@@ -110,7 +111,10 @@ take_line(struct smtp_reply_parser *p, struct span line)
 static bool
 rest_is_malformed(struct span rest, size_t looked_at)
 {
-	/* A LF is bare only when no CR stands before it, and then smtp_line_take() passed it by. */
+	/*
+	 * A LF is bare only when no CR stands before it, and then smtp_line_take() passed
+	 * it by.
+	 */
 	struct span fresh = span_skip(rest, looked_at);
 	return fresh.n > 0 && (memchr(fresh.p, '\n', fresh.n) != NULL ||
 			       memchr(fresh.p, '\0', fresh.n) != NULL);
@@ -123,12 +127,13 @@ smtp_reply_parse(struct smtp_reply_parser *p, struct span input, size_t *used)
 	for (;;) {
 		struct span rest = span_skip(input, *used), line = { 0 };
 		size_t looked_at = p->scanned, n = 0;
-		switch (smtp_line_take(rest, SMTP_REPLY_LINE_MAX, &p->scanned, &line, &n)) {
+		switch (smtp_line_take(rest, SMTP_REPLY_LINE_MAX, &p->scanned, &line,
+				       &n)) {
 		case SMTP_LINE_OK:
 			break;
 		case SMTP_LINE_MORE:
-			return rest_is_malformed(rest, looked_at) ? SMTP_REPLY_MALFORMED :
-								    SMTP_REPLY_MORE;
+			return rest_is_malformed(rest, looked_at) ? SMTP_REPLY_MALFORMED
+								  : SMTP_REPLY_MORE;
 		case SMTP_LINE_TOO_LONG:
 			return SMTP_REPLY_MALFORMED;
 		}
@@ -140,7 +145,8 @@ smtp_reply_parse(struct smtp_reply_parser *p, struct span input, size_t *used)
 }
 
 static void
-format_line(struct buf *out, int code, char divider, const char *enhanced, struct span text)
+format_line(struct buf *out, int code, char divider, const char *enhanced,
+	    struct span text)
 {
 	buf_printf(out, "%03d%c", code, divider);
 	if (enhanced != NULL && enhanced[0] != '\0')

@@ -1,5 +1,6 @@
 /*
- * xforward.c - attributes of XFORWARD and XCLIENT: NAME=xtext. To add an attribute, add a row.
+ * xforward.c - attributes of XFORWARD and XCLIENT: NAME=xtext. To add an attribute, add a
+ * row.
  */
 #include "tdc/smtp/command.h"
 
@@ -19,7 +20,8 @@ take_address(char *value)
 		memmove(value, value + 5, strlen(value + 5) + 1);
 		return inet_pton(AF_INET6, value, address) == 1;
 	}
-	return inet_pton(AF_INET, value, address) == 1 || inet_pton(AF_INET6, value, address) == 1;
+	return inet_pton(AF_INET, value, address) == 1 ||
+	       inet_pton(AF_INET6, value, address) == 1;
 }
 
 static bool
@@ -91,7 +93,8 @@ smtp_xforward_take(struct span *text, enum smtp_xforward *attribute,
 	if (i < 0 || coded.n > SMTP_XFORWARD_VALUE_MAX * 3)
 		return -1;
 	if (!is_unavailable(coded)) {
-		if (smtp_xtext_decode(coded, &decoded) != 0 || decoded.n > SMTP_XFORWARD_VALUE_MAX)
+		if (smtp_xtext_decode(coded, &decoded) != 0 ||
+		    decoded.n > SMTP_XFORWARD_VALUE_MAX)
 			return -1;
 	}
 	store[decoded.n] = '\0';

@@ -1,8 +1,8 @@
 /*
  * xtext.c - RFC 3461 4: printable ASCII, with "+HH" for everything else.
  *
- * Decoding takes lower case digits and a plain '=' too: real senders write both, and neither is
- * ambiguous.
+ * Decoding takes lower case digits and a plain '=' too: real senders write both, and
+ * neither is ambiguous.
  */
 #include "tdc/smtp/address.h"
 
@@ -18,7 +18,7 @@ hex_value(char c)
 	return -1;
 }
 
-/* Takes one character off *text; -1 when it is malformed, or stands for a control byte. */
+/* Takes one character off *text; -1 when it is malformed, or means a control byte. */
 static int
 take_byte(struct span *text)
 {
@@ -66,7 +66,8 @@ smtp_xtext_encode(struct span bytes, struct buf *ret)
 		if (c > ' ' && c < 0x7f && c != '+' && c != '=')
 			buf_append_byte(ret, (char)c);
 		else
-			buf_append(ret, (char[]){ '+', digits[c >> 4], digits[c & 15] }, 3);
+			buf_append(ret, (char[]){ '+', digits[c >> 4], digits[c & 15] },
+				   3);
 	}
 	return ret->failed ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * fuzz_mime_scan.c - the scan of a message does not depend on how it is cut, and what it found obeys its
- * limits.
+ * fuzz_mime_scan.c - the scan of a message does not depend on how it is cut, and what it
+ * found obeys its limits.
  *
  * The first byte of the input is the size of the chunks, the second the header's maximum.
  */

@@ -1,6 +1,6 @@
 /*
- * fuzz_mime_text.c - whatever goes into a header field, one field comes out; base64 is of the announced
- * size and decodes to what went in.
+ * fuzz_mime_text.c - whatever goes into a header field, one field comes out; base64 is of
+ * the announced size and decodes to what went in.
  */
 #include "tdc/base/check.h"
 #include "tdc/mime/text.h"

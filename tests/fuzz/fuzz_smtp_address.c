@@ -1,6 +1,6 @@
 /*
- * fuzz_smtp_address.c - an address that is taken parses again, holds no control byte, and decodes to
- * an address; xtext decodes what it encoded.
+ * fuzz_smtp_address.c - an address that is taken parses again, holds no control byte, and
+ * decodes to an address; xtext decodes what it encoded.
  */
 #include "tdc/base/check.h"
 #include "tdc/smtp/address.h"

@@ -1,6 +1,6 @@
 /*
- * fuzz_smtp_body.c - message data decodes as the plainest form of the rule says, however it is cut;
- * what was encoded decodes to the same bytes, and ends where it ended.
+ * fuzz_smtp_body.c - message data decodes as the plainest form of the rule says, however
+ * it is cut; what was encoded decodes to the same bytes, and ends where it ended.
  *
  * The first byte of the input is the size of the chunks.
  */
@@ -29,7 +29,8 @@ decode(struct span in, size_t chunk, struct buf *out, bool *ended)
 	*ended = false;
 	while (used < in.n && !*ended) {
 		size_t n = in.n - used < chunk ? in.n - used : chunk;
-		used += smtp_data_decode(&d, span_make(in.p + used, n), collect, out, ended);
+		used += smtp_data_decode(&d, span_make(in.p + used, n), collect, out,
+					 ended);
 	}
 	return used;
 }

@@ -1,6 +1,6 @@
 /*
- * fuzz_smtp_command.c - lines and commands: what comes out lies within the line and holds no control
- * byte, and a stream of lines is the same however it arrives.
+ * fuzz_smtp_command.c - lines and commands: what comes out lies within the line and holds
+ * no control byte, and a stream of lines is the same however it arrives.
  */
 #include "tdc/base/check.h"
 #include "tdc/smtp/command.h"
@@ -13,14 +13,16 @@ enum { LINE_MAXIMUM = 200 };
 static void
 check_within(struct span inner, struct span line)
 {
-	check(inner.n == 0 || (inner.p >= line.p && inner.p + inner.n <= line.p + line.n));
+	check(inner.n == 0 ||
+	      (inner.p >= line.p && inner.p + inner.n <= line.p + line.n));
 }
 
 static void
 check_clean(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++)
-		check(((unsigned char)text.p[i] >= ' ' || text.p[i] == '\t') && text.p[i] != 0x7f);
+		check(((unsigned char)text.p[i] >= ' ' || text.p[i] == '\t') &&
+		      text.p[i] != 0x7f);
 }
 
 static void
@@ -52,7 +54,8 @@ check_attributes(struct span text)
 	char value[SMTP_XFORWARD_VALUE_MAX + 1];
 	enum smtp_xforward a;
 
-	for (struct span before = text; smtp_xforward_take(&text, &a, value) == 1; before = text) {
+	for (struct span before = text; smtp_xforward_take(&text, &a, value) == 1;
+	     before = text) {
 		check(text.n < before.n && a < SMTP_XFORWARD_COUNT);
 		check(strlen(value) <= SMTP_XFORWARD_VALUE_MAX);
 		check_clean(span_of(value));
@@ -64,12 +67,14 @@ check_line_by_bytes(struct span input)
 {
 	struct span whole = { 0 }, line = { 0 };
 	size_t whole_used = 0, used = 0, scanned = 0;
-	enum smtp_line_result want = smtp_line_take(input, LINE_MAXIMUM, &scanned, &whole, &whole_used);
+	enum smtp_line_result want =
+		smtp_line_take(input, LINE_MAXIMUM, &scanned, &whole, &whole_used);
 	enum smtp_line_result got = SMTP_LINE_MORE;
 
 	scanned = 0;
 	for (size_t n = 0; n <= input.n && got == SMTP_LINE_MORE; n++)
-		got = smtp_line_take(span_make(input.p, n), LINE_MAXIMUM, &scanned, &line, &used);
+		got = smtp_line_take(span_make(input.p, n), LINE_MAXIMUM, &scanned, &line,
+				     &used);
 	check(got == want && used == whole_used && span_equal(line, whole));
 }
 
@@ -81,7 +86,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_line_by_bytes(rest);
 	check_attributes(rest);
-	while (smtp_line_take(rest, LINE_MAXIMUM * 10, &scanned, &line, &used) == SMTP_LINE_OK) {
+	while (smtp_line_take(rest, LINE_MAXIMUM * 10, &scanned, &line, &used) ==
+	       SMTP_LINE_OK) {
 		check_command(line);
 		rest = span_skip(rest, used);
 	}

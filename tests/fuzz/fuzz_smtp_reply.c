@@ -1,6 +1,6 @@
 /*
- * fuzz_smtp_reply.c - replies are read the same however they arrive, and what is written is read back
- * as one reply.
+ * fuzz_smtp_reply.c - replies are read the same however they arrive, and what is written
+ * is read back as one reply.
  */
 #include "tdc/base/check.h"
 #include "tdc/smtp/reply.h"
@@ -26,8 +26,8 @@ parse(struct span input, size_t step, struct outcome *ret)
 	while (ret->result == SMTP_REPLY_MORE && offered < input.n) {
 		size_t used;
 		offered = input.n - offered < step ? input.n : offered + step;
-		ret->result = smtp_reply_parse(&p, span_make(input.p + ret->taken, offered - ret->taken),
-					       &used);
+		ret->result = smtp_reply_parse(
+			&p, span_make(input.p + ret->taken, offered - ret->taken), &used);
 		ret->taken += used;
 		check(ret->taken <= offered);
 	}
@@ -71,7 +71,8 @@ check_writing(struct span input)
 	if (lines <= SMTP_REPLY_LINES_MAX) {
 		parse(buf_span(&out), out.n, &again);
 		check(again.result == SMTP_REPLY_DONE && again.taken == out.n);
-		check(again.reply.code == 250 && strcmp(again.reply.enhanced, "2.0.0") == 0);
+		check(again.reply.code == 250 &&
+		      strcmp(again.reply.enhanced, "2.0.0") == 0);
 	}
 	buf_done(&text);
 	buf_done(&out);

@@ -1,5 +1,6 @@
 /*
- * test_base64.c - base64 of every length, in any chunks, of exactly the size that was announced.
+ * test_base64.c - base64 of every length, in any chunks, of exactly the size that was
+ * announced.
  */
 #include "unit/smtp/show.h"
 
@@ -68,7 +69,8 @@ test_the_size_is_exact(void **state)
 		struct buf got;
 		encode(span_make(zeros, n), n % 61 + 1, &got);
 		assert_int_equal(differ_number("size", "bytes", (int64_t)got.n,
-					       (int64_t)mime_base64_encoded_size(n)), 0);
+					       (int64_t)mime_base64_encoded_size(n)),
+				 0);
 		buf_done(&got);
 	}
 	assert_int_equal(mime_base64_encoded_size(0), 0);

@@ -20,7 +20,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 /* A span of a string literal that may hold NUL: in a table, and in an expression. */
-#define BYTES(literal) { "" literal, sizeof(literal) - 1 }
+#define BYTES(literal)                                                                   \
+	{                                                                                \
+		"" literal, sizeof(literal) - 1                                          \
+	}
 #define LITERAL(literal) span_make("" literal, sizeof(literal) - 1)
 
 static inline void
@@ -54,7 +57,8 @@ differ_number(const char *row, const char *what, int64_t got, int64_t want)
 {
 	if (got == want)
 		return 0;
-	fprintf(stderr, "%s: %s\n  got: %" PRId64 "\n  want: %" PRId64 "\n", row, what, got, want);
+	fprintf(stderr, "%s: %s\n  got: %" PRId64 "\n  want: %" PRId64 "\n", row, what,
+		got, want);
 	return 1;
 }
 

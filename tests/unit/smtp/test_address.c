@@ -15,22 +15,33 @@ static const struct {
 	enum smtp_address_result result;
 	const char *whole, *local, *domain, *rest;
 } paths[] = {
-	{ "a plain path", "<a@b.example>", SMTP_ADDRESS_OK, "a@b.example", "a", "b.example", "" },
-	{ "text may follow", "<a@b> SIZE=1", SMTP_ADDRESS_OK, "a@b", "a", "b", " SIZE=1" },
+	{ "a plain path", "<a@b.example>", SMTP_ADDRESS_OK, "a@b.example", "a",
+	  "b.example", "" },
+	{ "text may follow", "<a@b> SIZE=1", SMTP_ADDRESS_OK, "a@b", "a", "b",
+	  " SIZE=1" },
 	{ "the null path", "<>", SMTP_ADDRESS_OK, "", "", "", "" },
-	{ "postmaster needs no domain", "<Postmaster>", SMTP_ADDRESS_OK, "Postmaster", "Postmaster", "", "" },
+	{ "postmaster needs no domain", "<Postmaster>", SMTP_ADDRESS_OK, "Postmaster",
+	  "Postmaster", "", "" },
 	{ "others need a domain", "<root>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a source route is skipped", "<@one,@two:a@b>", SMTP_ADDRESS_OK, "a@b", "a", "b", "" },
-	{ "a source route through a literal", "<@[IPv6:::1]:a@b>", SMTP_ADDRESS_OK, "a@b", "a", "b", "" },
+	{ "a source route is skipped", "<@one,@two:a@b>", SMTP_ADDRESS_OK, "a@b", "a",
+	  "b", "" },
+	{ "a source route through a literal", "<@[IPv6:::1]:a@b>", SMTP_ADDRESS_OK, "a@b",
+	  "a", "b", "" },
 	{ "a source route alone is nothing", "<@one:>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "a source route without a colon", "<@one>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "a source route without a domain", "<@:a@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a source route with a blank", "<@one @two:a@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a quoted local part", "<\"a b\"@c>", SMTP_ADDRESS_OK, "\"a b\"@c", "\"a b\"", "c", "" },
-	{ "a quoted bracket is not the end", "<\"a>b\"@c>", SMTP_ADDRESS_OK, "\"a>b\"@c", "\"a>b\"", "c", "" },
-	{ "a quoted quote is not the end", "<\"a\\\"b\"@c>", SMTP_ADDRESS_OK, "\"a\\\"b\"@c", "\"a\\\"b\"", "c", "" },
-	{ "a quoted string that does not end", "<\"a@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "an empty quoted local part", "<\"\"@c>", SMTP_ADDRESS_OK, "\"\"@c", "\"\"", "c", "" },
+	{ "a source route with a blank", "<@one @two:a@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0,
+	  0 },
+	{ "a quoted local part", "<\"a b\"@c>", SMTP_ADDRESS_OK, "\"a b\"@c", "\"a b\"",
+	  "c", "" },
+	{ "a quoted bracket is not the end", "<\"a>b\"@c>", SMTP_ADDRESS_OK, "\"a>b\"@c",
+	  "\"a>b\"", "c", "" },
+	{ "a quoted quote is not the end", "<\"a\\\"b\"@c>", SMTP_ADDRESS_OK,
+	  "\"a\\\"b\"@c", "\"a\\\"b\"", "c", "" },
+	{ "a quoted string that does not end", "<\"a@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0,
+	  0 },
+	{ "an empty quoted local part", "<\"\"@c>", SMTP_ADDRESS_OK, "\"\"@c", "\"\"",
+	  "c", "" },
 	{ "no local part", "<@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "no domain behind the @", "<a@>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "two @", "<a@b@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
@@ -42,40 +53,57 @@ static const struct {
 	{ "a blank within", "<a b@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "a blank in front", "< a@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "a control byte", "<a\x01@b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a control byte within quotes", "<\"a\tb\"@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a quoted control byte within quotes", "<\"a\\\nb\"@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
+	{ "a control byte within quotes", "<\"a\tb\"@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0,
+	  0 },
+	{ "a quoted control byte within quotes", "<\"a\\\nb\"@c>", SMTP_ADDRESS_SYNTAX, 0,
+	  0, 0, 0 },
 	{ "del within quotes", "<\"a\x7f\"@c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "dots anywhere in a local part", "<.a..b.@c>", SMTP_ADDRESS_OK, ".a..b.@c", ".a..b.", "c", "" },
+	{ "dots anywhere in a local part", "<.a..b.@c>", SMTP_ADDRESS_OK, ".a..b.@c",
+	  ".a..b.", "c", "" },
 	{ "every special that atext has", "<!#$%&'*+-/=?^_`{|}~@c>", SMTP_ADDRESS_OK,
 	  "!#$%&'*+-/=?^_`{|}~@c", "!#$%&'*+-/=?^_`{|}~", "c", "" },
 	{ "a dot behind the domain", "<a@b.>", SMTP_ADDRESS_OK, "a@b.", "a", "b.", "" },
-	{ "an underscore in the domain", "<a@b_c>", SMTP_ADDRESS_OK, "a@b_c", "a", "b_c", "" },
+	{ "an underscore in the domain", "<a@b_c>", SMTP_ADDRESS_OK, "a@b_c", "a", "b_c",
+	  "" },
 	{ "a dot in front of the domain", "<a@.b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "two dots in the domain", "<a@b..c>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "an ipv4 literal", "<a@[192.0.2.1]>", SMTP_ADDRESS_OK, "a@[192.0.2.1]", "a", "[192.0.2.1]", "" },
-	{ "an ipv6 literal", "<a@[IPv6:2001:db8::1]>", SMTP_ADDRESS_OK, "a@[IPv6:2001:db8::1]", "a", "[IPv6:2001:db8::1]", "" },
-	{ "a literal of another kind", "<a@[x400:foo]>", SMTP_ADDRESS_OK, "a@[x400:foo]", "a", "[x400:foo]", "" },
-	{ "a literal that is no address", "<a@[192.0.2]>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "an ipv6 literal that is none", "<a@[IPv6:1.2.3.4]>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
+	{ "an ipv4 literal", "<a@[192.0.2.1]>", SMTP_ADDRESS_OK, "a@[192.0.2.1]", "a",
+	  "[192.0.2.1]", "" },
+	{ "an ipv6 literal", "<a@[IPv6:2001:db8::1]>", SMTP_ADDRESS_OK,
+	  "a@[IPv6:2001:db8::1]", "a", "[IPv6:2001:db8::1]", "" },
+	{ "a literal of another kind", "<a@[x400:foo]>", SMTP_ADDRESS_OK, "a@[x400:foo]",
+	  "a", "[x400:foo]", "" },
+	{ "a literal that is no address", "<a@[192.0.2]>", SMTP_ADDRESS_SYNTAX, 0, 0, 0,
+	  0 },
+	{ "an ipv6 literal that is none", "<a@[IPv6:1.2.3.4]>", SMTP_ADDRESS_SYNTAX, 0, 0,
+	  0, 0 },
 	{ "an empty literal", "<a@[]>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
-	{ "a literal that does not end", "<a@[192.0.2.1>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
+	{ "a literal that does not end", "<a@[192.0.2.1>", SMTP_ADDRESS_SYNTAX, 0, 0, 0,
+	  0 },
 	{ "a literal without a tag", "<a@[:x]>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "text behind a literal", "<a@[192.0.2.1]b>", SMTP_ADDRESS_SYNTAX, 0, 0, 0, 0 },
 	{ "utf-8 on both sides", "<\xc3\xa4@\xc3\xb6.example>", SMTP_ADDRESS_OK,
 	  "\xc3\xa4@\xc3\xb6.example", "\xc3\xa4", "\xc3\xb6.example", "" },
-	{ "utf-8 within quotes", "<\"\xc3\xa4 b\"@c>", SMTP_ADDRESS_OK, "\"\xc3\xa4 b\"@c", "\"\xc3\xa4 b\"", "c", "" },
-	{ "8-bit bytes that are not utf-8", "<\xe4@b>", SMTP_ADDRESS_NOT_UTF8, 0, 0, 0, 0 },
+	{ "utf-8 within quotes", "<\"\xc3\xa4 b\"@c>", SMTP_ADDRESS_OK,
+	  "\"\xc3\xa4 b\"@c", "\"\xc3\xa4 b\"", "c", "" },
+	{ "8-bit bytes that are not utf-8", "<\xe4@b>", SMTP_ADDRESS_NOT_UTF8, 0, 0, 0,
+	  0 },
 	{ "half a character", "<a@b\xc3>", SMTP_ADDRESS_NOT_UTF8, 0, 0, 0, 0 },
-	{ "a local part over 64 is taken", "<" A64 "a@b>", SMTP_ADDRESS_OK, A64 "a@b", A64 "a", "b", "" },
-	{ "an address over the maximum", "<" A64 A64 A64 A64 A64 A64 A64 A64 "@b>", SMTP_ADDRESS_TOO_LONG, 0, 0, 0, 0 },
-	{ "a domain over the maximum", "<a@" D64 D64 D64 D64 "d>", SMTP_ADDRESS_TOO_LONG, 0, 0, 0, 0 },
-	{ "a domain of 255", "<a@" D64 D64 D64 D63 ">", SMTP_ADDRESS_OK, "a@" D64 D64 D64 D63, "a", D64 D64 D64 D63, "" },
-	{ "a domain of 256", "<a@" D64 D64 D64 D64 ">", SMTP_ADDRESS_TOO_LONG, 0, 0, 0, 0 },
+	{ "a local part over 64 is taken", "<" A64 "a@b>", SMTP_ADDRESS_OK, A64 "a@b",
+	  A64 "a", "b", "" },
+	{ "an address over the maximum", "<" A64 A64 A64 A64 A64 A64 A64 A64 "@b>",
+	  SMTP_ADDRESS_TOO_LONG, 0, 0, 0, 0 },
+	{ "a domain over the maximum", "<a@" D64 D64 D64 D64 "d>", SMTP_ADDRESS_TOO_LONG,
+	  0, 0, 0, 0 },
+	{ "a domain of 255", "<a@" D64 D64 D64 D63 ">", SMTP_ADDRESS_OK,
+	  "a@" D64 D64 D64 D63, "a", D64 D64 D64 D63, "" },
+	{ "a domain of 256", "<a@" D64 D64 D64 D64 ">", SMTP_ADDRESS_TOO_LONG, 0, 0, 0,
+	  0 },
 };
 
 static int
-check_address(const char *name, const struct smtp_address *a, const char *whole, const char *local,
-	      const char *domain)
+check_address(const char *name, const struct smtp_address *a, const char *whole,
+	      const char *local, const char *domain)
 {
 	int failures = 0;
 	bool is_utf8 = false;
@@ -101,15 +129,18 @@ test_paths(void **state)
 		enum smtp_address_result r = smtp_path_parse(&text, &a);
 		failures += differ_number(paths[i].name, "result", r, paths[i].result);
 		if (r != SMTP_ADDRESS_OK) {
-			failures += differ_bytes(paths[i].name, "address", a.whole, LITERAL("untouched"));
-			failures += differ_bytes(paths[i].name, "text", text, span_of(paths[i].text));
+			failures += differ_bytes(paths[i].name, "address", a.whole,
+						 LITERAL("untouched"));
+			failures += differ_bytes(paths[i].name, "text", text,
+						 span_of(paths[i].text));
 			continue;
 		}
 		if (paths[i].result != SMTP_ADDRESS_OK)
 			continue;
-		failures += check_address(paths[i].name, &a, paths[i].whole, paths[i].local,
-					  paths[i].domain);
-		failures += differ_bytes(paths[i].name, "rest", text, span_of(paths[i].rest));
+		failures += check_address(paths[i].name, &a, paths[i].whole,
+					  paths[i].local, paths[i].domain);
+		failures +=
+			differ_bytes(paths[i].name, "rest", text, span_of(paths[i].rest));
 	}
 	assert_int_equal(failures, 0);
 }
@@ -157,8 +188,10 @@ check_conversions(convert_fn *convert, const struct conversion *rows, size_t n)
 		struct buf b;
 		buf_init(&b, 2048);
 		int r = convert(rows[i].text, &b);
-		failures += differ_number(rows[i].name, "result", r, rows[i].want == NULL ? -1 : 0);
-		failures += differ_bytes(rows[i].name, "text", buf_span(&b), span_of(rows[i].want));
+		failures += differ_number(rows[i].name, "result", r,
+					  rows[i].want == NULL ? -1 : 0);
+		failures += differ_bytes(rows[i].name, "text", buf_span(&b),
+					 span_of(rows[i].want));
 		buf_done(&b);
 	}
 	return failures;
@@ -175,7 +208,8 @@ test_local_parts_lose_their_quotes(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(check_conversions(smtp_local_part_unquote, rows, COUNT_OF(rows)), 0);
+	assert_int_equal(check_conversions(smtp_local_part_unquote, rows, COUNT_OF(rows)),
+			 0);
 }
 
 static void
@@ -189,7 +223,8 @@ test_domains_are_normalized(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(check_conversions(smtp_domain_normalize, rows, COUNT_OF(rows)), 0);
+	assert_int_equal(check_conversions(smtp_domain_normalize, rows, COUNT_OF(rows)),
+			 0);
 }
 
 static int
@@ -208,9 +243,12 @@ test_copy_addresses(void **state)
 		{ "the plain form", BYTES("u=d.example@q"), "u@d.example" },
 		{ "the last = divides", BYTES("u=x=d@q"), "u=x@d" },
 		{ "within quotes", BYTES("\"u=d\"@q"), "u@d" },
-		{ "a user that needs quotes gets them", BYTES("\"a b=d\"@q"), "\"a b\"@d" },
-		{ "a quote in the user is escaped", BYTES("\"a\\\"b=d\"@q"), "\"a\\\"b\"@d" },
-		{ "a literal for a domain", BYTES("\"u=[192.0.2.1]\"@q"), "u@[192.0.2.1]" },
+		{ "a user that needs quotes gets them", BYTES("\"a b=d\"@q"),
+		  "\"a b\"@d" },
+		{ "a quote in the user is escaped", BYTES("\"a\\\"b=d\"@q"),
+		  "\"a\\\"b\"@d" },
+		{ "a literal for a domain", BYTES("\"u=[192.0.2.1]\"@q"),
+		  "u@[192.0.2.1]" },
 		{ "no = is not of the form", BYTES("u@q"), NULL },
 		{ "no user is not of the form", BYTES("=d@q"), NULL },
 		{ "no domain is not of the form", BYTES("u=@q"), NULL },
@@ -260,9 +298,11 @@ test_xtext_encodes_every_byte(void **state)
 		buf_init(&again, 16);
 		assert_int_equal(smtp_xtext_encode(span_make(&byte, 1), &coded), 0);
 		for (size_t i = 0; i < coded.n; i++)
-			assert_true(coded.p[i] > ' ' && coded.p[i] < 0x7f && coded.p[i] != '=');
+			assert_true(coded.p[i] > ' ' && coded.p[i] < 0x7f &&
+				    coded.p[i] != '=');
 		bool is_control = c < ' ' || c == 0x7f;
-		assert_int_equal(smtp_xtext_decode(buf_span(&coded), &again), is_control ? -1 : 0);
+		assert_int_equal(smtp_xtext_decode(buf_span(&coded), &again),
+				 is_control ? -1 : 0);
 		if (!is_control)
 			assert_int_equal((unsigned char)again.p[0], c);
 		buf_done(&coded);
@@ -311,13 +351,17 @@ test_utf8(void **state)
 		{ "two of three bytes", BYTES("\xe2\x82"), false },
 		{ "three of four bytes", BYTES("\xf0\x9f\x98"), false },
 		{ "a first byte that is never used", BYTES("\xff"), false },
-		{ "ascii in the middle", BYTES("\xe2" "a\xac"), false },
+		{ "ascii in the middle",
+		  BYTES("\xe2"
+			"a\xac"),
+		  false },
 	};
 	int failures = 0;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		failures += differ_number(rows[i].name, "is valid", smtp_utf8_is_valid(rows[i].bytes),
+		failures += differ_number(rows[i].name, "is valid",
+					  smtp_utf8_is_valid(rows[i].bytes),
 					  rows[i].is_valid);
 	assert_int_equal(failures, 0);
 }

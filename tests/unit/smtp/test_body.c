@@ -1,5 +1,6 @@
 /*
- * test_body.c - nothing but CRLF.CRLF ends data, however it is cut; what is encoded decodes again.
+ * test_body.c - nothing but CRLF.CRLF ends data, however it is cut; what is encoded
+ * decodes again.
  */
 #include "show.h"
 
@@ -20,7 +21,10 @@ struct decoded {
 	bool ended, has_bare_cr, has_bare_lf;
 };
 
-/* Feeds `input` in chunks that end at `cuts` (ascending), each chunk copied to its own memory. */
+/*
+ * Feeds `input` in chunks that end at `cuts` (ascending), each chunk copied to its own
+ * memory.
+ */
 static void
 decode(struct span input, const size_t *cuts, size_t n_cuts, struct decoded *ret)
 {
@@ -38,8 +42,8 @@ decode(struct span input, const size_t *cuts, size_t n_cuts, struct decoded *ret
 		assert_non_null(copy);
 		if (n > 0)
 			memcpy(copy, input.p + at, n);
-		size_t used = smtp_data_decode(&d, span_make(copy, n), collect, &ret->data,
-					       &ret->ended);
+		size_t used = smtp_data_decode(&d, span_make(copy, n), collect,
+					       &ret->data, &ret->ended);
 		assert_true(ret->ended ? used <= n : used == n);
 		free(copy);
 		ret->used += used;
@@ -59,33 +63,46 @@ static const struct row {
 	{ "cr dot lf is data", BYTES("\r.\n"), BYTES("\r.\n"), true, true },
 	{ "lf dot cr is data", BYTES("\n.\r"), BYTES("\n.\r"), true, true },
 	{ "lf dot crlf is data", BYTES("\n.\r\n"), BYTES("\n.\r\n"), false, true },
-	{ "crlf dot lf is data without the dot", BYTES("\r\n.\n"), BYTES("\r\n\n"), false, true },
+	{ "crlf dot lf is data without the dot", BYTES("\r\n.\n"), BYTES("\r\n\n"), false,
+	  true },
 	{ "cr dot crlf is data", BYTES("\r.\r\n"), BYTES("\r.\r\n"), true, false },
-	{ "crlf dot cr is data without the dot", BYTES("\r\n.\r"), BYTES("\r\n\r"), true, false },
-	{ "crlf nul dot crlf is data", BYTES("\r\n\0.\r\n"), BYTES("\r\n\0.\r\n"), false, false },
-	{ "crlf dot nul crlf is data without the dot",
-	  BYTES("\r\n.\0\r\n"), BYTES("\r\n\0\r\n"), false, false },
-	{ "crlf dot cr crlf is data without the dot",
-	  BYTES("\r\n.\r\r\n"), BYTES("\r\n\r\r\n"), true, false },
-	{ "cr crlf dot cr crlf is data without the dot",
-	  BYTES("\r\r\n.\r\r\n"), BYTES("\r\r\n\r\r\n"), true, false },
+	{ "crlf dot cr is data without the dot", BYTES("\r\n.\r"), BYTES("\r\n\r"), true,
+	  false },
+	{ "crlf nul dot crlf is data", BYTES("\r\n\0.\r\n"), BYTES("\r\n\0.\r\n"), false,
+	  false },
+	{ "crlf dot nul crlf is data without the dot", BYTES("\r\n.\0\r\n"),
+	  BYTES("\r\n\0\r\n"), false, false },
+	{ "crlf dot cr crlf is data without the dot", BYTES("\r\n.\r\r\n"),
+	  BYTES("\r\n\r\r\n"), true, false },
+	{ "cr crlf dot cr crlf is data without the dot", BYTES("\r\r\n.\r\r\n"),
+	  BYTES("\r\r\n\r\r\n"), true, false },
 	{ "two stuffed dots lose one", BYTES("\r\n.."), BYTES("\r\n."), false, false },
 	{ "a dot within a line stays", BYTES("x.y"), BYTES("x.y"), false, false },
-	{ "a dot alone but for a blank is data", BYTES("\r\n. \r\n"), BYTES("\r\n \r\n"), false, false },
+	{ "a dot alone but for a blank is data", BYTES("\r\n. \r\n"), BYTES("\r\n \r\n"),
+	  false, false },
 	{ "lf lf dot crlf is data", BYTES("\n\n.\r\n"), BYTES("\n\n.\r\n"), false, true },
-	{ "crlf lf dot crlf is data", BYTES("\r\n\n.\r\n"), BYTES("\r\n\n.\r\n"), false, true },
-	{ "crlf cr dot crlf is data", BYTES("\r\n\r.\r\n"), BYTES("\r\n\r.\r\n"), true, false },
+	{ "crlf lf dot crlf is data", BYTES("\r\n\n.\r\n"), BYTES("\r\n\n.\r\n"), false,
+	  true },
+	{ "crlf cr dot crlf is data", BYTES("\r\n\r.\r\n"), BYTES("\r\n\r.\r\n"), true,
+	  false },
 	{ "lf cr dot crlf is data", BYTES("\n\r.\r\n"), BYTES("\n\r.\r\n"), true, true },
 	{ "a run of cr is data", BYTES("\r\r\r\r"), BYTES("\r\r\r\r"), true, false },
-	{ "8-bit bytes are data", BYTES("\x8a\x2e\x8d\x0d\x0a"), BYTES("\x8a\x2e\x8d\x0d\x0a"), false, false },
+	{ "8-bit bytes are data", BYTES("\x8a\x2e\x8d\x0d\x0a"),
+	  BYTES("\x8a\x2e\x8d\x0d\x0a"), false, false },
 };
 
-static const struct span prefixes[] = { BYTES(""), BYTES("a"), BYTES("a\r\n"), BYTES("..\r\n") };
-static const struct span decoded_prefixes[] = { BYTES(""), BYTES("a"), BYTES("a\r\n"), BYTES(".\r\n") };
+static const struct span prefixes[] = { BYTES(""), BYTES("a"), BYTES("a\r\n"),
+					BYTES("..\r\n") };
+static const struct span decoded_prefixes[] = { BYTES(""), BYTES("a"), BYTES("a\r\n"),
+						BYTES(".\r\n") };
 
-/* A whole transmission: prefix, sequence, a command that must stay data, the end, the next command. */
+/*
+ * A whole transmission: prefix, sequence, a command that must stay data, the end, the
+ * next command.
+ */
 static void
-compose(const struct row *row, size_t prefix, struct buf *wire, struct buf *want, size_t *used)
+compose(const struct row *row, size_t prefix, struct buf *wire, struct buf *want,
+	size_t *used)
 {
 	static const char smuggled[] = "MAIL FROM:<evil@example.com>\r\n";
 
@@ -103,8 +120,8 @@ compose(const struct row *row, size_t prefix, struct buf *wire, struct buf *want
 }
 
 static int
-check_cut(const struct row *row, struct span wire, struct span want, size_t used, const size_t *cuts,
-	  size_t n_cuts)
+check_cut(const struct row *row, struct span wire, struct span want, size_t used,
+	  const size_t *cuts, size_t n_cuts)
 {
 	struct decoded d;
 	int failures = 0;
@@ -136,8 +153,10 @@ test_sequences_at_every_cut(void **state)
 		for (size_t k = 0; k < wire.n; k++)
 			all[k] = k;
 		for (size_t k = 0; k <= wire.n; k++)
-			failures += check_cut(row, buf_span(&wire), buf_span(&want), used, &k, 1);
-		failures += check_cut(row, buf_span(&wire), buf_span(&want), used, all, wire.n);
+			failures += check_cut(row, buf_span(&wire), buf_span(&want), used,
+					      &k, 1);
+		failures += check_cut(row, buf_span(&wire), buf_span(&want), used, all,
+				      wire.n);
 		buf_done(&wire);
 		buf_done(&want);
 	}
@@ -150,11 +169,15 @@ static const struct {
 	bool ended;
 	size_t used;
 } ends[] = {
-	{ "a dot and crlf at once is an empty message", BYTES(".\r\n"), BYTES(""), true, 3 },
-	{ "crlf dot crlf is a message of one empty line", BYTES("\r\n.\r\n"), BYTES("\r\n"), true, 5 },
-	{ "what follows the end is not used", BYTES(".\r\nQUIT\r\n"), BYTES(""), true, 3 },
+	{ "a dot and crlf at once is an empty message", BYTES(".\r\n"), BYTES(""), true,
+	  3 },
+	{ "crlf dot crlf is a message of one empty line", BYTES("\r\n.\r\n"),
+	  BYTES("\r\n"), true, 5 },
+	{ "what follows the end is not used", BYTES(".\r\nQUIT\r\n"), BYTES(""), true,
+	  3 },
 	{ "data without an end goes on", BYTES("abc\r\n"), BYTES("abc\r\n"), false, 5 },
-	{ "a dot and cr so far are held back", BYTES("a\r\n.\r"), BYTES("a\r\n"), false, 5 },
+	{ "a dot and cr so far are held back", BYTES("a\r\n.\r"), BYTES("a\r\n"), false,
+	  5 },
 	{ "a dot so far is held back", BYTES("a\r\n."), BYTES("a\r\n"), false, 4 },
 	{ "a cr within a line is not held back", BYTES("a\r"), BYTES("a\r"), false, 2 },
 	{ "no bytes are no data", BYTES(""), BYTES(""), false, 0 },
@@ -172,7 +195,8 @@ test_ends(void **state)
 		failures += differ_number(ends[i].name, "ended", d.ended, ends[i].ended);
 		failures += differ_number(ends[i].name, "used", (int64_t)d.used,
 					  (int64_t)ends[i].used);
-		failures += differ_bytes(ends[i].name, "data", buf_span(&d.data), ends[i].data);
+		failures += differ_bytes(ends[i].name, "data", buf_span(&d.data),
+					 ends[i].data);
 		buf_done(&d.data);
 	}
 	assert_int_equal(failures, 0);
@@ -214,8 +238,10 @@ test_nothing_is_used_behind_the_end(void **state)
 	(void)state;
 	buf_init(&data, ROOM);
 	smtp_data_decoder_init(&d);
-	assert_int_equal(smtp_data_decode(&d, LITERAL(".\r\n"), collect, &data, &ended), 3);
-	assert_int_equal(smtp_data_decode(&d, LITERAL("RSET\r\n"), collect, &data, &ended), 0);
+	assert_int_equal(smtp_data_decode(&d, LITERAL(".\r\n"), collect, &data, &ended),
+			 3);
+	assert_int_equal(
+		smtp_data_decode(&d, LITERAL("RSET\r\n"), collect, &data, &ended), 0);
 	assert_true(ended);
 	assert_int_equal(data.n, 0);
 	buf_done(&data);
@@ -244,7 +270,8 @@ static const struct {
 	{ "a line that is not ended gets its crlf", BYTES("a"), BYTES("a\r\n.\r\n"), 0 },
 	{ "an ended line gets no other", BYTES("a\r\n"), BYTES("a\r\n.\r\n"), 0 },
 	{ "the first dot is doubled", BYTES("."), BYTES("..\r\n.\r\n"), 0 },
-	{ "a dot behind crlf is doubled", BYTES("a\r\n.b\r\n"), BYTES("a\r\n..b\r\n.\r\n"), 0 },
+	{ "a dot behind crlf is doubled", BYTES("a\r\n.b\r\n"),
+	  BYTES("a\r\n..b\r\n.\r\n"), 0 },
 	{ "dots only", BYTES("..\r\n.\r\n"), BYTES("...\r\n..\r\n.\r\n"), 0 },
 	{ "a dot within a line stays", BYTES("a.b"), BYTES("a.b\r\n.\r\n"), 0 },
 	{ "nul may pass", BYTES("\0\r\n"), BYTES("\0\r\n.\r\n"), 0 },
@@ -269,8 +296,9 @@ test_encodings(void **state)
 			failures += differ_number(encodings[i].name, "result", result,
 						  encodings[i].result);
 			if (result == 0)
-				failures += differ_bytes(encodings[i].name, "wire",
-							 buf_span(&wire), encodings[i].wire);
+				failures +=
+					differ_bytes(encodings[i].name, "wire",
+						     buf_span(&wire), encodings[i].wire);
 			buf_done(&wire);
 		}
 	}
@@ -286,7 +314,8 @@ test_a_refused_encoder_stays_refused(void **state)
 	(void)state;
 	buf_init(&wire, ROOM);
 	smtp_data_encoder_init(&n);
-	assert_int_equal(smtp_data_encode(&n, LITERAL("ok\r\nbad\n.\r\n"), collect, &wire), -1);
+	assert_int_equal(
+		smtp_data_encode(&n, LITERAL("ok\r\nbad\n.\r\n"), collect, &wire), -1);
 	assert_null(memmem(wire.p, wire.n, "\n.", 2));
 	assert_int_equal(smtp_data_encode(&n, LITERAL("ok\r\n"), collect, &wire), -1);
 	assert_int_equal(smtp_data_encode_end(&n, collect, &wire), -1);
@@ -298,8 +327,8 @@ static size_t
 random_data(uint64_t *seed, bool allow_bare, char *to)
 {
 	static const struct span pieces[] = {
-		BYTES("a"), BYTES("."), BYTES("\r\n"), BYTES("\0"), BYTES("bc"), BYTES("\r\n."),
-		BYTES("\r"), BYTES("\n"), BYTES("\r\n.\r"),
+		BYTES("a"),     BYTES("."),  BYTES("\r\n"), BYTES("\0"),      BYTES("bc"),
+		BYTES("\r\n."), BYTES("\r"), BYTES("\n"),   BYTES("\r\n.\r"),
 	};
 	size_t n = 0, count = random_below(seed, 24);
 
@@ -360,8 +389,9 @@ test_random_input_decodes_as_the_rule_says(void **state)
 		buf_init(&want, ROOM);
 		size_t used = model_decode(span_make(wire, n), &want, &ended);
 		decode(span_make(wire, n), cuts, n_cuts, &d);
-		int failures = differ_number("random", "ended", d.ended, ended) +
-			       differ_number("random", "used", (int64_t)d.used, (int64_t)used);
+		int failures =
+			differ_number("random", "ended", d.ended, ended) +
+			differ_number("random", "used", (int64_t)d.used, (int64_t)used);
 		/* A dot with a CR behind it at the very end is still undecided. */
 		if (ended || n < 2 || memcmp(wire + n - 2, ".\r", 2) != 0)
 			failures += differ_bytes("random", "data", buf_span(&d.data),
@@ -387,17 +417,19 @@ test_random_data_survives_the_way(void **state)
 		size_t cuts[64], n = random_data(&seed, false, data);
 		struct buf wire;
 		struct decoded d;
-		int failures = differ_number("random", "result",
-					     encode(span_make(data, n), random_below(&seed, n + 1),
-						    &wire), 0);
+		int failures = differ_number(
+			"random", "result",
+			encode(span_make(data, n), random_below(&seed, n + 1), &wire), 0);
 		size_t n_cuts = random_cuts(&seed, wire.n, cuts);
 		decode(buf_span(&wire), cuts, n_cuts, &d);
 		/* The only thing that may be added is the last line's end. */
-		bool is_ended = n == 0 || (n >= 2 && memcmp(data + n - 2, "\r\n", 2) == 0);
+		bool is_ended =
+			n == 0 || (n >= 2 && memcmp(data + n - 2, "\r\n", 2) == 0);
 		if (!is_ended)
 			memcpy(data + n, "\r\n", 2), n += 2;
 		failures += differ_number("random", "ended", d.ended, true);
-		failures += differ_bytes("random", "data", buf_span(&d.data), span_make(data, n));
+		failures += differ_bytes("random", "data", buf_span(&d.data),
+					 span_make(data, n));
 		if (failures > 0)
 			fprintf(stderr, "TDC_SEED=%" PRIu64 "\n", first);
 		assert_int_equal(failures, 0);

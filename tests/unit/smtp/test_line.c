@@ -14,23 +14,63 @@ static const struct {
 	size_t used;
 } rows[] = {
 	{ "crlf ends a line", BYTES("NOOP\r\n"), 10, SMTP_LINE_OK, BYTES("NOOP"), 6 },
-	{ "only the first line is taken", BYTES("A\r\nB\r\n"), 10, SMTP_LINE_OK, BYTES("A"), 3 },
+	{ "only the first line is taken", BYTES("A\r\nB\r\n"), 10, SMTP_LINE_OK,
+	  BYTES("A"), 3 },
 	{ "an empty line is a line", BYTES("\r\n"), 10, SMTP_LINE_OK, BYTES(""), 2 },
-	{ "bare lf does not end a line", BYTES("A\nB\r\n"), 10, SMTP_LINE_OK, BYTES("A\nB"), 5 },
-	{ "bare cr does not end a line", BYTES("A\rB\r\n"), 10, SMTP_LINE_OK, BYTES("A\rB"), 5 },
-	{ "lf at the start does not end a line", BYTES("\nA\r\n"), 10, SMTP_LINE_OK, BYTES("\nA"), 4 },
-	{ "cr cr lf ends a line with a cr in it", BYTES("A\r\r\n"), 10, SMTP_LINE_OK, BYTES("A\r"), 4 },
+	{ "bare lf does not end a line", BYTES("A\nB\r\n"), 10, SMTP_LINE_OK,
+	  BYTES("A\nB"), 5 },
+	{ "bare cr does not end a line", BYTES("A\rB\r\n"), 10, SMTP_LINE_OK,
+	  BYTES("A\rB"), 5 },
+	{ "lf at the start does not end a line", BYTES("\nA\r\n"), 10, SMTP_LINE_OK,
+	  BYTES("\nA"), 4 },
+	{ "cr cr lf ends a line with a cr in it", BYTES("A\r\r\n"), 10, SMTP_LINE_OK,
+	  BYTES("A\r"), 4 },
 	{ "nothing is not a line yet", BYTES(""), 10, SMTP_LINE_MORE, { NULL, 0 }, 0 },
-	{ "no crlf is not a line yet", BYTES("NOOP"), 10, SMTP_LINE_MORE, { NULL, 0 }, 0 },
-	{ "bare lf is not a line yet", BYTES("NOOP\n"), 10, SMTP_LINE_MORE, { NULL, 0 }, 0 },
+	{ "no crlf is not a line yet",
+	  BYTES("NOOP"),
+	  10,
+	  SMTP_LINE_MORE,
+	  { NULL, 0 },
+	  0 },
+	{ "bare lf is not a line yet",
+	  BYTES("NOOP\n"),
+	  10,
+	  SMTP_LINE_MORE,
+	  { NULL, 0 },
+	  0 },
 	{ "cr is not a line yet", BYTES("NOOP\r"), 10, SMTP_LINE_MORE, { NULL, 0 }, 0 },
-	{ "a line of the maximum fits", BYTES("NOOP\r\n"), 4, SMTP_LINE_OK, BYTES("NOOP"), 6 },
-	{ "the maximum may still get its crlf", BYTES("NOOP"), 4, SMTP_LINE_MORE, { NULL, 0 }, 0 },
-	{ "the maximum and cr may still get lf", BYTES("NOOP\r"), 4, SMTP_LINE_MORE, { NULL, 0 }, 0 },
-	{ "one over the maximum is too long", BYTES("NOOP1"), 4, SMTP_LINE_TOO_LONG, { NULL, 0 }, 0 },
+	{ "a line of the maximum fits", BYTES("NOOP\r\n"), 4, SMTP_LINE_OK, BYTES("NOOP"),
+	  6 },
+	{ "the maximum may still get its crlf",
+	  BYTES("NOOP"),
+	  4,
+	  SMTP_LINE_MORE,
+	  { NULL, 0 },
+	  0 },
+	{ "the maximum and cr may still get lf",
+	  BYTES("NOOP\r"),
+	  4,
+	  SMTP_LINE_MORE,
+	  { NULL, 0 },
+	  0 },
+	{ "one over the maximum is too long",
+	  BYTES("NOOP1"),
+	  4,
+	  SMTP_LINE_TOO_LONG,
+	  { NULL, 0 },
+	  0 },
 	{ "an ended line over the maximum is too long",
-	  BYTES("NOOP1\r\n"), 4, SMTP_LINE_TOO_LONG, { NULL, 0 }, 0 },
-	{ "cr over the maximum is too long", BYTES("NOOP\r\r"), 4, SMTP_LINE_TOO_LONG, { NULL, 0 }, 0 },
+	  BYTES("NOOP1\r\n"),
+	  4,
+	  SMTP_LINE_TOO_LONG,
+	  { NULL, 0 },
+	  0 },
+	{ "cr over the maximum is too long",
+	  BYTES("NOOP\r\r"),
+	  4,
+	  SMTP_LINE_TOO_LONG,
+	  { NULL, 0 },
+	  0 },
 };
 
 static void
@@ -42,11 +82,12 @@ test_rows(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct span line = { 0 };
 		size_t scanned = 0, used = 0;
-		enum smtp_line_result r =
-			smtp_line_take(rows[i].input, rows[i].max, &scanned, &line, &used);
+		enum smtp_line_result r = smtp_line_take(rows[i].input, rows[i].max,
+							 &scanned, &line, &used);
 		failures += differ_number(rows[i].name, "result", r, rows[i].result);
 		failures += differ_bytes(rows[i].name, "line", line, rows[i].line);
-		failures += differ_number(rows[i].name, "used", (int64_t)used, (int64_t)rows[i].used);
+		failures += differ_number(rows[i].name, "used", (int64_t)used,
+					  (int64_t)rows[i].used);
 	}
 	assert_int_equal(failures, 0);
 }
@@ -63,13 +104,15 @@ test_rows_byte_by_byte(void **state)
 		size_t scanned = 0, used = 0;
 		enum smtp_line_result r = SMTP_LINE_MORE;
 		for (size_t n = 0; n <= rows[i].input.n && r == SMTP_LINE_MORE; n++)
-			r = smtp_line_take(span_make(rows[i].input.p, n), rows[i].max, &scanned,
-					   &line, &used);
+			r = smtp_line_take(span_make(rows[i].input.p, n), rows[i].max,
+					   &scanned, &line, &used);
 		failures += differ_number(rows[i].name, "result", r, rows[i].result);
 		failures += differ_bytes(rows[i].name, "line", line, rows[i].line);
-		failures += differ_number(rows[i].name, "used", (int64_t)used, (int64_t)rows[i].used);
+		failures += differ_number(rows[i].name, "used", (int64_t)used,
+					  (int64_t)rows[i].used);
 		if (r == SMTP_LINE_OK)
-			failures += differ_number(rows[i].name, "scanned", (int64_t)scanned, 0);
+			failures += differ_number(rows[i].name, "scanned",
+						  (int64_t)scanned, 0);
 	}
 	assert_int_equal(failures, 0);
 }

@@ -5,8 +5,8 @@
 
 #include "tdc/smtp/reply.h"
 
-#define X100 \
-	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+#define X100                                                                             \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                             \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
 
@@ -21,45 +21,72 @@ static const struct row {
 	{ "one line", BYTES("250 OK\r\n"), SMTP_REPLY_DONE, 250, "", "OK", 8 },
 	{ "a code alone", BYTES("250\r\n"), SMTP_REPLY_DONE, 250, "", "", 5 },
 	{ "a code and a blank", BYTES("250 \r\n"), SMTP_REPLY_DONE, 250, "", "", 6 },
-	{ "more than a reply", BYTES("250 OK\r\n220 x\r\n"), SMTP_REPLY_DONE, 250, "", "OK", 8 },
-	{ "several lines", BYTES("250-a\r\n250-b\r\n250 c\r\n"), SMTP_REPLY_DONE, 250, "", "a / b / c", 21 },
-	{ "an empty line among several", BYTES("250-a\r\n250-\r\n250 c\r\n"), SMTP_REPLY_DONE, 250, "", "a / c", 20 },
-	{ "an empty line first", BYTES("250-\r\n250 c\r\n"), SMTP_REPLY_DONE, 250, "", "c", 13 },
-	{ "an enhanced code", BYTES("250 2.1.0 Ok\r\n"), SMTP_REPLY_DONE, 250, "2.1.0", "Ok", 14 },
-	{ "an enhanced code alone", BYTES("250 2.1.0\r\n"), SMTP_REPLY_DONE, 250, "2.1.0", "", 11 },
-	{ "an enhanced code with three digits", BYTES("550 5.123.456 x\r\n"), SMTP_REPLY_DONE, 550, "5.123.456", "x", 17 },
-	{ "an enhanced code on each line", BYTES("550-5.1.1 a\r\n550 5.1.1 b\r\n"), SMTP_REPLY_DONE, 550, "5.1.1", "a / b", 26 },
-	{ "an enhanced code on the second line", BYTES("550-a\r\n550 5.1.1 b\r\n"), SMTP_REPLY_DONE, 550, "5.1.1", "a / b", 20 },
-	{ "an enhanced code of another class is text", BYTES("450 5.1.1 x\r\n"), SMTP_REPLY_DONE, 450, "", "5.1.1 x", 13 },
-	{ "an intermediate reply has no enhanced code", BYTES("354 3.0.0 x\r\n"), SMTP_REPLY_DONE, 354, "", "3.0.0 x", 13 },
-	{ "an address is no enhanced code", BYTES("250 2.0.0.1 hi\r\n"), SMTP_REPLY_DONE, 250, "", "2.0.0.1 hi", 16 },
-	{ "four digits are no enhanced code", BYTES("250 2.0.1234 hi\r\n"), SMTP_REPLY_DONE, 250, "", "2.0.1234 hi", 17 },
-	{ "a missing part is no enhanced code", BYTES("250 2..0 hi\r\n"), SMTP_REPLY_DONE, 250, "", "2..0 hi", 13 },
-	{ "8-bit text stays", BYTES("250 \xe4\r\n"), SMTP_REPLY_DONE, 250, "", "\xe4", 7 },
-	{ "a long text is cut", BYTES("250-" X1000 "\r\n250 " X1000 "\r\n"), SMTP_REPLY_DONE, 250, "", X1000 " / xxxxxxxxxxxxxxxxxxxxx", 2012 },
+	{ "more than a reply", BYTES("250 OK\r\n220 x\r\n"), SMTP_REPLY_DONE, 250, "",
+	  "OK", 8 },
+	{ "several lines", BYTES("250-a\r\n250-b\r\n250 c\r\n"), SMTP_REPLY_DONE, 250, "",
+	  "a / b / c", 21 },
+	{ "an empty line among several", BYTES("250-a\r\n250-\r\n250 c\r\n"),
+	  SMTP_REPLY_DONE, 250, "", "a / c", 20 },
+	{ "an empty line first", BYTES("250-\r\n250 c\r\n"), SMTP_REPLY_DONE, 250, "",
+	  "c", 13 },
+	{ "an enhanced code", BYTES("250 2.1.0 Ok\r\n"), SMTP_REPLY_DONE, 250, "2.1.0",
+	  "Ok", 14 },
+	{ "an enhanced code alone", BYTES("250 2.1.0\r\n"), SMTP_REPLY_DONE, 250, "2.1.0",
+	  "", 11 },
+	{ "an enhanced code with three digits", BYTES("550 5.123.456 x\r\n"),
+	  SMTP_REPLY_DONE, 550, "5.123.456", "x", 17 },
+	{ "an enhanced code on each line", BYTES("550-5.1.1 a\r\n550 5.1.1 b\r\n"),
+	  SMTP_REPLY_DONE, 550, "5.1.1", "a / b", 26 },
+	{ "an enhanced code on the second line", BYTES("550-a\r\n550 5.1.1 b\r\n"),
+	  SMTP_REPLY_DONE, 550, "5.1.1", "a / b", 20 },
+	{ "an enhanced code of another class is text", BYTES("450 5.1.1 x\r\n"),
+	  SMTP_REPLY_DONE, 450, "", "5.1.1 x", 13 },
+	{ "an intermediate reply has no enhanced code", BYTES("354 3.0.0 x\r\n"),
+	  SMTP_REPLY_DONE, 354, "", "3.0.0 x", 13 },
+	{ "an address is no enhanced code", BYTES("250 2.0.0.1 hi\r\n"), SMTP_REPLY_DONE,
+	  250, "", "2.0.0.1 hi", 16 },
+	{ "four digits are no enhanced code", BYTES("250 2.0.1234 hi\r\n"),
+	  SMTP_REPLY_DONE, 250, "", "2.0.1234 hi", 17 },
+	{ "a missing part is no enhanced code", BYTES("250 2..0 hi\r\n"), SMTP_REPLY_DONE,
+	  250, "", "2..0 hi", 13 },
+	{ "8-bit text stays", BYTES("250 \xe4\r\n"), SMTP_REPLY_DONE, 250, "", "\xe4",
+	  7 },
+	{ "a long text is cut", BYTES("250-" X1000 "\r\n250 " X1000 "\r\n"),
+	  SMTP_REPLY_DONE, 250, "", X1000 " / xxxxxxxxxxxxxxxxxxxxx", 2012 },
 	{ "nothing is not a reply yet", BYTES(""), SMTP_REPLY_MORE, 0, NULL, NULL, 0 },
-	{ "half a line is not a reply yet", BYTES("250 O"), SMTP_REPLY_MORE, 0, NULL, NULL, 0 },
-	{ "a line without its lf is not a reply yet", BYTES("250 OK\r"), SMTP_REPLY_MORE, 0, NULL, NULL, 0 },
-	{ "a first line is not a reply yet", BYTES("250-a\r\n250"), SMTP_REPLY_MORE, 0, NULL, NULL, 7 },
+	{ "half a line is not a reply yet", BYTES("250 O"), SMTP_REPLY_MORE, 0, NULL,
+	  NULL, 0 },
+	{ "a line without its lf is not a reply yet", BYTES("250 OK\r"), SMTP_REPLY_MORE,
+	  0, NULL, NULL, 0 },
+	{ "a first line is not a reply yet", BYTES("250-a\r\n250"), SMTP_REPLY_MORE, 0,
+	  NULL, NULL, 7 },
 	{ "no code", BYTES("hello\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 7 },
 	{ "an empty line", BYTES("\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 2 },
 	{ "two digits", BYTES("25 OK\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 7 },
 	{ "four digits", BYTES("2500 OK\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 9 },
-	{ "a code under 200", BYTES("150 x\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 7 },
+	{ "a code under 200", BYTES("150 x\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL,
+	  7 },
 	{ "a code over 599", BYTES("600 x\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 7 },
 	{ "another divider", BYTES("250=x\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 7 },
-	{ "codes that differ", BYTES("250-a\r\n550 b\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 14 },
-	{ "bare lf at the end", BYTES("250 OK\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
-	{ "bare lf between lines", BYTES("250-a\n250 b\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 13 },
+	{ "codes that differ", BYTES("250-a\r\n550 b\r\n"), SMTP_REPLY_MALFORMED, 0, NULL,
+	  NULL, 14 },
+	{ "bare lf at the end", BYTES("250 OK\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL,
+	  0 },
+	{ "bare lf between lines", BYTES("250-a\n250 b\r\n"), SMTP_REPLY_MALFORMED, 0,
+	  NULL, NULL, 13 },
 	{ "bare cr", BYTES("250 a\rb\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 9 },
 	{ "nul", BYTES("250 a\0b\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 9 },
-	{ "nul before the end", BYTES("250 a\0"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
-	{ "a line over the maximum", BYTES("250 " X1000 X1000 X100 "\r\n"), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
-	{ "a line over the maximum without its end", BYTES("250 " X1000 X1000 X100), SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
+	{ "nul before the end", BYTES("250 a\0"), SMTP_REPLY_MALFORMED, 0, NULL, NULL,
+	  0 },
+	{ "a line over the maximum", BYTES("250 " X1000 X1000 X100 "\r\n"),
+	  SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
+	{ "a line over the maximum without its end", BYTES("250 " X1000 X1000 X100),
+	  SMTP_REPLY_MALFORMED, 0, NULL, NULL, 0 },
 };
 
 static int
-check_row(const struct row *row, const struct smtp_reply_parser *p, enum smtp_reply_result r)
+check_row(const struct row *row, const struct smtp_reply_parser *p,
+	  enum smtp_reply_result r)
 {
 	int failures = differ_number(row->name, "result", r, row->result);
 
@@ -68,7 +95,8 @@ check_row(const struct row *row, const struct smtp_reply_parser *p, enum smtp_re
 	failures += differ_number(row->name, "code", p->reply.code, row->code);
 	failures += differ_bytes(row->name, "enhanced", span_of(p->reply.enhanced),
 				 span_of(row->enhanced));
-	failures += differ_bytes(row->name, "text", span_of(p->reply.text), span_of(row->text));
+	failures += differ_bytes(row->name, "text", span_of(p->reply.text),
+				 span_of(row->text));
 	return failures;
 }
 
@@ -84,12 +112,13 @@ test_rows(void **state)
 		smtp_reply_parser_init(&p);
 		enum smtp_reply_result r = smtp_reply_parse(&p, rows[i].input, &used);
 		failures += check_row(&rows[i], &p, r);
-		failures += differ_number(rows[i].name, "used", (int64_t)used, (int64_t)rows[i].used);
+		failures += differ_number(rows[i].name, "used", (int64_t)used,
+					  (int64_t)rows[i].used);
 	}
 	assert_int_equal(failures, 0);
 }
 
-/* As a connection does it: each byte is offered together with what was not used before. */
+/* As a connection does it: each byte is offered with what was not used before. */
 static void
 test_rows_byte_by_byte(void **state)
 {
@@ -103,7 +132,8 @@ test_rows_byte_by_byte(void **state)
 		smtp_reply_parser_init(&p);
 		for (size_t n = 0; n <= rows[i].input.n && r == SMTP_REPLY_MORE; n++) {
 			size_t used;
-			r = smtp_reply_parse(&p, span_make(rows[i].input.p + taken, n - taken), &used);
+			r = smtp_reply_parse(
+				&p, span_make(rows[i].input.p + taken, n - taken), &used);
 			taken += used;
 		}
 		failures += check_row(&rows[i], &p, r);
@@ -173,9 +203,13 @@ test_lines_are_told_one_by_one(void **state)
 	smtp_reply_parser_init(&p);
 	p.on_line = on_line;
 	p.arg = &lines;
-	assert_int_equal(smtp_reply_parse(&p, LITERAL("250-h\r\n250-SIZE 1\r\n250 DSN\r\n"), &used),
+	assert_int_equal(smtp_reply_parse(&p,
+					  LITERAL("250-h\r\n250-SIZE 1\r\n250 DSN\r\n"),
+					  &used),
 			 SMTP_REPLY_DONE);
-	assert_int_equal(differ_bytes("lines", "text", buf_span(&lines), LITERAL("0:h;1:SIZE 1;2:DSN;")), 0);
+	assert_int_equal(differ_bytes("lines", "text", buf_span(&lines),
+				      LITERAL("0:h;1:SIZE 1;2:DSN;")),
+			 0);
 	buf_done(&lines);
 }
 
@@ -189,12 +223,18 @@ test_writing(void **state)
 	} writings[] = {
 		{ "one line", 250, "2.0.0", "Ok", "250 2.0.0 Ok\r\n" },
 		{ "without an enhanced code", 220, NULL, "h ESMTP", "220 h ESMTP\r\n" },
-		{ "several lines", 250, NULL, "h\nDSN\nSIZE 1", "250-h\r\n250-DSN\r\n250 SIZE 1\r\n" },
-		{ "several lines with an enhanced code", 550, "5.1.1", "a\nb", "550-5.1.1 a\r\n550 5.1.1 b\r\n" },
-		{ "an empty line within stays", 250, NULL, "a\n\nb", "250-a\r\n250-\r\n250 b\r\n" },
+		{ "several lines", 250, NULL, "h\nDSN\nSIZE 1",
+		  "250-h\r\n250-DSN\r\n250 SIZE 1\r\n" },
+		{ "several lines with an enhanced code", 550, "5.1.1", "a\nb",
+		  "550-5.1.1 a\r\n550 5.1.1 b\r\n" },
+		{ "an empty line within stays", 250, NULL, "a\n\nb",
+		  "250-a\r\n250-\r\n250 b\r\n" },
 		{ "a last line feed makes no line", 250, NULL, "a\n", "250 a\r\n" },
 		{ "no text", 250, "2.0.0", NULL, "250 2.0.0 \r\n" },
-		{ "bytes that could break a line", 250, NULL, "a\r\x01\x7f" "b", "250 a???b\r\n" },
+		{ "bytes that could break a line", 250, NULL,
+		  "a\r\x01\x7f"
+		  "b",
+		  "250 a???b\r\n" },
 	};
 	int failures = 0;
 
@@ -204,7 +244,9 @@ test_writing(void **state)
 		buf_init(&out, 256);
 		failures += differ_number(writings[i].name, "result",
 					  smtp_reply_format(&out, writings[i].code,
-							    writings[i].enhanced, writings[i].text), 0);
+							    writings[i].enhanced,
+							    writings[i].text),
+					  0);
 		failures += differ_bytes(writings[i].name, "reply", buf_span(&out),
 					 span_of(writings[i].want));
 		buf_done(&out);
@@ -232,19 +274,29 @@ test_capabilities(void **state)
 	} lines[] = {
 		{ "pipelining", "PIPELINING", { .extensions = SMTP_EXT_PIPELINING } },
 		{ "small letters", "starttls", { .extensions = SMTP_EXT_STARTTLS } },
-		{ "size with a limit", "SIZE 52428800", { SMTP_EXT_SIZE, 52428800, 0, 0 } },
+		{ "size with a limit",
+		  "SIZE 52428800",
+		  { SMTP_EXT_SIZE, 52428800, 0, 0 } },
 		{ "size without a limit", "SIZE", { .extensions = SMTP_EXT_SIZE } },
 		{ "size with nonsense", "SIZE x", { .extensions = SMTP_EXT_SIZE } },
 		{ "8bitmime", "8BITMIME", { .extensions = SMTP_EXT_8BITMIME } },
 		{ "smtputf8", "SMTPUTF8", { .extensions = SMTP_EXT_SMTPUTF8 } },
-		{ "enhancedstatuscodes", "ENHANCEDSTATUSCODES", { .extensions = SMTP_EXT_ENHANCEDSTATUSCODES } },
+		{ "enhancedstatuscodes",
+		  "ENHANCEDSTATUSCODES",
+		  { .extensions = SMTP_EXT_ENHANCEDSTATUSCODES } },
 		{ "dsn", "DSN", { .extensions = SMTP_EXT_DSN } },
 		{ "chunking", "CHUNKING", { .extensions = SMTP_EXT_CHUNKING } },
 		{ "binarymime", "BINARYMIME", { .extensions = SMTP_EXT_BINARYMIME } },
 		{ "requiretls", "REQUIRETLS", { .extensions = SMTP_EXT_REQUIRETLS } },
-		{ "limits", "LIMITS MAILMAX=10 RCPTMAX=20", { SMTP_EXT_LIMITS, 0, 10, 20 } },
-		{ "limits that are not known", "LIMITS RCPTDOMAINMAX=1 MAILMAX=3", { SMTP_EXT_LIMITS, 0, 3, 0 } },
-		{ "limits of nonsense", "LIMITS MAILMAX=x RCPTMAX", { .extensions = SMTP_EXT_LIMITS } },
+		{ "limits",
+		  "LIMITS MAILMAX=10 RCPTMAX=20",
+		  { SMTP_EXT_LIMITS, 0, 10, 20 } },
+		{ "limits that are not known",
+		  "LIMITS RCPTDOMAINMAX=1 MAILMAX=3",
+		  { SMTP_EXT_LIMITS, 0, 3, 0 } },
+		{ "limits of nonsense",
+		  "LIMITS MAILMAX=x RCPTMAX",
+		  { .extensions = SMTP_EXT_LIMITS } },
 		{ "auth", "AUTH PLAIN LOGIN", { .extensions = SMTP_EXT_AUTH } },
 		{ "xforward", "XFORWARD NAME ADDR", { .extensions = SMTP_EXT_XFORWARD } },
 		{ "an unknown keyword", "X-FOO", { 0 } },
@@ -259,11 +311,14 @@ test_capabilities(void **state)
 		struct smtp_capabilities c = { 0 };
 		const struct smtp_capabilities *want = &lines[i].want;
 		smtp_capabilities_add(&c, span_of(lines[i].line));
-		failures += differ_number(lines[i].name, "extensions", c.extensions, want->extensions);
+		failures += differ_number(lines[i].name, "extensions", c.extensions,
+					  want->extensions);
 		failures += differ_number(lines[i].name, "size", (int64_t)c.size_max,
 					  (int64_t)want->size_max);
-		failures += differ_number(lines[i].name, "mail_max", c.mail_max, want->mail_max);
-		failures += differ_number(lines[i].name, "rcpt_max", c.rcpt_max, want->rcpt_max);
+		failures += differ_number(lines[i].name, "mail_max", c.mail_max,
+					  want->mail_max);
+		failures += differ_number(lines[i].name, "rcpt_max", c.rcpt_max,
+					  want->rcpt_max);
 	}
 	assert_int_equal(failures, 0);
 }

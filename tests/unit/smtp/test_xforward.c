@@ -5,7 +5,7 @@
 
 #include "tdc/smtp/command.h"
 
-#define X51 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X51  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X255 X51 X51 X51 X51 X51
 
 static const struct {
@@ -20,16 +20,20 @@ static const struct {
 	  "NAME=c.example;ADDR=192.0.2.1;PORT=25;PROTO=ESMTP;end" },
 	{ "and then", BYTES("HELO=c.example IDENT=4XYZ SOURCE=REMOTE"),
 	  "HELO=c.example;IDENT=4XYZ;SOURCE=REMOTE;end" },
-	{ "case does not matter", BYTES("name=a Source=local"), "NAME=a;SOURCE=local;end" },
-	{ "unavailable is empty", BYTES("NAME=[UNAVAILABLE] ADDR=[unavailable]"), "NAME=;ADDR=;end" },
+	{ "case does not matter", BYTES("name=a Source=local"),
+	  "NAME=a;SOURCE=local;end" },
+	{ "unavailable is empty", BYTES("NAME=[UNAVAILABLE] ADDR=[unavailable]"),
+	  "NAME=;ADDR=;end" },
 	{ "temporarily unavailable is empty", BYTES("NAME=[TEMPUNAVAIL]"), "NAME=;end" },
 	{ "an empty value is empty", BYTES("HELO="), "HELO=;end" },
 	{ "xtext is decoded", BYTES("HELO=a+20b+2B+3D"), "HELO=a b+=;end" },
 	{ "bad xtext", BYTES("HELO=a+2"), "error" },
 	{ "a control byte in xtext", BYTES("NAME=ok HELO=a+0Ab"), "NAME=ok;error" },
-	{ "an ipv6 address loses its prefix", BYTES("ADDR=IPV6:2001:db8::1"), "ADDR=2001:db8::1;end" },
+	{ "an ipv6 address loses its prefix", BYTES("ADDR=IPV6:2001:db8::1"),
+	  "ADDR=2001:db8::1;end" },
 	{ "the prefix in small letters", BYTES("ADDR=ipv6:::1"), "ADDR=::1;end" },
-	{ "an ipv6 address without its prefix", BYTES("ADDR=2001:db8::1"), "ADDR=2001:db8::1;end" },
+	{ "an ipv6 address without its prefix", BYTES("ADDR=2001:db8::1"),
+	  "ADDR=2001:db8::1;end" },
 	{ "the prefix before an ipv4 address", BYTES("ADDR=IPV6:192.0.2.1"), "error" },
 	{ "an address that is none", BYTES("ADDR=c.example"), "error" },
 	{ "a port that is none", BYTES("PORT=smtp"), "error" },
@@ -41,7 +45,8 @@ static const struct {
 	{ "a value without an attribute", BYTES("=a"), "error" },
 	{ "a value of 255 bytes", BYTES("HELO=" X255), "HELO=" X255 ";end" },
 	{ "a value of 256 bytes", BYTES("HELO=" X255 "x"), "error" },
-	{ "a value of 255 bytes, one of them encoded", BYTES("IDENT=+41" X51 X51 X51 X51), "IDENT=A" X51 X51 X51 X51 ";end" },
+	{ "a value of 255 bytes, one of them encoded", BYTES("IDENT=+41" X51 X51 X51 X51),
+	  "IDENT=A" X51 X51 X51 X51 ";end" },
 };
 
 static void
