@@ -247,7 +247,7 @@ blame(struct connection *c, enum failure f, const struct err *why)
 void
 connection_refused(struct connection *c, enum failure f, const struct err *why)
 {
-	struct item *i = transaction_end(c);
+	struct item *i = transaction_finish(c);
 
 	lane_put_back(i);
 	blame(c, f, why);
@@ -265,7 +265,7 @@ become_uncertain(struct connection *c, const struct err *why)
 		    destination_controls(c->destination)->uncertain_wait_ms;
 	outcome_set_text(&o, "", why->text);
 	outcome_record(c, c->transaction.item, &o);
-	transaction_end(c);
+	transaction_finish(c);
 }
 
 /*
@@ -289,10 +289,10 @@ lose_journal(struct connection *c, enum failure f, const struct err *why)
 		o.was_attempted = true;
 		outcome_set_text(&o, "4.4.2", why->text);
 		outcome_soft(c, i, &o);
-		transaction_end(c);
+		transaction_finish(c);
 		return;
 	}
-	transaction_end(c);
+	transaction_finish(c);
 	if (i->losses > 1)
 		lane_put_back_last(i);
 	else
@@ -319,7 +319,7 @@ connection_broke(struct connection *c, enum failure f, const struct err *why)
 }
 
 void
-connection_stop(struct connection *c, enum connection_stop when)
+connection_wind_down(struct connection *c, enum connection_stop when)
 {
 	struct err e;
 
@@ -329,7 +329,7 @@ connection_stop(struct connection *c, enum connection_stop when)
 		err_set(&e, ERR_SHUTDOWN, 0, "the daemon stopped before the reply came");
 		become_uncertain(c, &e);
 	} else if (c->transaction.item != NULL) {
-		lane_put_back(transaction_end(c));
+		lane_put_back(transaction_finish(c));
 	}
 	bool is_polite = c->state == CONNECTION_IDLE || c->state == CONNECTION_PROFILE;
 	if (when == STOP_BEGINS && is_polite)

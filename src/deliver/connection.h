@@ -117,7 +117,7 @@ void connection_refused(struct connection *c, enum failure f, const struct err *
 /* Ready for a journal, or (its messages are used up, the configuration is new, we stop) for the end. */
 void connection_ready(struct connection *c);
 /* We stop. A journal whose final reply is awaited may stay until the grace is over. */
-void connection_stop(struct connection *c, enum connection_stop when);
+void connection_wind_down(struct connection *c, enum connection_stop when);
 /* In state PROFILE: may it go on now? */
 void connection_profile_turn(struct connection *c);
 /* Sets the deadline that belongs to what is awaited now. */
@@ -138,12 +138,12 @@ void establish_reply(struct connection *c, enum command command, const struct sm
 void transaction_init(struct transaction *t);
 void transaction_done(struct transaction *t);
 /* Takes the item: begins to send it, or decides about it at once (held, too large, ...). */
-void transaction_begin(struct connection *c, struct item *i);
+void transaction_send(struct connection *c, struct item *i);
 void transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
 /* True when the final dot may have reached the peer: only its reply could tell. */
 bool transaction_is_uncertain(const struct connection *c);
 /* Ends it; the item is the caller's again. */
-struct item *transaction_end(struct connection *c);
+struct item *transaction_finish(struct connection *c);
 /* The body may be read, or output has drained. */
 void transaction_go_on(struct connection *c);
 

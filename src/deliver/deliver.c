@@ -73,7 +73,7 @@ each_connection(struct deliver *d, enum connection_stop when)
 		for (size_t k = 0; k < 2; k++) {
 			for (struct list_node *m = list_first(lists[k]), *next; m != NULL; m = next) {
 				next = list_next(lists[k], m);
-				connection_stop(list_entry(m, struct connection, node), when);
+				connection_wind_down(list_entry(m, struct connection, node), when);
 			}
 		}
 	}
@@ -250,6 +250,7 @@ deliver_free(struct deliver *d)
 	for (struct list_node *n; (n = list_first(&d->destinations)) != NULL;)
 		destination_free(list_entry(n, struct destination, node));
 	item_set_done(&d->items);
+	settle_forget(d);
 	deliver_forget_tls(d);
 	deliver_free_tls(&d->tls);
 	policy_set_unref(d->policies);

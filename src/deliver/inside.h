@@ -51,6 +51,8 @@ struct deliver {
 	size_t n_connections;
 	uint64_t next_dcid;
 	uint64_t outcomes;   /* given to the spool so far                       */
+	uint64_t settled;    /* of these: the first so many are committed       */
+	struct settle_wait *settle_wait;
 	uint64_t random;     /* state of the jitter's generator                  */
 	unsigned generation; /* of the configuration; older connections are closed */
 
@@ -87,7 +89,7 @@ void deliver_check_stopped(struct deliver *d);
 /* ---- lane.c */
 struct lane_fetch {
 	struct lane *lane; /* NULL: it went away                          */
-	uint64_t synced;   /* outcomes that were on disk when it was asked for */
+	uint64_t settled;  /* outcomes that were committed when it was asked for */
 };
 struct lane {
 	struct list_node node;
@@ -131,6 +133,13 @@ const struct bounce_profile *lane_bounce(const struct lane *l);
 struct lane_fetch *lane_fetch_new(struct lane *l);
 /* Takes the journals: into the window, or (l == NULL) out of this world. */
 void lane_take_due(struct lane *l, struct spool_due *due);
+
+/* Forgets MIDs whose outcomes are committed, or were recorded before that mono ms. */
+void lane_prune(struct lane *l, int64_t recorded_before);
+
+/* ---- settle.c: when the spool's answers show the outcomes that were recorded */
+void settle_outcomes(struct destination *x);
+void settle_forget(struct deliver *d);
 
 /* ---- sweep.c: the end of what waits too long, also where nothing is delivered */
 void sweep_run(struct deliver *d);

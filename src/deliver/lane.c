@@ -16,7 +16,6 @@ enum {
 	FETCH_BYTES = 1 << 20,
 	RESCAN_GAP_MS = 500,       /* rows that come due one by one are read together */
 	WITHDRAWN_MS = 10000,      /* longer than a change of the operator takes        */
-	PRUNE_EACH = 64,
 };
 
 /* ------------------------------------------------------------------ life */
@@ -96,26 +95,20 @@ lane_bounce(const struct lane *l)
 
 /* ------------------------------------------------------------------ what must not come again */
 
-static uint64_t
-outcomes_synced(const struct deliver *d)
+void
+lane_prune(struct lane *l, int64_t recorded_before)
 {
-	struct spool_status s;
+	uint64_t settled = l->deliver->settled;
 
-	spool_status(d->spool, &s);
-	return s.unsynced_outcomes > d->outcomes ? 0 : d->outcomes - s.unsynced_outcomes;
-}
-
-/* Forgets MIDs whose outcome every answer of the spool that is still to come has seen. */
-static void
-prune_finished(struct lane *l, uint64_t synced)
-{
-	if (l->fetch != NULL && l->fetch->synced < synced)
-		synced = l->fetch->synced;
-	if (l->sweep != NULL && l->sweep->synced < synced)
-		synced = l->sweep->synced;
+	/* An answer that is still to come may show what was not yet committed when it was asked for. */
+	if (l->fetch != NULL && l->fetch->settled < settled)
+		settled = l->fetch->settled;
+	if (l->sweep != NULL && l->sweep->settled < settled)
+		settled = l->sweep->settled;
+	bool is_quiet = l->fetch == NULL && l->sweep == NULL;
 	for (struct list_node *n; (n = list_first(&l->finished)) != NULL;) {
 		struct item *i = list_entry(n, struct item, node);
-		if (i->sequence > synced)
+		if (i->sequence > settled && !(is_quiet && i->at < recorded_before))
 			break;
 		list_remove(&l->finished, n);
 		item_free(&l->deliver->items, i);
@@ -127,8 +120,8 @@ prune_withdrawn(struct lane *l, int64_t until)
 {
 	for (struct list_node *n; (n = list_first(&l->withdrawn)) != NULL;) {
 		struct item *i = list_entry(n, struct item, node);
-		if (i->until > until) {
-			deliver_wake_at(l->deliver, i->until);
+		if (i->at > until) {
+			deliver_wake_at(l->deliver, i->at);
 			break;
 		}
 		list_remove(&l->withdrawn, n);
@@ -154,10 +147,9 @@ lane_finish(struct item *i, int64_t next_at)
 	item_drop_journal(i);
 	i->state = ITEM_FINISHED;
 	i->sequence = l->deliver->outcomes;
+	i->at = loop_mono_ms(l->deliver->loop);
 	list_append(&l->finished, &i->node);
 	note_due_at(l, next_at);
-	if (l->finished.count % PRUNE_EACH == 0)
-		prune_finished(l, outcomes_synced(l->deliver));
 	deliver_wake(l->deliver);
 }
 
@@ -169,7 +161,7 @@ lane_withdraw(struct item *i)
 	list_remove(i->is_old ? &l->old : &l->fresh, &i->node);
 	item_drop_journal(i);
 	i->state = ITEM_WITHDRAWN;
-	i->until = loop_mono_ms(l->deliver->loop) + WITHDRAWN_MS;
+	i->at = loop_mono_ms(l->deliver->loop) + WITHDRAWN_MS;
 	list_append(&l->withdrawn, &i->node);
 	deliver_wake(l->deliver);
 }
@@ -266,8 +258,7 @@ lane_fetch_new(struct lane *l)
 		deliver_pause(l->deliver, &e);
 		return NULL;
 	}
-	*f = (struct lane_fetch){ .lane = l, .synced = outcomes_synced(l->deliver) };
-	prune_finished(l, f->synced);
+	*f = (struct lane_fetch){ .lane = l, .settled = l->deliver->settled };
 	l->deliver->waiting++;
 	return f;
 }

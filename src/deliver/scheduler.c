@@ -135,7 +135,7 @@ use_idle(struct destination *x)
 		struct item *i = scheduler_take(x);
 		if (i == NULL)
 			return;
-		transaction_begin(c, i);
+		transaction_send(c, i);
 	}
 }
 

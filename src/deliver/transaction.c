@@ -43,7 +43,7 @@ transaction_done(struct transaction *t)
 }
 
 struct item *
-transaction_end(struct connection *c)
+transaction_finish(struct connection *c)
 {
 	struct transaction *t = &c->transaction;
 	struct item *i = t->item;
@@ -213,7 +213,7 @@ decide(struct connection *c, enum outcome_kind kind, const char *reason, const c
 	outcome_init(&o, kind, reason);
 	outcome_set_text(&o, enhanced, text);
 	outcome_record(c, c->transaction.item, &o);
-	transaction_end(c);
+	transaction_finish(c);
 	connection_ready(c);
 }
 
@@ -229,13 +229,13 @@ local_trouble(struct connection *c, const struct err *e)
 		return;
 	}
 	if (e->kind == ERR_MEMORY) {
-		lane_put_back(transaction_end(c));
+		lane_put_back(transaction_finish(c));
 		deliver_pause(c->deliver, e);
 	} else {
 		outcome_init(&o, OUTCOME_SOFT, NULL);
 		outcome_set_text(&o, "4.3.0", e->text);
 		outcome_soft(c, i, &o);
-		transaction_end(c);
+		transaction_finish(c);
 	}
 	connection_ready(c);
 }
@@ -253,7 +253,7 @@ check_addresses(const struct connection *c, const char *intake, struct err *e)
 }
 
 void
-transaction_begin(struct connection *c, struct item *i)
+transaction_send(struct connection *c, struct item *i)
 {
 	struct deliver *d = c->deliver;
 	struct transaction *t = &c->transaction;
@@ -268,7 +268,7 @@ transaction_begin(struct connection *c, struct item *i)
 	i->dcid = c->dcid;
 	if (intake == NULL) { /* the policy says no by now */
 		i->lane->destination = NULL;
-		lane_put_back(transaction_end(c));
+		lane_put_back(transaction_finish(c));
 		connection_ready(c);
 		return;
 	}
@@ -312,7 +312,7 @@ break_off(struct connection *c, enum content_result r, const struct err *e)
 		outcome_record(c, i, &o);
 	else
 		outcome_soft(c, i, &o);
-	transaction_end(c);
+	transaction_finish(c);
 	connection_close(c);
 }
 
@@ -360,7 +360,7 @@ envelope_refused(struct connection *c, enum command command, const struct smtp_r
 		outcome_set_reply(&o, reply);
 		o.was_attempted = true;
 		outcome_record(c, c->transaction.item, &o);
-		transaction_end(c);
+		transaction_finish(c);
 		connection_quit(c);
 		return;
 	}
@@ -418,7 +418,7 @@ data_replied(struct connection *c, const struct smtp_reply *reply, enum verdict 
 		outcome_record(c, i, &o);
 	else
 		outcome_soft(c, i, &o);
-	transaction_end(c);
+	transaction_finish(c);
 	dialogue_send(&c->dialogue, COMMAND_RSET, rset, sizeof(rset) - 1);
 }
 
@@ -445,7 +445,7 @@ content_accepted(struct connection *c, const struct smtp_reply *reply)
 	outcome_record(c, c->transaction.item, &o);
 	if (c->destination->state == DESTINATION_UP)
 		c->destination->allowed++;
-	transaction_end(c);
+	transaction_finish(c);
 	connection_ready(c);
 }
 
@@ -463,7 +463,7 @@ content_refused(struct connection *c, const struct smtp_reply *reply, enum verdi
 		outcome_record(c, i, &o);
 	else
 		outcome_soft(c, i, &o);
-	transaction_end(c);
+	transaction_finish(c);
 	c->messages++;
 	/* What is left of the content would be read as commands. */
 	if (!is_whole || reply->code == 421)
