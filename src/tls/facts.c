@@ -10,13 +10,13 @@
 const char *
 tls_mode_name(enum tls_mode m)
 {
-	switch (m) {
-	case TLS_MODE_REQUIRED:
-		return "required";
-	case TLS_MODE_VERIFY:
-		return "verify";
-	}
-	check(!"a mode of the enum");
+	static const char *const names[] = {
+		[TLS_MODE_REQUIRED] = "required",
+		[TLS_MODE_VERIFY] = "verify",
+	};
+
+	check((size_t)m < sizeof(names) / sizeof(names[0]));
+	return names[m];
 }
 
 void

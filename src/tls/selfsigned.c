@@ -222,9 +222,43 @@ tls_issuer_new(const char *common_name, struct tls_issuer **ret, struct err *e)
 }
 
 int
-tls_issuer_write(const struct tls_issuer *i, const char *certificate_file, struct err *e)
+tls_issuer_write(const struct tls_issuer *i, const char *certificate_file, const char *key_file,
+		 struct err *e)
 {
-	return write_certificate(i->certificate, certificate_file, e);
+	if (write_certificate(i->certificate, certificate_file, e) != 0)
+		return -1;
+	return key_file == NULL ? 0 : write_key(i->key, key_file, e);
+}
+
+static void
+close_file(FILE **f)
+{
+	if (*f != NULL)
+		fclose(*f);
+}
+
+int
+tls_issuer_load(const char *certificate_file, const char *key_file, struct tls_issuer **ret,
+		struct err *e)
+{
+	SCOPED(close_file) FILE *certificate = fopen(certificate_file, "re");
+	if (certificate == NULL)
+		return err_set(e, err_kind_of_errno(errno), errno, "%s", certificate_file);
+	SCOPED(close_file) FILE *key = fopen(key_file, "re");
+	if (key == NULL)
+		return err_set(e, err_kind_of_errno(errno), errno, "%s", key_file);
+	SCOPED(free_issuer) struct tls_issuer *i = calloc(1, sizeof(*i));
+	if (i == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for a root certificate");
+	ERR_clear_error();
+	i->certificate = PEM_read_X509(certificate, NULL, NULL, NULL);
+	if (i->certificate == NULL)
+		return tls_failure(e, ERR_CORRUPT, certificate_file);
+	i->key = PEM_read_PrivateKey(key, NULL, NULL, NULL);
+	if (i->key == NULL || X509_check_private_key(i->certificate, i->key) != 1)
+		return tls_failure(e, ERR_CORRUPT, key_file);
+	*ret = TAKE_PTR(i);
+	return 0;
 }
 
 int

@@ -1,7 +1,7 @@
 /*
  * selfsigned.h - certificates of our own making, for the intake simulator and for tests.
  *
- * An issuer is a root certificate and its key, in memory only; what it signs is written as PEM files.
+ * An issuer is a root certificate and its key; what it signs is written as PEM files.
  * Keys are EC P-256. Any thread.
  */
 #ifndef TDC_TLS_SELFSIGNED_H
@@ -16,8 +16,12 @@ struct tls_issuer;
 
 int tls_issuer_new(const char *common_name, struct tls_issuer **ret, struct err *e);
 void tls_issuer_free(struct tls_issuer *i); /* NULL is fine */
-/* The root certificate, without its key. */
-int tls_issuer_write(const struct tls_issuer *i, const char *certificate_file, struct err *e);
+/* The root certificate, and its key unless that path is NULL (readable by its owner only). */
+int tls_issuer_write(const struct tls_issuer *i, const char *certificate_file, const char *key_file,
+		     struct err *e);
+/* What was written so before. */
+int tls_issuer_load(const char *certificate_file, const char *key_file, struct tls_issuer **ret,
+		    struct err *e);
 
 struct tls_leaf_settings {
 	const char *common_name;

@@ -261,7 +261,7 @@ shelf_open(void **state)
 	must(loop_new(clock_system(), &s->loop, &e), &e);
 	must(tls_issuer_new("Test Root", &s->issuer, &e), &e);
 	must(tls_issuer_new("Strange Root", &s->stranger, &e), &e);
-	must(tls_issuer_write(s->issuer, shelf_path(s, "ca", "pem"), &e), &e);
+	must(tls_issuer_write(s->issuer, shelf_path(s, "ca", "pem"), NULL, &e), &e);
 	shelf_leaf(s, "good", s->issuer, good, 5, -HOUR, DAY);
 	shelf_leaf(s, "expired", s->issuer, good, 5, -10 * DAY, -HOUR);
 	shelf_leaf(s, "early", s->issuer, good, 5, DAY, 2 * DAY);
