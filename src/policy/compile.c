@@ -246,24 +246,30 @@ compile_routes(struct compiler *c)
 
 /* ---- controls and bounce profiles */
 
-static void
-compile_bounce(struct compiler *c, const char *name, struct bounce_profile *ret)
+static const struct config_node *
+bounce_node(struct compiler *c, const char *name)
 {
 	size_t n = config_count(c->root, "bounce_profiles");
 	for (size_t i = 0; i < n; i++) {
 		const struct config_node *node = config_at(c->root, "bounce_profiles", i);
-		if (strcmp(config_name(node), name) != 0)
-			continue;
-		*ret = (struct bounce_profile){
-			.name = copy(c, name),
-			.max_retries = (uint32_t)config_int(node, "max_retries"),
-			.max_time_in_queue_ms = config_duration_ms(node, "max_time_in_queue"),
-			.first_wait_ms = config_duration_ms(node, "first_wait"),
-			.longest_wait_ms = config_duration_ms(node, "longest_wait"),
-		};
-		return;
+		if (strcmp(config_name(node), name) == 0)
+			return node;
 	}
-	check(!"the schema's rules let an unknown bounce profile through");
+	return NULL;
+}
+
+static void
+compile_bounce(struct compiler *c, const char *name, struct bounce_profile *ret)
+{
+	const struct config_node *node = bounce_node(c, name);
+	check(node != NULL); /* the configuration's rules see to it */
+	*ret = (struct bounce_profile){
+		.name = copy(c, name),
+		.max_retries = (uint32_t)config_int(node, "max_retries"),
+		.max_time_in_queue_ms = config_duration_ms(node, "max_time_in_queue"),
+		.first_wait_ms = config_duration_ms(node, "first_wait"),
+		.longest_wait_ms = config_duration_ms(node, "longest_wait"),
+	};
 }
 
 static void
