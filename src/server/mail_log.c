@@ -184,11 +184,15 @@ void
 mail_log_queued(const struct session *s)
 {
 	const struct transaction *t = s->transaction;
+	size_t journals = 0;
 
-	log_event(LOG_SERVER, INFO, "mid.queued",
-		  F(LF_INT("mid", t->message->mid), LF_INT("icid", s->icid),
-		    LF_INT("journals", t->n_plans)),
-		  "MID %" PRIu64 " queued for delivery", t->message->mid);
+	for (size_t i = 0; i < t->n_plans; i++)
+		journals += t->plans[i].drop == DROP_NONE;
+	if (journals > 0)
+		log_event(LOG_SERVER, INFO, "mid.queued",
+			  F(LF_INT("mid", t->message->mid), LF_INT("icid", s->icid),
+			    LF_INT("journals", journals)),
+			  "MID %" PRIu64 " queued for delivery", t->message->mid);
 	for (size_t i = 0; i < t->n_plans; i++)
 		mail_log_journal(s, &t->plans[i]);
 }

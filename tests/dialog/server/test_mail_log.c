@@ -1,0 +1,216 @@
+/*
+ * test_mail_log.c - the lines of the mail log, as an operator reads them.
+ */
+#include "fake_host.h"
+
+#include "server/mail_log.h"
+
+#include <unistd.h>
+
+static char path[] = "/tmp/tdc-mail-log-XXXXXX";
+
+static void
+log_to(enum log_form form)
+{
+	struct log_settings s = { .target = LOG_TO_FILE,
+				  .form = form,
+				  .level = LOG_LEVEL_INFO,
+				  .path = path };
+	struct err e;
+
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(log_open(&s, &e), 0);
+}
+
+/* What was written, without the time in front of each line. */
+static void
+log_read(struct buf *ret, size_t time_n)
+{
+	char line[4096];
+
+	log_flush();
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	buf_init(ret, 1 << 20);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		assert_true(strlen(line) > time_n);
+		buf_append_text(ret, line + time_n);
+	}
+	fclose(f);
+}
+
+static int
+expect_log(const char *sentence, const char *want)
+{
+	struct buf got;
+
+	log_read(&got, strlen("Mon Apr 17 19:56:22 2003 "));
+	int failed = strcmp(got.n == 0 ? "" : buf_text(&got), want) != 0;
+	if (failed)
+		print_error("%s\n--- got\n%s--- want\n%s", sentence, buf_text(&got), want);
+	buf_done(&got);
+	return failed;
+}
+
+#define START                                  \
+	"Info: Start MID 1 ICID 5\n"           \
+	"Info: MID 1 ICID 5 From: <s@x>\n"
+#define POLICY "matched all recipients for per-recipient policy DEFAULT in the inbound table\n"
+
+static const struct {
+	const char *sentence;
+	const char *say;
+	struct fake world;
+	const char *want;
+} rows[] = {
+	{ "one message",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nRCPT TO:<q=z@the.tdc.queue>\r\nDATA\r\n"
+	  "Message-ID: <1@x>\r\nSubject: =?utf-8?Q?gr=C3=BC?=\r\n\r\n.\r\n",
+	  { 0 },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 ICID 5 RID 1 To: <q@z>\n"
+		"Info: MID 1 Message-ID '<1@x>'\n"
+		"Info: MID 1 Subject \"gr\xc3\xbc\"\n"
+		"Info: MID 1 ready 52 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 1 queued for delivery\n"
+		"Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 queued for delivery.\n" },
+	{ "recipients from the header are told at the end",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<j@the.tdc.queue>\r\nDATA\r\nTo: a@y\r\n\r\n.\r\n",
+	  { 0 },
+	  START "Info: MID 1 ICID 5 RID 0 To: <a@y>\n"
+		"Info: MID 1 ready 11 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 1 queued for delivery\n"
+		"Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 queued for delivery.\n" },
+	{ "a message that is dropped",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n",
+	  { .drop = DROP_POLICY },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 ready 0 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 dropped: policy.\n" },
+	{ "a commit that failed",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n",
+	  { .commit_fails = ERR_IO },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 ready 0 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Error: MID 1 ICID 5 could not be kept: told to fail\n"
+		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try again later\n" },
+	{ "a refusal after MAIL is an error",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<>\r\n",
+	  { 0 },
+	  START "Error: MID 1 ICID 5 refused: 501 5.1.3 Bad recipient address: empty recipient\n" },
+	{ "so is one of MAIL itself",
+	  "MAIL FROM:<s@x> SIZE=999999999999\r\n",
+	  { 0 },
+	  "Error: MID 0 ICID 5 refused: 552 5.3.4 Message larger than the maximum of 268435456\n" },
+	{ "no value of a peer begins a line",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT 33 LAST\r\nSubject: =?utf-8?Q?a=0AInfo:_b?=\r\n",
+	  { 0 },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 Subject \"a Info: b\"\n"
+		"Info: MID 1 ready 33 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 1 queued for delivery\n"
+		"Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 queued for delivery.\n" },
+};
+
+static void
+test_lines(void **state)
+{
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f = rows[i].world;
+		fake_open(&f, NULL);
+		fake_say(&f, "EHLO c\r\n");
+		log_to(LOG_FORM_TEXT);
+		fake_say(&f, rows[i].say);
+		failed += expect_log(rows[i].sentence, rows[i].want);
+		fake_close(&f);
+	}
+	assert_int_equal(failed, 0);
+}
+
+static void
+test_a_session_from_its_beginning_to_its_end(void **state)
+{
+	struct fake f = { .is_commit_late = true };
+	struct err e = { .kind = ERR_NETWORK, .text = "connection reset by peer" };
+
+	(void)state;
+	fake_open(&f, NULL);
+	log_to(LOG_FORM_TEXT);
+	mail_log_new(f.session, "10.1.1.1");
+	fake_say(&f, "EHLO c\r\nMAIL FROM:<>\r\n");
+	session_lost(f.session, &e);
+	mail_log_close(f.session);
+	assert_int_equal(
+		expect_log("lost in a transaction",
+			   "Info: New SMTP ICID 5 interface feed (10.1.1.1) address 10.1.1.209\n"
+			   "Info: Start MID 1 ICID 5\n"
+			   "Info: MID 1 ICID 5 From: <>\n"
+			   "Info: Incoming connection (ICID 5) lost: connection reset by peer\n"
+			   "Info: ICID 5 close\n"),
+		0);
+	fake_close(&f);
+}
+
+/* Every line of the text form has its event word and its ids as typed fields. */
+static void
+test_the_same_as_json(void **state)
+{
+	struct fake f = { 0 };
+	struct buf got;
+
+	(void)state;
+	fake_open(&f, NULL);
+	fake_say(&f, "EHLO c\r\n");
+	log_to(LOG_FORM_JSON);
+	fake_say(&f, "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\na: b\r\n\r\n.\r\n");
+	log_read(&got, 0);
+	const char *text = buf_text(&got);
+	static const char *const words[] = { "mid.start", "mid.from",	"mid.to",     "mid.ready",
+					     "mid.policy", "mid.queued", "tdc.queued", "\"mid\":1",
+					     "\"icid\":5", "\"rid\":0",	"\"of\":1" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strstr(text, words[i]) == NULL)
+			print_error("no %s in\n%s", words[i], text);
+		assert_non_null(strstr(text, words[i]));
+	}
+	buf_done(&got);
+	fake_close(&f);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	int fd = mkstemp(path);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	log_close();
+	return unlink(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_a_session_from_its_beginning_to_its_end),
+		cmocka_unit_test(test_the_same_as_json),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
