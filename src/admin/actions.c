@@ -45,6 +45,12 @@ action_states(const struct action *a, char *text, size_t n)
 	}
 }
 
+bool
+action_does_not_apply(const struct err *e)
+{
+	return e->kind == ERR_NOT_FOUND || e->kind == ERR_REFUSED;
+}
+
 static void
 answer_changed(struct call *c, uint64_t changed)
 {
@@ -104,6 +110,11 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 	}
 	const struct action *action = c->path->action;
 	struct admin *a = c->admin;
+	/* Gone, or in another state: the row says it better than the error. */
+	if (e != NULL && action_does_not_apply(e)) {
+		e = NULL;
+		changed = 0;
+	}
 	/* What was withdrawn from the scheduler may still be due. */
 	if (e != NULL || changed == 0 || action->change == CHANGE_RELEASE ||
 	    action->change == CHANGE_RETRY_DEAD)

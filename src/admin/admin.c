@@ -18,6 +18,7 @@ call_end(struct call *c)
 	if (c->admin != NULL)
 		list_remove(&c->admin->calls, &c->node);
 	free(c->sweep);
+	free(c->proof);
 	free(c);
 }
 

@@ -38,7 +38,8 @@ struct call {
 	struct http_request *request; /* answered exactly once                         */
 	const struct path *path;
 	uint64_t mid;                 /* of the path, 0 = none                          */
-	struct sweep *sweep;          /* of an action on all                           */
+	struct sweep *sweep;          /* of an action on all; owned                    */
+	struct proof *proof;          /* of a count of the account; owned              */
 };
 
 /* ---- calls */
@@ -86,6 +87,8 @@ struct action {
 };
 extern const struct action action_hold, action_release, action_delete, action_retry,
 	action_delivernow;
+/* The row is not there, or in a state that the action is not for. */
+bool action_does_not_apply(const struct err *e);
 /* "waiting or uncertain" */
 void action_states(const struct action *a, char *text, size_t n);
 

@@ -1,5 +1,5 @@
 /*
- * status.c - the state of the whole daemon: status, health, the account and its proof.
+ * status.c - the state of the whole daemon, and its health.
  */
 #include "internal.h"
 
@@ -152,37 +152,4 @@ run_health(struct call *c)
 	json_put(o, "status", json_string(status));
 	json_put(o, "reasons", reasons);
 	call_answer(c, s.is_accepting ? 200 : 503, o);
-}
-
-/* ---------------------------------------------------------------- the account */
-
-static void
-on_verified(void *arg, const struct spool_account *counted, const struct err *e)
-{
-	struct call *c = arg;
-
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
-		return;
-	}
-	if (e != NULL) {
-		call_problem_err(c, e);
-		return;
-	}
-	const struct spool_account *kept = spool_account(c->admin->spool);
-	json_t *o = json_of_account(kept), *verified = json_of_account(counted);
-	json_put(verified, "agrees", json_boolean(spool_account_gap(counted) == 0));
-	json_put(o, "verified", verified);
-	call_answer(c, 200, o);
-}
-
-void
-run_account(struct call *c)
-{
-	const char *verify = http_request_query(c->request, "verify");
-
-	if (verify != NULL && strcmp(verify, "0") != 0)
-		spool_account_verify(c->admin->spool, on_verified, c);
-	else
-		call_answer(c, 200, json_of_account(spool_account(c->admin->spool)));
 }

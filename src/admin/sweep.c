@@ -46,13 +46,17 @@ answer(struct call *c)
 {
 	const struct sweep *s = c->sweep;
 	json_t *o = json_object();
+	char left_out[80] = "";
 
 	deliver_look_again(c->admin->deliver);
+	if (s->in_flight > 0)
+		snprintf(left_out, sizeof(left_out), ", %" PRIu64 " left out because they are being sent",
+			 s->in_flight);
 	log_event(LOG_ADMIN, INFO, "operator.sweep",
 		  F(LF_TEXT("action", c->path->action->name), LF_INT("changed", s->changed),
 		    LF_INT("in_flight", s->in_flight)),
-		  "%" PRIu64 " journals %s by operator, %" PRIu64 " left out because they are being sent",
-		  s->changed, c->path->action->done, s->in_flight);
+		  "%" PRIu64 " journals %s by operator%s%s", s->changed, c->path->action->done, left_out,
+		  c->path->action->change == CHANGE_DUE_NOW ? "; all destinations are tried" : "");
 	json_put(o, "action", json_string(c->path->action->name));
 	json_put(o, "changed", json_count(s->changed));
 	json_put(o, "in_flight", json_count(s->in_flight));
@@ -72,7 +76,8 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 	struct call *c = step->call;
 	struct sweep *s = c->sweep;
 
-	if (e != NULL && s->failure.kind == ERR_NONE)
+	/* A row that left its state since the page was read is none of ours any more. */
+	if (e != NULL && !action_does_not_apply(e) && s->failure.kind == ERR_NONE)
 		s->failure = *e;
 	s->changed += changed;
 	if (changed > 0 && c->admin != NULL)

@@ -64,6 +64,8 @@ print_done(const char *action, const char *what, json_t *answer)
 	printf("%lld journals %s", changed, done_word(action));
 	if (in_flight > 0)
 		printf("; %lld left out because they are being sent", in_flight);
+	if (strcmp(action, "delivernow") == 0)
+		printf("; all destinations are tried");
 	printf("\n");
 }
 
