@@ -18,16 +18,18 @@ struct dns;
 struct dns_query;
 
 struct dns_settings {
-	const char *resolv_conf; /* NULL = /etc/resolv.conf            */
-	const char *hosts;       /* NULL = /etc/hosts                  */
-	int64_t timeout_ms;      /* of one look-up; 0 = 30 s           */
+	const char *resolv_conf; /* NULL = /etc/resolv.conf, or 127.0.0.1 if that is missing      */
+	const char *hosts;       /* NULL = /etc/hosts, if it is there                              */
+	const char *forwarder;   /* "IP" or "IP@port" instead of resolv_conf's servers; NULL = those */
+	const char *trust_anchor_file; /* DNSSEC's root keys; NULL = nothing is validated         */
+	int64_t timeout_ms;      /* of one look-up; 0 = 30 s                                       */
 };
 
 enum { DNS_ADDRESSES_MAX = 32 };
 struct dns_addresses {
 	struct socket_address address[DNS_ADDRESSES_MAX]; /* port filled in, IPv6 first    */
 	size_t count;
-	bool is_secure; /* DNSSEC                                                         */
+	bool is_secure; /* all of them, by DNSSEC                                         */
 };
 
 int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct err *e);
@@ -35,10 +37,12 @@ void dns_free(struct dns *d); /* open queries end without their callback */
 
 /*
  * Exactly once, from the loop. ERR_NOT_FOUND: NXDOMAIN or no address (authoritative); ERR_DNS: SERVFAIL,
- * bogus; ERR_TIMEOUT. The addresses live until the callback returns.
+ * bogus; ERR_TIMEOUT. One family's addresses are enough, even if the other family's look-up failed. The
+ * addresses live until the callback returns; the query is gone when it begins.
  */
 typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a, const struct err *e);
-/* Address literals ("192.0.2.1", "2001:db8::1") are answered without a look-up. */
+/* Address literals ("192.0.2.1", "2001:db8::1") are answered without a look-up. Search domains are
+ * not tried. -1: nothing was asked (ERR_SYNTAX: not a domain name), `done` does not run. */
 int dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done, void *arg,
 		       struct dns_query **ret, struct err *e);
 void dns_query_cancel(struct dns_query *q); /* the callback does not run */
