@@ -150,7 +150,7 @@ grow(struct spool_draft *d, size_t wanted, size_t limit, struct err *e)
 		wanted = limit;
 	if (d->cap == 0 && hint > cap && hint <= limit && !d->is_file)
 		cap = (size_t)hint + 512; /* a declared size is rarely exact */
-	if (d->is_file || hint > limit)
+	if (!is_over_budget(d) && (d->is_file || hint > limit))
 		cap = limit;
 	while (cap < wanted)
 		cap *= 2;
