@@ -1,0 +1,299 @@
+/*
+ * test_change.c - the operator's changes, lists, retention.
+ */
+#include "spool_fixture.h"
+
+/* Brings one fresh row into a state. */
+static uint64_t
+row_in_state(struct fixture *f, enum journal_state s)
+{
+	static const enum outcome_kind ways[JOURNAL_STATE_COUNT] = {
+		[JOURNAL_WAITING] = OUTCOME_SOFT,     [JOURNAL_UNCERTAIN] = OUTCOME_UNCERTAIN,
+		[JOURNAL_HELD] = OUTCOME_HELD,        [JOURNAL_DELIVERED] = OUTCOME_DELIVERED,
+		[JOURNAL_DEAD] = OUTCOME_DEAD,        [JOURNAL_QUARANTINED] = OUTCOME_QUARANTINED,
+	};
+	uint64_t mid = accept_one(f, "DEFAULT", 1, 100);
+	record(f, ways[s], mid);
+	settle(f);
+	assert_int_equal(fetch_one(f, mid)->state, s);
+	return mid;
+}
+
+enum { GONE = JOURNAL_STATE_COUNT, NO = JOURNAL_STATE_COUNT + 1 };
+
+/* What becomes of a row in each state; NO: refused, and the row stays as it is. */
+static const struct {
+	const char *name;
+	enum spool_change what;
+	unsigned after[JOURNAL_STATE_COUNT]; /* waiting uncertain held delivered dead quarantined */
+} changes[] = {
+	{ "hold", CHANGE_HOLD, { JOURNAL_HELD, JOURNAL_HELD, NO, NO, NO, NO } },
+	{ "release", CHANGE_RELEASE, { NO, NO, JOURNAL_WAITING, NO, NO, NO } },
+	{ "retry dead", CHANGE_RETRY_DEAD, { NO, NO, NO, NO, JOURNAL_WAITING, NO } },
+	{ "delete", CHANGE_DELETE, { GONE, GONE, GONE, NO, GONE, GONE } },
+	{ "due now", CHANGE_DUE_NOW, { JOURNAL_WAITING, NO, NO, NO, NO, NO } },
+};
+
+static void
+check_change(struct fixture *f, size_t i, enum journal_state from)
+{
+	char row[96];
+	unsigned want = changes[i].after[from];
+	uint64_t mid = row_in_state(f, from);
+
+	snprintf(row, sizeof(row), "%s of a row that is %s", changes[i].name, journal_state_name(from));
+	uint64_t changed = change(f, changes[i].what, mid);
+	if (changed != (want == NO ? 0u : 1u) || (f->error.kind == ERR_NONE) != (want != NO))
+		fail_msg("%s: changed %" PRIu64 ", error %s", row, changed, err_kind_name(f->error.kind));
+	struct spool_journal *j = fetch_one(f, mid);
+	if ((j == NULL) != (want == GONE))
+		fail_msg("%s: the row is %s", row, j == NULL ? "gone" : "there");
+	if (j != NULL && j->state != (want == NO ? from : want))
+		fail_msg("%s: now %s", row, journal_state_name(j->state));
+	if (j != NULL && want == JOURNAL_WAITING && j->next_at != 0)
+		fail_msg("%s: next_at is %" PRId64 ", want 0", row, j->next_at);
+	if (changes[i].what == CHANGE_RETRY_DEAD && want == JOURNAL_WAITING &&
+	    (j->attempts != 0 || j->created_at != f->clock.wall || j->reason != NULL))
+		fail_msg("%s: its time did not start anew", row);
+	assert_account(f, row);
+}
+
+static void
+every_change_of_every_state(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.retention_ms = 3600000; /* so that a delivered row is there */
+	open_spool(&f);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		for (int s = 0; s < JOURNAL_STATE_COUNT; s++) {
+			clock_manual_advance(&f.clock, 10);
+			check_change(&f, i, (enum journal_state)s);
+		}
+	fixture_done(&f);
+}
+
+static void
+a_change_of_nobody_is_not_found(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	assert_int_equal(change(&f, CHANGE_DELETE, 4711), 0);
+	assert_int_equal(f.error.kind, ERR_NOT_FOUND);
+	assert_int_equal(change(&f, CHANGE_RELEASE, 0), 0); /* all of none */
+	assert_int_equal(f.error.kind, ERR_NONE);
+	fixture_done(&f);
+}
+
+/* Many rows by the back door, so that a change of all needs several steps. */
+static void
+make_many(struct fixture *f, unsigned n)
+{
+	char sql[1024];
+
+	accept_one(f, "DEFAULT", 1, 10);
+	close_spool(f);
+	snprintf(sql, sizeof(sql),
+		 "BEGIN; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < %u)"
+		 " INSERT INTO journal (mid, uid, message, kind, policy, state, created_at)"
+		 " SELECT 100000 + i, randomblob(16), (SELECT mid FROM message), 'journal', 1,"
+		 " CASE WHEN i %% 3 = 0 THEN 'held' ELSE 'waiting' END, %" PRId64 " FROM c;"
+		 " UPDATE account SET n = n + %u WHERE term = 'created.smtp';"
+		 " UPDATE account SET n = n + %u WHERE term = 'state.waiting';"
+		 " INSERT INTO account VALUES ('state.held', %u);"
+		 " UPDATE policy SET waiting = waiting + %u;"
+		 " UPDATE meta SET value = 300000 WHERE key = 'mid_reserved'; COMMIT",
+		 n, T0, n, n - n / 3, n / 3, n - n / 3);
+	tamper(f, sql);
+	open_spool(f);
+}
+
+static void
+a_change_of_all_is_done_in_steps(void **state)
+{
+	struct fixture f;
+	enum { MANY = 12000 };
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	make_many(&f, MANY);
+	assert_account(&f, "as made");
+	/* Mail goes on meanwhile: an acceptance is not made to wait for all of it. */
+	f.is_answered = false;
+	spool_change(f.sp, CHANGE_HOLD, 0, on_changed, &f);
+	accept_one(&f, "other", 2, 100);
+	bool was_first = !f.is_answered;
+	AWAIT(&f, f.is_answered);
+	assert_true(was_first);
+	assert_int_equal(f.changed, MANY - MANY / 3 + 1);
+	assert_account(&f, "all held");
+	/* What was accepted after the call is not meant by it. */
+	assert_int_equal(spool_account(f.sp)->state[JOURNAL_WAITING], 1);
+	assert_int_equal(change(&f, CHANGE_RELEASE, 0), MANY + 1);
+	assert_account(&f, "all released");
+	assert_int_equal(change(&f, CHANGE_DELETE, 0), MANY + 2);
+	assert_account(&f, "all deleted");
+	assert_int_equal(spool_account(f.sp)->deleted, MANY + 2);
+	close_spool(&f);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM journal"), 0);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM body"), 0);
+	fixture_done(&f);
+}
+
+static void
+delete_all_takes_every_state_but_delivered(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.retention_ms = 3600000;
+	open_spool(&f);
+	for (int round = 0; round < 3; round++)
+		for (int s = 0; s < JOURNAL_STATE_COUNT; s++)
+			row_in_state(&f, (enum journal_state)s);
+	assert_int_equal(change(&f, CHANGE_DELETE, 0), 3 * (JOURNAL_STATE_COUNT - 1));
+	assert_account(&f, "deleted");
+	close_spool(&f);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM journal"), 3);
+	fixture_done(&f);
+}
+
+/* -- lists -- */
+
+static void
+lists_are_pages_in_mid_order(void **state)
+{
+	struct fixture f;
+	uint64_t after = 0, last = 0;
+	unsigned seen = 0;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	make_many(&f, 6000);
+	const struct {
+		enum journal_state state;
+		unsigned want;
+	} lists[] = { { JOURNAL_HELD, 2000 }, { JOURNAL_WAITING, 4001 }, { JOURNAL_STATE_COUNT, 6001 },
+		      { JOURNAL_DEAD, 0 } };
+	for (size_t i = 0; i < 4; i++) {
+		after = last = 0;
+		seen = 0;
+		do {
+			list_rows(&f, lists[i].state, after, 999);
+			for (size_t k = 0; k < f.n_rows; k++) {
+				assert_true(f.rows[k]->mid > last);
+				last = f.rows[k]->mid;
+				assert_true(lists[i].state == JOURNAL_STATE_COUNT ||
+					    f.rows[k]->state == lists[i].state);
+				assert_null(f.rows[k]->body->data);
+			}
+			seen += (unsigned)f.n_rows;
+			after = f.due.next.mid;
+		} while (!f.due.is_end);
+		if (seen != lists[i].want)
+			fail_msg("list %zu: got %u rows, want %u", i, seen, lists[i].want);
+	}
+	list_rows(&f, JOURNAL_STATE_COUNT, 0, 0);
+	assert_int_equal(f.n_rows, 0);
+	list_rows(&f, JOURNAL_STATE_COUNT, 0, 5000); /* cut to the maximum */
+	assert_int_equal(f.n_rows, 1000);
+	fixture_done(&f);
+}
+
+static void
+the_oldest_row_is_known(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t a = accept_one(&f, "DEFAULT", 1, 10);
+	clock_manual_advance(&f.clock, 1000);
+	uint64_t b = accept_one(&f, "DEFAULT", 1, 10);
+	clock_manual_advance(&f.clock, 1000);
+	accept_one(&f, "DEFAULT", 1, 10);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	record(&f, OUTCOME_DELIVERED, b);
+	settle(&f);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	change(&f, CHANGE_HOLD, a);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
+	change(&f, CHANGE_RELEASE, a); /* the finger goes back */
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	close_spool(&f);
+	open_spool(&f);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	fixture_done(&f);
+}
+
+/* -- retention -- */
+
+static void
+delivered_rows_go_when_their_retention_ends(void **state)
+{
+	struct fixture f;
+	enum { ROWS = 450 }; /* more than two steps of a purge */
+	uint64_t last = 0;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.retention_ms = 100000;
+	open_spool(&f);
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	for (unsigned i = 0; i < ROWS; i++)
+		assert_int_equal(begin_accept(&f, i, 30 + i % 3 * 20000, &plan, 1), 0);
+	AWAIT(&f, f.done == ROWS);
+	for (unsigned i = 0; i < ROWS; i++)
+		record(&f, OUTCOME_DELIVERED, f.fresh[i]->mid);
+	forget_fresh(&f);
+	clock_manual_advance(&f.clock, 60000);
+	last = accept_one(&f, "DEFAULT", 1, 40);
+	record(&f, OUTCOME_DELIVERED, last);
+	assert_account(&f, "retained");
+	assert_non_null(fetch_one(&f, last));
+	list_rows(&f, JOURNAL_DELIVERED, 0, 1000);
+	assert_int_equal(f.n_rows, ROWS + 1);
+	clock_manual_advance(&f.clock, 50000); /* past the end of all but the last */
+	do {
+		clock_manual_advance(&f.clock, 1);
+		loop_run_once(f.loop, 20, NULL);
+		list_rows(&f, JOURNAL_DELIVERED, 0, 1000);
+	} while (f.n_rows > 1);
+	assert_int_equal(f.rows[0]->mid, last);
+	assert_account(&f, "purged");
+	assert_int_equal(spool_account(f.sp)->state[JOURNAL_DELIVERED], ROWS + 1);
+	close_spool(&f);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM body"), 1);
+	/* Without a retention the last goes, too. */
+	f.settings.retention_ms = 0;
+	open_spool(&f);
+	clock_manual_advance(&f.clock, 20000);
+	AWAIT(&f, (list_rows(&f, JOURNAL_DELIVERED, 0, 10), f.n_rows == 0));
+	close_spool(&f);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM body"), 0);
+	fixture_done(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_change_of_every_state),
+		cmocka_unit_test(a_change_of_nobody_is_not_found),
+		cmocka_unit_test(a_change_of_all_is_done_in_steps),
+		cmocka_unit_test(delete_all_takes_every_state_but_delivered),
+		cmocka_unit_test(lists_are_pages_in_mid_order),
+		cmocka_unit_test(the_oldest_row_is_known),
+		cmocka_unit_test(delivered_rows_go_when_their_retention_ends),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
