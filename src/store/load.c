@@ -213,10 +213,10 @@ fill_body(sqlite3_stmt *st, struct spool_body *b, enum load_mode mode, struct er
 	b->facts.facts = (unsigned)sqlite3_column_int64(st, B_FACTS);
 	b->facts.header_size = (uint64_t)sqlite3_column_int64(st, B_HEADER_SIZE);
 	b->facts.longest_line = (uint32_t)sqlite3_column_int64(st, B_LONGEST_LINE);
-	if (fill_place(&b->at, db_text(st, B_PLACE), sqlite3_column_int64(st, B_SEGMENT),
-		       sqlite3_column_int64(st, B_OFFSET), db_blob(st, B_FILE), e) != 0)
-		return is_strict ? -1 : 0;
-	return 0;
+	int r = fill_place(&b->at, db_text(st, B_PLACE), sqlite3_column_int64(st, B_SEGMENT),
+			   sqlite3_column_int64(st, B_OFFSET), db_blob(st, B_FILE),
+			   is_strict ? e : NULL);
+	return is_strict ? r : 0;
 }
 
 /* -- all of it -- */
