@@ -213,6 +213,24 @@ a_file_that_is_no_socket_is_left_alone(void **state)
 }
 
 static void
+a_socket_of_another_kind_is_left_alone(void **state)
+{
+	struct fixture f;
+	struct socket_address a;
+	struct err e;
+
+	(void)state;
+	open_fixture(&f);
+	assert_int_equal(socket_address_parse(f.address, &a, &e), 0);
+	int log = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(log, (struct sockaddr *)&a.storage, a.length), 0);
+	assert_int_equal(listen_on(&f, f.address, &e), -1);
+	assert_int_equal(access(f.path, F_OK), 0);
+	close(log);
+	close_fixture(&f);
+}
+
+static void
 a_file_that_another_put_there_is_not_removed(void **state)
 {
 	struct fixture f;
@@ -490,6 +508,7 @@ main(void)
 		cmocka_unit_test(a_unix_socket_has_its_mode_and_is_removed),
 		cmocka_unit_test(a_stale_socket_file_is_replaced_but_one_in_use_is_not),
 		cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
+		cmocka_unit_test(a_socket_of_another_kind_is_left_alone),
 		cmocka_unit_test(a_file_that_another_put_there_is_not_removed),
 		cmocka_unit_test(an_address_in_use_is_busy),
 		cmocka_unit_test(an_inherited_socket_is_used_as_it_is),

@@ -59,8 +59,12 @@ toy_decode(void *state, struct buf *in, struct buf *plain, struct buf *out, bool
 	size_t n = (size_t)(unsigned char)wire.p[0] << 8 | (unsigned char)wire.p[1];
 	if (wire.n < 2 + n)
 		return 0;
-	*eof = n == 0;
-	char *to = buf_room(plain) < n || n == 0 ? NULL : buf_reserve(plain, n);
+	if (n == 0) {
+		buf_consume(in, 2);
+		*eof = true;
+		return 0;
+	}
+	char *to = buf_room(plain) < n ? NULL : buf_reserve(plain, n);
 	if (to == NULL)
 		return 0;
 	for (size_t i = 0; i < n; i++)
