@@ -34,9 +34,9 @@ add_limits(struct smtp_capabilities *c, struct span value)
 		if (smtp_number_parse(span_skip(word, name.n + 1), &n) != 0)
 			continue;
 		unsigned limit = n > UINT_MAX ? UINT_MAX : (unsigned)n;
-		if (span_equal_nocase(name, span_of("MAILMAX")))
+		if (smtp_word_is(name, "MAILMAX"))
 			c->mail_max = limit;
-		else if (span_equal_nocase(name, span_of("RCPTMAX")))
+		else if (smtp_word_is(name, "RCPTMAX"))
 			c->rcpt_max = limit;
 	}
 }
@@ -68,7 +68,7 @@ smtp_capabilities_add(struct smtp_capabilities *c, struct span line)
 
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
 		const struct extension *x = &extensions[i];
-		if (!span_equal_nocase(keyword, span_of(x->name)))
+		if (!smtp_word_is(keyword, x->name))
 			continue;
 		c->extensions |= x->bit;
 		if (x->add != NULL)

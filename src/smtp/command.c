@@ -49,7 +49,7 @@ static enum smtp_verb
 find_verb(struct span word)
 {
 	for (int v = SMTP_UNKNOWN + 1; v < SMTP_VERB_COUNT; v++)
-		if (span_equal_nocase(word, span_of(verbs[v].name)))
+		if (smtp_word_is(word, verbs[v].name))
 			return (enum smtp_verb)v;
 	return SMTP_UNKNOWN;
 }
@@ -138,7 +138,7 @@ parse_bdat(struct smtp_command *ret, struct smtp_command_error *error)
 		return syntax(error, "chunk size expected");
 	struct span word = smtp_word_take(&text);
 	ret->chunk_is_last = word.n > 0;
-	if (text.n > 0 || (word.n > 0 && !span_equal_nocase(word, span_of("LAST"))))
+	if (text.n > 0 || (word.n > 0 && !smtp_word_is(word, "LAST")))
 		return syntax(error, "only LAST may follow the chunk size");
 	return SMTP_COMMAND_OK;
 }

@@ -43,7 +43,7 @@ static int
 find_word(struct span word, const char *const *names, int n)
 {
 	for (int i = 0; i < n; i++)
-		if (span_equal_nocase(word, span_of(names[i])))
+		if (smtp_word_is(word, names[i]))
 			return i;
 	return -1;
 }
@@ -137,8 +137,8 @@ set_orcpt(struct span value, struct smtp_command *ret)
 	struct span type = span_make(value.p, (size_t)(semicolon - value.p));
 	struct span text = span_skip(value, type.n + 1);
 	bool is_xtext = text.n > 0 && xtext_is_valid(text);
-	if (!is_xtext && !(text.n > 0 && span_equal_nocase(type, span_of("utf-8")) &&
-			   smtp_utf8_is_valid(text)))
+	if (!is_xtext &&
+	    !(text.n > 0 && smtp_word_is(type, "utf-8") && smtp_utf8_is_valid(text)))
 		return -1;
 	ret->orcpt = value;
 	return 0;
@@ -201,8 +201,7 @@ find_parameter(struct span keyword, enum smtp_verb verb)
 {
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
 		const struct parameter *p = &parameters[i];
-		if ((p->verbs & ON(verb)) != 0 &&
-		    span_equal_nocase(keyword, span_of(p->name)))
+		if ((p->verbs & ON(verb)) != 0 && smtp_word_is(keyword, p->name))
 			return p;
 	}
 	return NULL;

@@ -18,4 +18,12 @@ int smtp_number_parse(struct span text, uint64_t *ret);
 /* Takes what stands before the next blank off *text, and the blanks in front of it. */
 struct span smtp_word_take(struct span *text);
 
+/* Is it this name, in any case? Most are not, which their first letter tells. */
+static inline bool
+smtp_word_is(struct span word, const char *name)
+{
+	return word.n > 0 && ((word.p[0] ^ name[0]) & ~0x20) == 0 &&
+	       span_equal_nocase(word, span_of(name));
+}
+
 #endif

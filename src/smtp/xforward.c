@@ -61,7 +61,7 @@ static int
 find_attribute(struct span name)
 {
 	for (int i = 0; i < SMTP_XFORWARD_COUNT; i++)
-		if (span_equal_nocase(name, span_of(attributes[i].name)))
+		if (smtp_word_is(name, attributes[i].name))
 			return i;
 	return -1;
 }
@@ -69,8 +69,8 @@ find_attribute(struct span name)
 static bool
 is_unavailable(struct span value)
 {
-	return span_equal_nocase(value, span_of("[UNAVAILABLE]")) ||
-	       span_equal_nocase(value, span_of("[TEMPUNAVAIL]"));
+	return smtp_word_is(value, "[UNAVAILABLE]") ||
+	       smtp_word_is(value, "[TEMPUNAVAIL]");
 }
 
 int

@@ -30,6 +30,8 @@ static const struct {
 	{ "a comment behind", BYTES("To: a@b (A, B)\r\n"), "a@b;" },
 	{ "a comment in front", BYTES("To: (x@y) a@b\r\n"), "a@b;" },
 	{ "a comment in a comment", BYTES("To: a@b (x (y) z@w), c@d\r\n"), "a@b;c@d;" },
+	{ "an address behind a comment in a comment", BYTES("To: (x (y) <z@w>) a@b\r\n"),
+	  "a@b;" },
 	{ "a comment with an escaped bracket", BYTES("To: a@b (x\\) y@z), c@d\r\n"),
 	  "a@b;c@d;" },
 	{ "a comment that does not end", BYTES("To: a@b (x, c@d\r\n"), "a@b;" },

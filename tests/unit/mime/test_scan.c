@@ -135,6 +135,8 @@ static const struct {
 	  "8bit 8bit-header h=15 l=5 r=0" },
 	{ "half a character at the header's end", BYTES("A: \xc3\r\n\r\n\xa4"),
 	  "8bit 8bit-header unended h=8 l=4 r=0" },
+	{ "half a character at the message's end", BYTES("A: \xc3"),
+	  "8bit 8bit-header unended h=4 l=4 r=0" },
 	{ "8-bit in a name ends the header", BYTES("A: b\r\n\xc3\xa4: c\r\n"),
 	  "8bit h=6 l=5 r=0" },
 	{ "a line of 998", BYTES("A: b\r\n\r\n" L998 "\r\n"), "h=8 l=998 r=0" },

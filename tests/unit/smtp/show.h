@@ -24,6 +24,10 @@
 	{                                                                                \
 		"" literal, sizeof(literal) - 1                                          \
 	}
+#define NO_BYTES                                                                         \
+	{                                                                                \
+		NULL, 0                                                                  \
+	}
 #define LITERAL(literal) span_make("" literal, sizeof(literal) - 1)
 
 static inline void

@@ -275,11 +275,11 @@ static const struct {
 	{ "dots only", BYTES("..\r\n.\r\n"), BYTES("...\r\n..\r\n.\r\n"), 0 },
 	{ "a dot within a line stays", BYTES("a.b"), BYTES("a.b\r\n.\r\n"), 0 },
 	{ "nul may pass", BYTES("\0\r\n"), BYTES("\0\r\n.\r\n"), 0 },
-	{ "bare lf is refused", BYTES("a\nb\r\n"), { NULL, 0 }, -1 },
-	{ "bare cr is refused", BYTES("a\rb\r\n"), { NULL, 0 }, -1 },
-	{ "cr cr lf is refused", BYTES("a\r\r\n"), { NULL, 0 }, -1 },
-	{ "lf at the start is refused", BYTES("\n"), { NULL, 0 }, -1 },
-	{ "cr at the end is refused", BYTES("a\r"), { NULL, 0 }, -1 },
+	{ "bare lf is refused", BYTES("a\nb\r\n"), NO_BYTES, -1 },
+	{ "bare cr is refused", BYTES("a\rb\r\n"), NO_BYTES, -1 },
+	{ "cr cr lf is refused", BYTES("a\r\r\n"), NO_BYTES, -1 },
+	{ "lf at the start is refused", BYTES("\n"), NO_BYTES, -1 },
+	{ "cr at the end is refused", BYTES("a\r"), NO_BYTES, -1 },
 };
 
 static void
