@@ -338,6 +338,9 @@ policy_set_new(const struct config *config, struct policy_set **ret, struct err 
 	set->refs = 1;
 	arena_init(&set->arena);
 	buf_init(&set->key, POLICY_KEY_MAX);
+	/* All of it now: a decision must not fail for want of a key. */
+	if (buf_reserve(&set->key, POLICY_KEY_MAX) == NULL)
+		set->arena.failed = true;
 	buf_init(&set->rids, POLICY_RIDS_MAX);
 	struct compiler c = { .set = set, .arena = &set->arena, .root = config_root(config) };
 	compile_policies(&c);

@@ -51,17 +51,15 @@ policy_destination(const struct policy_set *p, const char *policy)
 	return found == NULL ? NULL : found->destination;
 }
 
-/* A domain is at most 255 bytes; a longer one matches nothing. */
+/* The key is built on the stack: a look-up cannot fail. A longer domain matches nothing. */
 static uint32_t
 find_domain(const struct text_index *index, const char *domain)
 {
-	struct buf key;
-	uint32_t found = TEXT_INDEX_NONE;
-	buf_init(&key, SMTP_ADDRESS_MAX);
-	if (smtp_domain_normalize(span_of(domain), &key) == 0)
-		found = text_index_find_domain(index, buf_span(&key));
-	buf_done(&key);
-	return found;
+	char room[SMTP_ADDRESS_MAX + 1];
+	struct buf key = { .p = room, .cap = sizeof(room), .max = SMTP_ADDRESS_MAX };
+	if (smtp_domain_normalize(span_of(domain), &key) != 0)
+		return TEXT_INDEX_NONE;
+	return text_index_find_domain(index, buf_span(&key));
 }
 
 const struct smtp_route *
