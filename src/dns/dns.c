@@ -1,5 +1,6 @@
 /*
- * dns.c - the resolver: libunbound's context with its own thread, whose answers the loop fetches.
+ * dns.c - the resolver: libunbound's context with its own thread, whose answers the loop
+ * fetches.
  */
 #include "inside.h"
 
@@ -16,10 +17,8 @@ enum { TIMEOUT_MS = 30 * 1000 };
 static const struct {
 	const char *name, *value;
 } options[] = {
-	{ "do-not-query-localhost:", "no" },
-	{ "infra-keep-probing:", "yes" },
-	{ "infra-host-ttl:", "60" },
-	{ "cache-max-ttl:", "3600" },
+	{ "do-not-query-localhost:", "no" }, { "infra-keep-probing:", "yes" },
+	{ "infra-host-ttl:", "60" },         { "cache-max-ttl:", "3600" },
 	{ "cache-max-negative-ttl:", "60" },
 };
 
@@ -80,7 +79,9 @@ configure(struct ub_ctx *u, const struct dns_settings *s, struct err *e)
 	}
 	if (set_servers(u, s, e) != 0 || set_hosts(u, s->hosts, e) != 0)
 		return -1;
-	int r = s->trust_anchor_file == NULL ? 0 : ub_ctx_add_ta_file(u, s->trust_anchor_file);
+	int r = s->trust_anchor_file == NULL
+			? 0
+			: ub_ctx_add_ta_file(u, s->trust_anchor_file);
 	if (r != 0)
 		return unbound_failed(e, r, s->trust_anchor_file);
 	r = ub_ctx_async(u, 1);
@@ -112,7 +113,8 @@ dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct e
 		return err_set(e, ERR_MEMORY, 0, "DNS resolver: cannot be made");
 	if (configure(d->unbound, s, e) != 0)
 		return -1;
-	if (watch_new(l, ub_fd(d->unbound), true, false, unbound_answers, d, &d->watch, e) != 0)
+	if (watch_new(l, ub_fd(d->unbound), true, false, unbound_answers, d, &d->watch,
+		      e) != 0)
 		return -1;
 	*ret = TAKE_PTR(d);
 	return 0;

@@ -24,9 +24,9 @@ enum { FAMILY_6, FAMILY_4, FAMILY_COUNT };
 /* One of the two look-ups of a query. */
 struct lookup {
 	struct dns_query *query;
-	int id;          /* unbound's                                    */
-	bool is_asked;   /* and not answered yet                          */
-	bool is_failed;  /* no authoritative answer: failure says why     */
+	int id;         /* unbound's                                    */
+	bool is_asked;  /* and not answered yet                          */
+	bool is_failed; /* no authoritative answer: failure says why     */
 	bool is_nxdomain;
 	bool is_secure;
 	struct err failure;
@@ -46,6 +46,7 @@ struct dns_query {
 	bool is_late;            /* time ran out */
 };
 
-int dns_add_address(struct dns_addresses *a, int family, const void *bytes, uint16_t port);
+int dns_add_address(struct dns_addresses *a, int family, const void *bytes,
+		    uint16_t port);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * query.c - the addresses of a host: two look-ups at once, one answer.
  *
- * unbound's callback only notes what came; `done` runs after the turn, when nobody of unbound's is on
- * the stack: it may cancel other queries, ask new ones, or free the resolver.
+ * unbound's callback only notes what came; `done` runs after the turn, when nobody of
+ * unbound's is on the stack: it may cancel other queries, ask new ones, or free the
+ * resolver.
  */
 #include "inside.h"
 
@@ -95,9 +96,10 @@ explain(const struct dns_query *q, struct err *e)
 			return;
 		}
 	}
-	bool is_nxdomain = q->lookups[FAMILY_6].is_nxdomain || q->lookups[FAMILY_4].is_nxdomain;
-	err_set(e, ERR_NOT_FOUND, 0, is_nxdomain ? "no such domain: %s" : "%s has no address",
-		q->host);
+	bool is_nxdomain =
+		q->lookups[FAMILY_6].is_nxdomain || q->lookups[FAMILY_4].is_nxdomain;
+	err_set(e, ERR_NOT_FOUND, 0,
+		is_nxdomain ? "no such domain: %s" : "%s has no address", q->host);
 }
 
 static void
@@ -146,13 +148,15 @@ take_result(struct dns_query *q, struct lookup *l, const struct family *f, int c
 		return;
 	}
 	if (r->bogus) {
-		err_set(&l->failure, ERR_DNS, 0, "look-up of %s %s: DNSSEC says bogus: %s", q->host,
-			f->name, r->why_bogus == NULL ? "no reason given" : r->why_bogus);
+		err_set(&l->failure, ERR_DNS, 0,
+			"look-up of %s %s: DNSSEC says bogus: %s", q->host, f->name,
+			r->why_bogus == NULL ? "no reason given" : r->why_bogus);
 		return;
 	}
 	if (r->rcode != RCODE_NOERROR && r->rcode != RCODE_NXDOMAIN) {
 		err_set(&l->failure, ERR_DNS, 0, "look-up of %s %s: %s", q->host, f->name,
-			r->rcode == 2 ? "the server failed (SERVFAIL)" : "the server refused");
+			r->rcode == 2 ? "the server failed (SERVFAIL)"
+				      : "the server refused");
 		return;
 	}
 	l->is_failed = false;
@@ -174,7 +178,8 @@ on_result(void *arg, int code, struct ub_result *result)
 	ub_resolve_free(result);
 	if (q->lookups[FAMILY_4].is_asked || q->lookups[FAMILY_6].is_asked)
 		return;
-	q->addresses.is_secure = q->lookups[FAMILY_4].is_secure && q->lookups[FAMILY_6].is_secure;
+	q->addresses.is_secure =
+		q->lookups[FAMILY_4].is_secure && q->lookups[FAMILY_6].is_secure;
 	answer_soon(q);
 }
 
@@ -205,7 +210,8 @@ take_literal(struct dns_query *q)
 
 	for (size_t i = 0; i < FAMILY_COUNT; i++)
 		if (inet_pton(families[i].family, q->host, bytes) == 1)
-			return dns_add_address(&q->addresses, families[i].family, bytes, q->port) == 0;
+			return dns_add_address(&q->addresses, families[i].family, bytes,
+					       q->port) == 0;
 	return false;
 }
 
@@ -221,15 +227,15 @@ ask(struct dns_query *q, size_t which, struct err *e)
 	if (!q->dns->is_started)
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 	l->query = q;
-	r = ub_resolve_async(q->dns->unbound, q->host, families[which].record, CLASS_IN, l, on_result,
-			     &l->id);
+	r = ub_resolve_async(q->dns->unbound, q->host, families[which].record, CLASS_IN,
+			     l, on_result, &l->id);
 	if (!q->dns->is_started)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	q->dns->is_started = true;
 	l->is_asked = r == 0;
 	if (r != 0)
-		return err_set(e, r == UB_NOMEM ? ERR_MEMORY : ERR_DNS, 0, "look-up of %s: %s", q->host,
-			       ub_strerror(r));
+		return err_set(e, r == UB_NOMEM ? ERR_MEMORY : ERR_DNS, 0,
+			       "look-up of %s: %s", q->host, ub_strerror(r));
 	return 0;
 }
 
@@ -252,8 +258,8 @@ begin(struct dns_query *q, struct err *e)
 }
 
 int
-dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done, void *arg,
-		   struct dns_query **ret, struct err *e)
+dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done,
+		   void *arg, struct dns_query **ret, struct err *e)
 {
 	struct dns_query *q = calloc(1, sizeof(*q));
 

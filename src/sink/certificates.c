@@ -101,7 +101,8 @@ certificates_make(const struct options *o, const char *kind, struct tls_context 
 	};
 	if (tls_server_context_new(&s, &c, e) != 0)
 		return -1;
-	if (o->tls_version != NULL && tls_context_pin_version(c, o->tls_version, e) != 0) {
+	if (o->tls_version != NULL &&
+	    tls_context_pin_version(c, o->tls_version, e) != 0) {
 		tls_context_unref(c);
 		return -1;
 	}

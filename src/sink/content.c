@@ -64,7 +64,8 @@ feed_in_line(struct content *c, struct span in, size_t at, content_fn *put, void
 
 /* One step; returns the bytes taken, which may be 0 when only the state changed. */
 static size_t
-feed_step(struct content *c, struct span in, size_t at, content_fn *put, void *arg, bool *is_end)
+feed_step(struct content *c, struct span in, size_t at, content_fn *put, void *arg,
+	  bool *is_end)
 {
 	char b = in.p[at];
 

@@ -47,7 +47,8 @@ run_certificate(struct sink *k, const char *argument, struct err *e)
 static int
 run_starttls(struct sink *k, const char *argument, struct err *e)
 {
-	bool is_off = strcmp(argument, "off") == 0, is_refused = strcmp(argument, "refuse") == 0;
+	bool is_off = strcmp(argument, "off") == 0,
+	     is_refused = strcmp(argument, "refuse") == 0;
 
 	if (!is_off && !is_refused && strcmp(argument, "on") != 0)
 		return err_set(e, ERR_SYNTAX, 0, "starttls on, off or refuse");
@@ -81,10 +82,8 @@ static const struct command {
 	const char *name;
 	int (*run)(struct sink *k, const char *argument, struct err *e);
 } commands[] = {
-	{ "clear", run_clear },
-	{ "certificate", run_certificate },
-	{ "starttls", run_starttls },
-	{ "cut", run_cut },
+	{ "clear", run_clear },       { "certificate", run_certificate },
+	{ "starttls", run_starttls }, { "cut", run_cut },
 	{ "counts", run_counts },
 };
 
@@ -187,8 +186,8 @@ on_accept(void *arg, int fd, const struct socket_address *peer)
 		return;
 	}
 	c->control = control;
-	if (stream_new(control->sink->loop, fd, &(struct stream_settings){ 0 }, &events, c,
-		       &c->stream, &e) != 0) {
+	if (stream_new(control->sink->loop, fd, &(struct stream_settings){ 0 }, &events,
+		       c, &c->stream, &e) != 0) {
 		free(c);
 		return;
 	}

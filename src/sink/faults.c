@@ -15,10 +15,8 @@ static const char *const stages[] = {
 };
 
 static const char *const kinds[FAULT_KINDS] = {
-	[FAULT_REPLY] = "reply",
-	[FAULT_DROP] = "drop",
-	[FAULT_DELAY] = "delay",
-	[FAULT_DUPLICATE] = "duplicate-reply",
+	[FAULT_REPLY] = "reply",     [FAULT_DROP] = "drop",
+	[FAULT_DELAY] = "delay",     [FAULT_DUPLICATE] = "duplicate-reply",
 	[FAULT_LATE] = "late-reply",
 };
 
@@ -69,12 +67,15 @@ parse_turns(struct fault *f, char *text, struct err *e)
 
 	if (at == NULL)
 		return 0;
-	if (strncmp(at, "@every ", 7) == 0 && parse_number(at + 7, &f->every) && f->every > 0)
+	if (strncmp(at, "@every ", 7) == 0 && parse_number(at + 7, &f->every) &&
+	    f->every > 0)
 		*at = '\0';
-	else if (strncmp(at, "@first ", 7) == 0 && parse_number(at + 7, &f->first) && f->first > 0)
+	else if (strncmp(at, "@first ", 7) == 0 && parse_number(at + 7, &f->first) &&
+		 f->first > 0)
 		*at = '\0';
 	else
-		return err_set(e, ERR_SYNTAX, 0, "\"%s\" is neither \"@every N\" nor \"@first N\"", at);
+		return err_set(e, ERR_SYNTAX, 0,
+			       "\"%s\" is neither \"@every N\" nor \"@first N\"", at);
 	while (at > text && at[-1] == ' ')
 		*--at = '\0';
 	return 0;
@@ -92,13 +93,16 @@ parse_value(struct fault *f, const char *value, struct err *e)
 		return 0;
 	}
 	if (f->kind != FAULT_REPLY)
-		return value == NULL ? 0 :
-				       err_set(e, ERR_SYNTAX, 0, "%s takes no value", kinds[f->kind]);
+		return value == NULL ? 0
+				     : err_set(e, ERR_SYNTAX, 0, "%s takes no value",
+					       kinds[f->kind]);
 	if (value == NULL || strlen(value) < 3 || strspn(value, "0123456789") != 3 ||
 	    (value[3] != '\0' && value[3] != ' '))
-		return err_set(e, ERR_SYNTAX, 0, "a reply is STAGE=CODE or STAGE=CODE text");
+		return err_set(e, ERR_SYNTAX, 0,
+			       "a reply is STAGE=CODE or STAGE=CODE text");
 	f->code = atoi(value);
-	snprintf(f->text, sizeof(f->text), "%s%s", value, value[3] == '\0' ? " as ordered" : "");
+	snprintf(f->text, sizeof(f->text), "%s%s", value,
+		 value[3] == '\0' ? " as ordered" : "");
 	return 0;
 }
 
@@ -123,7 +127,8 @@ faults_add(struct faults *all, const char *kind, const char *text, struct err *e
 		return err_set(e, ERR_SYNTAX, 0, "no such stage: \"%s\"", line);
 	made.stage = (enum sink_stage)stage;
 	if (made.kind != FAULT_DROP && made.stage >= STAGE_MID_DATA)
-		return err_set(e, ERR_SYNTAX, 0, "\"%s\" is a stage of drop only", stages[stage]);
+		return err_set(e, ERR_SYNTAX, 0, "\"%s\" is a stage of drop only",
+			       stages[stage]);
 	if (parse_value(&made, value == NULL ? NULL : value + 1, e) != 0)
 		return -1;
 	struct fault *f = malloc(sizeof(*f));
@@ -148,7 +153,8 @@ faults_due(struct faults *all, enum fault_kind kind, enum sink_stage stage)
 {
 	const struct fault *found = NULL;
 
-	for (struct list_node *n = list_first(&all->all); n != NULL; n = list_next(&all->all, n)) {
+	for (struct list_node *n = list_first(&all->all); n != NULL;
+	     n = list_next(&all->all, n)) {
 		struct fault *f = list_entry(n, struct fault, node);
 
 		if (f->kind == kind && f->stage == stage && is_due(f) && found == NULL)

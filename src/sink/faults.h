@@ -16,18 +16,18 @@
 
 #include <stdint.h>
 
-#define SINK_STAGES(X)                                  \
-	X(GREETING, "greeting")                         \
-	X(EHLO, "ehlo")                                 \
-	X(STARTTLS, "starttls")                         \
-	X(MAIL, "mail")                                 \
-	X(RCPT, "rcpt")                                 \
-	X(DATA, "data")                                 \
-	X(BDAT, "bdat")                                 \
-	X(FINAL, "final")                               \
-	X(QUIT, "quit")                                 \
-	X(MID_DATA, "mid-data")                         \
-	X(BEFORE_FINAL, "before-final-reply")           \
+#define SINK_STAGES(X)                                                                   \
+	X(GREETING, "greeting")                                                          \
+	X(EHLO, "ehlo")                                                                  \
+	X(STARTTLS, "starttls")                                                          \
+	X(MAIL, "mail")                                                                  \
+	X(RCPT, "rcpt")                                                                  \
+	X(DATA, "data")                                                                  \
+	X(BDAT, "bdat")                                                                  \
+	X(FINAL, "final")                                                                \
+	X(QUIT, "quit")                                                                  \
+	X(MID_DATA, "mid-data")                                                          \
+	X(BEFORE_FINAL, "before-final-reply")                                            \
 	X(AFTER_FINAL, "after-final-reply")
 
 enum sink_stage {
@@ -37,7 +37,14 @@ enum sink_stage {
 	STAGE_COUNT
 };
 
-enum fault_kind { FAULT_REPLY, FAULT_DROP, FAULT_DELAY, FAULT_DUPLICATE, FAULT_LATE, FAULT_KINDS };
+enum fault_kind {
+	FAULT_REPLY,
+	FAULT_DROP,
+	FAULT_DELAY,
+	FAULT_DUPLICATE,
+	FAULT_LATE,
+	FAULT_KINDS
+};
 
 struct fault {
 	struct list_node node;
@@ -59,6 +66,7 @@ void faults_clear(struct faults *f);
 /* "reply", "drop", ...: -1 and ERR_SYNTAX for another word or malformed text. */
 int faults_add(struct faults *f, const char *kind, const char *text, struct err *e);
 /* Counts a passage of every fault at this place; the first whose turn it is, or NULL. */
-const struct fault *faults_due(struct faults *f, enum fault_kind kind, enum sink_stage stage);
+const struct fault *faults_due(struct faults *f, enum fault_kind kind,
+			       enum sink_stage stage);
 
 #endif

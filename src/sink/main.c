@@ -100,7 +100,8 @@ sink_run(struct sink *k, struct err *e)
 	if (signal_watch_new(k->loop, SIGTERM, on_stop, k, &term, e) == 0 &&
 	    signal_watch_new(k->loop, SIGINT, on_stop, k, &interrupt, e) == 0 &&
 	    signal_watch_new(k->loop, SIGUSR1, on_usr1, k, &usr1, e) == 0 &&
-	    (k->options.control == NULL || control_new(k, k->options.control, &control, e) == 0)) {
+	    (k->options.control == NULL ||
+	     control_new(k, k->options.control, &control, e) == 0)) {
 		print_ready(k);
 		r = loop_run(k->loop, e);
 		print_json(sink_counts_json(&k->counts));

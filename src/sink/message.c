@@ -143,7 +143,8 @@ is_drop_due(struct session *s, enum sink_stage stage)
 {
 	struct sink *k = s->sink;
 
-	if (list_is_empty(&k->faults.all) || faults_due(&k->faults, FAULT_DROP, stage) == NULL)
+	if (list_is_empty(&k->faults.all) ||
+	    faults_due(&k->faults, FAULT_DROP, stage) == NULL)
 		return false;
 	k->counts.n[SINK_FAULTS]++;
 	return true;
@@ -156,7 +157,8 @@ choose_final(struct session *s)
 
 	if (s->draft.bytes > s->sink->options.size_max)
 		return reply_choose(s, STAGE_FINAL, 552, "5.3.4", "message too large");
-	snprintf(text, sizeof(text), "Ok: taken as %06" PRIu64, s->sink->store.last_number + 1);
+	snprintf(text, sizeof(text), "Ok: taken as %06" PRIu64,
+		 s->sink->store.last_number + 1);
 	return reply_choose(s, STAGE_FINAL, 250, "2.0.0", text);
 }
 

@@ -19,6 +19,7 @@ extension_name(enum extension x)
 	return extensions[x];
 }
 
+/* clang-format off */
 const char *
 options_help(void)
 {
@@ -69,13 +70,21 @@ options_help(void)
 	       "  cut                    cut all connections\n"
 	       "  counts                 the counts\n";
 }
+/* clang-format on */
 
-enum option_type { TYPE_FLAG, TYPE_TEXT, TYPE_NUMBER, TYPE_NAME, TYPE_EXTENSION, TYPE_FAULT };
+enum option_type {
+	TYPE_FLAG,
+	TYPE_TEXT,
+	TYPE_NUMBER,
+	TYPE_NAME,
+	TYPE_EXTENSION,
+	TYPE_FAULT
+};
 
 static const struct option_row {
 	const char *name;
 	enum option_type type;
-	size_t offset;           /* in struct options */
+	size_t offset;             /* in struct options */
 	const char *value_if_none; /* a value is optional, after "=" */
 } rows[] = {
 	{ "listen", TYPE_TEXT, offsetof(struct options, listen), NULL },
@@ -86,12 +95,14 @@ static const struct option_row {
 	{ "discard", TYPE_FLAG, offsetof(struct options, discard), NULL },
 	{ "no-starttls", TYPE_FLAG, offsetof(struct options, no_starttls), NULL },
 	{ "starttls-refuse", TYPE_FLAG, offsetof(struct options, starttls_refuse), NULL },
-	{ "inject-after-starttls", TYPE_FLAG, offsetof(struct options, inject_after_starttls), NULL },
+	{ "inject-after-starttls", TYPE_FLAG,
+	  offsetof(struct options, inject_after_starttls), NULL },
 	{ "plaintext-ok", TYPE_FLAG, offsetof(struct options, plaintext_ok), NULL },
 	{ "size", TYPE_NUMBER, offsetof(struct options, size_max), NULL },
-	{ "messages-per-connection", TYPE_NUMBER, offsetof(struct options, messages_per_connection),
+	{ "messages-per-connection", TYPE_NUMBER,
+	  offsetof(struct options, messages_per_connection), NULL },
+	{ "max-connections", TYPE_NUMBER, offsetof(struct options, max_connections),
 	  NULL },
-	{ "max-connections", TYPE_NUMBER, offsetof(struct options, max_connections), NULL },
 	{ "name", TYPE_NAME, 0, NULL },
 	{ "no-extension", TYPE_EXTENSION, 0, NULL },
 	{ "reply", TYPE_FAULT, 0, NULL },
@@ -136,8 +147,8 @@ set_name(struct options *o, const char *value, struct err *e)
 }
 
 static int
-set_option(struct options *o, struct faults *f, const struct option_row *row, const char *value,
-	   struct err *e)
+set_option(struct options *o, struct faults *f, const struct option_row *row,
+	   const char *value, struct err *e)
 {
 	void *field = (char *)o + row->offset;
 
@@ -155,7 +166,9 @@ set_option(struct options *o, struct faults *f, const struct option_row *row, co
 	case TYPE_EXTENSION:
 		return set_extension(o, value, e);
 	case TYPE_FAULT:
-		return faults_add(f, row->name, value, e) == 0 ? 0 : err_wrap(e, "--%s", row->name);
+		return faults_add(f, row->name, value, e) == 0
+			       ? 0
+			       : err_wrap(e, "--%s", row->name);
 	}
 	return 0;
 }
@@ -200,16 +213,18 @@ options_parse(int argc, char **argv, struct options *o, struct faults *f, bool *
 			*is_help = true;
 			return 0;
 		}
-		const struct option_row *row =
-			strncmp(argv[i], "--", 2) == 0 ? find_row(argv[i] + 2, &value) : NULL;
+		const struct option_row *row = strncmp(argv[i], "--", 2) == 0
+						       ? find_row(argv[i] + 2, &value)
+						       : NULL;
 		if (row == NULL)
 			return err_set(e, ERR_SYNTAX, 0, "no such option: %s", argv[i]);
 		if (row->type == TYPE_FLAG && value != NULL)
-			return err_set(e, ERR_SYNTAX, 0, "--%s takes no value", row->name);
+			return err_set(e, ERR_SYNTAX, 0, "--%s takes no value",
+				       row->name);
 		if (row->type != TYPE_FLAG && value == NULL)
-			value = row->value_if_none != NULL ? row->value_if_none :
-				i + 1 < argc              ? argv[++i] :
-							     NULL;
+			value = row->value_if_none != NULL ? row->value_if_none
+				: i + 1 < argc             ? argv[++i]
+							   : NULL;
 		if (row->type != TYPE_FLAG && value == NULL)
 			return err_set(e, ERR_SYNTAX, 0, "--%s needs a value", row->name);
 		if (set_option(o, f, row, value, e) != 0)

@@ -12,14 +12,14 @@
 #include <stdint.h>
 
 /* Extensions that --no-extension can take away; STARTTLS has options of its own. */
-#define SINK_EXTENSIONS(X)                              \
-	X(PIPELINING, "PIPELINING")                     \
-	X(SIZE, "SIZE")                                 \
-	X(8BITMIME, "8BITMIME")                         \
-	X(SMTPUTF8, "SMTPUTF8")                         \
-	X(ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES")   \
-	X(DSN, "DSN")                                   \
-	X(CHUNKING, "CHUNKING")                         \
+#define SINK_EXTENSIONS(X)                                                               \
+	X(PIPELINING, "PIPELINING")                                                      \
+	X(SIZE, "SIZE")                                                                  \
+	X(8BITMIME, "8BITMIME")                                                          \
+	X(SMTPUTF8, "SMTPUTF8")                                                          \
+	X(ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES")                                    \
+	X(DSN, "DSN")                                                                    \
+	X(CHUNKING, "CHUNKING")                                                          \
 	X(BINARYMIME, "BINARYMIME")
 
 enum extension {
@@ -43,8 +43,8 @@ struct options {
 
 const char *extension_name(enum extension x);
 /* The strings stay the caller's. *is_help: print options_help() and exit 0. */
-int options_parse(int argc, char **argv, struct options *o, struct faults *f, bool *is_help,
-		  struct err *e);
+int options_parse(int argc, char **argv, struct options *o, struct faults *f,
+		  bool *is_help, struct err *e);
 const char *options_help(void);
 
 #endif

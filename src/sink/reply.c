@@ -52,7 +52,8 @@ format_line(const struct session *s, char *line, size_t n, int code, const char 
 	bool is_plain = enhanced[0] == '\0' ||
 			s->sink->options.lacks[EXTENSION_ENHANCEDSTATUSCODES];
 
-	snprintf(line, n, "%d %s%s%s\r\n", code, is_plain ? "" : enhanced, is_plain ? "" : " ", text);
+	snprintf(line, n, "%d %s%s%s\r\n", code, is_plain ? "" : enhanced,
+		 is_plain ? "" : " ", text);
 }
 
 struct reply
@@ -130,7 +131,8 @@ reply_send(struct session *s, const struct reply *r, enum session_after after)
 		is_late = faults_due(faults, FAULT_LATE, r->stage) != NULL;
 		if (faults_due(faults, FAULT_DUPLICATE, r->stage) != NULL) {
 			char again[SESSION_LINE_MAX];
-			size_t n = s->reply.n < sizeof(again) ? s->reply.n : sizeof(again);
+			size_t n =
+				s->reply.n < sizeof(again) ? s->reply.n : sizeof(again);
 
 			count_fault(s);
 			memcpy(again, buf_span(&s->reply).p, n);
@@ -155,7 +157,8 @@ reply_send(struct session *s, const struct reply *r, enum session_after after)
 }
 
 bool
-reply_now(struct session *s, enum sink_stage stage, int code, const char *enhanced, const char *text)
+reply_now(struct session *s, enum sink_stage stage, int code, const char *enhanced,
+	  const char *text)
 {
 	struct reply r = reply_choose(s, stage, code, enhanced, text);
 	return reply_send(s, &r, AFTER_NOTHING);

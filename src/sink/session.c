@@ -65,8 +65,8 @@ session_violation(struct session *s, const char *what)
 	struct sink_counts *c = &s->sink->counts;
 
 	c->n[SINK_VIOLATIONS]++;
-	snprintf(c->last_violation, sizeof(c->last_violation), "connection %" PRIu64 ": %s", s->number,
-		 what);
+	snprintf(c->last_violation, sizeof(c->last_violation),
+		 "connection %" PRIu64 ": %s", s->number, what);
 }
 
 void

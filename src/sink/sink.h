@@ -71,9 +71,10 @@ struct session {
 
 /* session.c: life */
 int session_new(struct sink *k, int fd, struct err *e);
-void session_cut(struct session *s);  /* without a word, TLS's included */
-void session_run(struct session *s);  /* takes what input there is */
-void session_take(struct session *s, struct span bytes); /* records if before TLS, and consumes */
+void session_cut(struct session *s); /* without a word, TLS's included */
+void session_run(struct session *s); /* takes what input there is */
+void session_take(struct session *s,
+		  struct span bytes); /* records if before TLS, and consumes */
 void session_violation(struct session *s, const char *what);
 void session_end_transaction(struct session *s);
 
@@ -84,8 +85,8 @@ struct reply {
 	bool is_cut; /* the connection was cut instead */
 };
 /* Puts a reply into s->reply as the faults of its stage will have it. */
-struct reply reply_choose(struct session *s, enum sink_stage stage, int code, const char *enhanced,
-			  const char *text);
+struct reply reply_choose(struct session *s, enum sink_stage stage, int code,
+			  const char *enhanced, const char *text);
 /* The same for a text that is complete, CRLF and all. */
 struct reply reply_choose_lines(struct session *s, enum sink_stage stage, int code,
 				const char *lines);

@@ -52,7 +52,8 @@ store_open(struct store *s, const char *directory, bool discard, struct err *e)
 	if (discard)
 		return 0;
 	snprintf(path, sizeof(path), "%s/pre-tls", directory);
-	if (make_directory(path, e) != 0 || find_last_number(path, &s->last_connection, e) != 0)
+	if (make_directory(path, e) != 0 ||
+	    find_last_number(path, &s->last_connection, e) != 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/messages", directory);
 	if (make_directory(path, e) != 0)
@@ -63,7 +64,8 @@ store_open(struct store *s, const char *directory, bool discard, struct err *e)
 static void
 temporary_path(const struct store *s, uint64_t n, const char *ending, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/messages/.%" PRIu64 ".%s.tmp", s->directory, n, ending);
+	snprintf(path, PATH_MAX, "%s/messages/.%" PRIu64 ".%s.tmp", s->directory, n,
+		 ending);
 }
 
 static void
@@ -147,7 +149,8 @@ draft_put(struct draft *d, const char *p, size_t n)
 }
 
 static int
-keep_facts(struct store *s, uint64_t temporary, uint64_t number, json_t *facts, struct err *e)
+keep_facts(struct store *s, uint64_t temporary, uint64_t number, json_t *facts,
+	   struct err *e)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 
@@ -175,8 +178,8 @@ draft_keep(struct draft *d, struct store *s, json_t *facts, struct err *e)
 	message_path(s, number, "eml", to);
 	json_object_set_new(facts, "bytes", json_integer((json_int_t)d->bytes));
 	/* The facts first: where there is a .eml, its .json is there already. */
-	int r = os == 0 ? keep_facts(s, d->temporary, number, facts, e) :
-			  err_set(e, err_kind_of_errno(os), os, "%s", to);
+	int r = os == 0 ? keep_facts(s, d->temporary, number, facts, e)
+			: err_set(e, err_kind_of_errno(os), os, "%s", to);
 	json_decref(facts);
 	if (r == 0 && rename(from, to) != 0)
 		r = err_set(e, err_kind_of_errno(errno), errno, "%s", to);
@@ -213,8 +216,10 @@ store_write_raw(const struct store *s, uint64_t connection, struct span bytes)
 
 	if (s->discard)
 		return;
-	snprintf(path, sizeof(path), "%s/pre-tls/%04" PRIu64 ".raw", s->directory, connection);
-	SCOPED(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	snprintf(path, sizeof(path), "%s/pre-tls/%04" PRIu64 ".raw", s->directory,
+		 connection);
+	SCOPED(close_fd)
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0 || write_all(fd, bytes.p, bytes.n) != 0)
 		fprintf(stderr, "tdcsink: %s: %s\n", path, strerror(errno));
 }

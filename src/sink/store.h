@@ -1,8 +1,8 @@
 /*
  * store.h - the files: messages with their facts, and what came before TLS.
  *
- * A message is written to a temporary file and gets its name, and the JSON beside it, before the
- * final reply. The number of a message is never used twice in one directory.
+ * A message is written to a temporary file and gets its name, and the JSON beside it,
+ * before the final reply. The number of a message is never used twice in one directory.
  */
 #ifndef TDC_SINK_STORE_H
 #define TDC_SINK_STORE_H
@@ -38,7 +38,8 @@ void draft_begin(struct draft *d, struct store *s);
 void draft_put(struct draft *d, const char *p, size_t n);
 /* Names the message and writes `facts` (with "bytes" added) beside it. Takes a reference of facts. */
 int draft_keep(struct draft *d, struct store *s, json_t *facts, struct err *e);
-void draft_drop(struct draft *d, struct store *s); /* nothing is left; harmless without a draft */
+void draft_drop(struct draft *d,
+		struct store *s); /* nothing is left; harmless without a draft */
 void draft_done(struct draft *d, struct store *s);
 
 /* DIR/pre-tls/NNNN.raw */

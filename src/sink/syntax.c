@@ -164,7 +164,8 @@ syntax_next_parameter(struct span *rest, struct span *name, struct span *value)
 		if (!isalnum((unsigned char)rest->p[i]) && (rest->p[i] != '-' || i == 0))
 			return false;
 	*name = span_make(rest->p, name_n);
-	*value = equals > 0 ? span_make(rest->p + equals + 1, n - equals - 1) : span_make(NULL, 0);
+	*value = equals > 0 ? span_make(rest->p + equals + 1, n - equals - 1)
+			    : span_make(NULL, 0);
 	*rest = span_skip(*rest, n + 1);
 	return true;
 }

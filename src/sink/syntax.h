@@ -1,5 +1,6 @@
 /*
- * syntax.h - the strict grammar of command arguments (RFC 5321 4.1.2), apart from the daemon's own.
+ * syntax.h - the strict grammar of command arguments (RFC 5321 4.1.2), apart from the
+ * daemon's own.
  */
 #ifndef TDC_SINK_SYNTAX_H
 #define TDC_SINK_SYNTAX_H

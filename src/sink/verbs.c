@@ -9,7 +9,7 @@
 enum { RECIPIENTS_MAX = 1000 };
 
 enum verb_flags {
-	VERB_ENDS_GROUP = 1, /* RFC 2920 3.1: nothing may be sent behind it before its reply */
+	VERB_ENDS_GROUP = 1, /* nothing may follow before its reply (RFC 2920 3.1) */
 	VERB_NEEDS_TLS = 2,
 	VERB_NO_ARGUMENT = 4,
 };
@@ -45,9 +45,11 @@ add_extensions(struct session *s, struct buf *lines)
 		if (o->lacks[i])
 			continue;
 		if (i == EXTENSION_SIZE)
-			buf_printf(lines, "250-SIZE %llu\r\n", (unsigned long long)o->size_max);
+			buf_printf(lines, "250-SIZE %llu\r\n",
+				   (unsigned long long)o->size_max);
 		else
-			buf_printf(lines, "250-%s\r\n", extension_name((enum extension)i));
+			buf_printf(lines, "250-%s\r\n",
+				   extension_name((enum extension)i));
 	}
 	if (!s->has_tls && !o->no_starttls)
 		buf_append_text(lines, "250-STARTTLS\r\n");
@@ -108,9 +110,11 @@ on_starttls(struct session *s, struct span argument)
 		refuse_violation(s, 503, "5.5.1", "STARTTLS before EHLO");
 		return;
 	}
-	struct reply r = o->starttls_refuse ?
-		reply_choose(s, STAGE_STARTTLS, 454, "4.7.0", "TLS is not available now") :
-		reply_choose(s, STAGE_STARTTLS, 220, "2.0.0", "ready to start TLS");
+	struct reply r = o->starttls_refuse
+				 ? reply_choose(s, STAGE_STARTTLS, 454, "4.7.0",
+						"TLS is not available now")
+				 : reply_choose(s, STAGE_STARTTLS, 220, "2.0.0",
+						"ready to start TLS");
 	if (r.is_cut)
 		return;
 	if (r.code < 400 && o->inject_after_starttls) {
@@ -144,7 +148,8 @@ mail_parameter(struct session *s, struct span name, struct span value, const cha
 			*why = "a BODY that was not offered";
 		return true;
 	}
-	if (span_equal_nocase(name, span_of("SMTPUTF8")) && offers(s, EXTENSION_SMTPUTF8)) {
+	if (span_equal_nocase(name, span_of("SMTPUTF8")) &&
+	    offers(s, EXTENSION_SMTPUTF8)) {
 		s->is_utf8 = true;
 		if (value.n > 0)
 			*why = "SMTPUTF8 takes no value";
@@ -163,7 +168,8 @@ rcpt_parameter(struct session *s, struct span name, struct span value, const cha
 		span_equal_nocase(name, span_of("ORCPT")));
 }
 
-typedef bool parameter_fn(struct session *s, struct span name, struct span value, const char **why);
+typedef bool parameter_fn(struct session *s, struct span name, struct span value,
+			  const char **why);
 
 /* True if all is well; else the refusal was sent. */
 static bool
@@ -178,7 +184,8 @@ take_parameters(struct session *s, struct span rest, parameter_fn *take)
 			return false;
 		}
 		if (!take(s, name, value, &why)) {
-			refuse_violation(s, 555, "5.5.4", "a parameter that was not offered");
+			refuse_violation(s, 555, "5.5.4",
+					 "a parameter that was not offered");
 			return false;
 		}
 	}
@@ -215,7 +222,8 @@ on_mail(struct session *s, struct span argument)
 		return;
 	}
 	if (o->messages_per_connection > 0 && s->messages >= o->messages_per_connection) {
-		reply_plain(s, 421, "4.7.0", "enough messages for one connection", AFTER_CLOSE);
+		reply_plain(s, 421, "4.7.0", "enough messages for one connection",
+			    AFTER_CLOSE);
 		return;
 	}
 	if (!syntax_split_path(argument, "FROM:", &path, &parameters)) {
@@ -315,7 +323,8 @@ parse_chunk(struct session *s, struct span argument)
 
 	s->is_last_chunk = space != NULL;
 	return syntax_number(span_make(argument.p, n), &s->chunk_size) &&
-	       (space == NULL || span_equal_nocase(span_skip(argument, n + 1), span_of("LAST")));
+	       (space == NULL ||
+		span_equal_nocase(span_skip(argument, n + 1), span_of("LAST")));
 }
 
 static void
@@ -324,7 +333,8 @@ on_bdat(struct session *s, struct span argument)
 	if (!offers(s, EXTENSION_CHUNKING) || !parse_chunk(s, argument)) {
 		/* The octets that follow cannot be told from commands. */
 		session_violation(s, "malformed BDAT, or not offered");
-		reply_plain(s, 501, "5.5.4", "malformed BDAT, or not offered", AFTER_CLOSE);
+		reply_plain(s, 501, "5.5.4", "malformed BDAT, or not offered",
+			    AFTER_CLOSE);
 		return;
 	}
 	s->is_chunk_refused = !s->is_mail || s->recipient_count == 0;
@@ -420,7 +430,8 @@ verbs_run(struct session *s, struct span line, bool has_more)
 	}
 	if (has_more && v->run != on_starttls && v->run != on_bdat &&
 	    ((v->flags & VERB_ENDS_GROUP) || !offers(s, EXTENSION_PIPELINING)))
-		session_violation(s, "something was sent behind a command that ends its group");
+		session_violation(
+			s, "something was sent behind a command that ends its group");
 	if ((v->flags & VERB_NO_ARGUMENT) && space != NULL) {
 		refuse_violation(s, 501, "5.5.4", "an argument where there is none");
 		return;

@@ -1,6 +1,7 @@
 /*
- * cache.c - one list in order of use. It is walked only at handshakes, beside which a walk over
- * a few hundred entries is nothing; keys are compared by length and first word first.
+ * cache.c - one list in order of use. It is walked only at handshakes, beside which a
+ * walk over a few hundred entries is nothing; keys are compared by length and first word
+ * first.
  */
 #include "cache.h"
 
@@ -91,7 +92,8 @@ entry_is_usable(const struct entry *e)
 	long long now = (long long)time(NULL);
 	long long made = SSL_SESSION_get_time(s);
 
-	if (!SSL_SESSION_is_resumable(s) || now < made || now - made >= SSL_SESSION_get_timeout(s))
+	if (!SSL_SESSION_is_resumable(s) || now < made ||
+	    now - made >= SSL_SESSION_get_timeout(s))
 		return false;
 	return !e->facts.is_verified ||
 	       (peer != NULL && X509_cmp_current_time(X509_get0_notAfter(peer)) > 0);

@@ -1,8 +1,10 @@
 /*
- * cache.h - sessions that a client remembers, at most `max`, the least recently used lost first.
+ * cache.h - sessions that a client remembers, at most `max`, the least recently used
+ * lost first.
  *
- * A key names everything that a session was negotiated and verified for; a session is never given
- * out under another key. A TLS 1.3 ticket is given out once; several are kept per key.
+ * A key names everything that a session was negotiated and verified for; a session is
+ * never given out under another key. A TLS 1.3 ticket is given out once; several are
+ * kept per key.
  */
 #ifndef TDC_SRC_TLS_CACHE_H
 #define TDC_SRC_TLS_CACHE_H
@@ -28,6 +30,7 @@ void tls_cache_done(struct tls_cache *c);
 int tls_cache_put(struct tls_cache *c, struct span key, SSL_SESSION *session,
 		  const struct tls_facts *facts);
 /* A session for the caller to free, with the facts of its first handshake; or NULL. */
-SSL_SESSION *tls_cache_take(struct tls_cache *c, struct span key, struct tls_facts *facts);
+SSL_SESSION *tls_cache_take(struct tls_cache *c, struct span key,
+			    struct tls_facts *facts);
 
 #endif

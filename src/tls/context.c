@@ -1,5 +1,6 @@
 /*
- * context.c - contexts from settings: nothing under TLS 1.2, no compression, no renegotiation.
+ * context.c - contexts from settings: nothing under TLS 1.2, no compression, no
+ * renegotiation.
  */
 #include "context.h"
 
@@ -54,45 +55,51 @@ context_new(const SSL_METHOD *method, size_t sessions_max)
 	SSL_CTX_set_options(c->ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 					    SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_clear_options(c->ssl, SSL_OP_LEGACY_SERVER_CONNECT);
-	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS |
+					 SSL_MODE_ENABLE_PARTIAL_WRITE |
 					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_security_level(c->ssl, 2);
 	return c;
 }
 
 static int
-set_parameters(SSL_CTX *ctx, const char *min_version, const char *ciphers, const char *groups,
-	       struct err *e)
+set_parameters(SSL_CTX *ctx, const char *min_version, const char *ciphers,
+	       const char *groups, struct err *e)
 {
 	int version = TLS1_2_VERSION;
 
 	if (min_version != NULL && strcmp(min_version, "1.3") == 0)
 		version = TLS1_3_VERSION;
 	else if (min_version != NULL && strcmp(min_version, "1.2") != 0)
-		return err_set(e, ERR_CONFIG, 0,
-			       "lowest TLS version \"%s\" is not possible (allowed: 1.2, 1.3)",
-			       min_version);
+		return err_set(
+			e, ERR_CONFIG, 0,
+			"lowest TLS version \"%s\" is not possible (allowed: 1.2, 1.3)",
+			min_version);
 	if (SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, 0) != 1)
 		return tls_failure(e, ERR_CONFIG, "TLS version");
 	if (ciphers != NULL && SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
 		ERR_clear_error();
-		return err_set(e, ERR_CONFIG, 0, "no usable cipher in the list \"%s\"", ciphers);
+		return err_set(e, ERR_CONFIG, 0, "no usable cipher in the list \"%s\"",
+			       ciphers);
 	}
 	if (groups != NULL && SSL_CTX_set1_groups_list(ctx, groups) != 1) {
 		ERR_clear_error();
-		return err_set(e, ERR_CONFIG, 0, "not a list of TLS groups: \"%s\"", groups);
+		return err_set(e, ERR_CONFIG, 0, "not a list of TLS groups: \"%s\"",
+			       groups);
 	}
 	return 0;
 }
 
 static int
-use_certificate(SSL_CTX *ctx, const char *certificate_file, const char *key_file, struct err *e)
+use_certificate(SSL_CTX *ctx, const char *certificate_file, const char *key_file,
+		struct err *e)
 {
 	char what[ERR_TEXT_MAX];
 
 	if (certificate_file == NULL || key_file == NULL)
-		return err_set(e, ERR_CONFIG, 0, "a certificate file and a key file belong together");
+		return err_set(e, ERR_CONFIG, 0,
+			       "a certificate file and a key file belong together");
 	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1) {
 		snprintf(what, sizeof(what), "certificate file %s", certificate_file);
 		return tls_failure(e, ERR_CONFIG, what);
@@ -102,8 +109,8 @@ use_certificate(SSL_CTX *ctx, const char *certificate_file, const char *key_file
 		return tls_failure(e, ERR_CONFIG, what);
 	}
 	if (SSL_CTX_check_private_key(ctx) != 1) {
-		snprintf(what, sizeof(what), "key file %s and certificate file %s", key_file,
-			 certificate_file);
+		snprintf(what, sizeof(what), "key file %s and certificate file %s",
+			 key_file, certificate_file);
 		return tls_failure(e, ERR_CONFIG, what);
 	}
 	return 0;
@@ -115,9 +122,10 @@ trust(SSL_CTX *ctx, const char *ca_file, struct err *e)
 	char what[ERR_TEXT_MAX];
 
 	if (ca_file == NULL)
-		return SSL_CTX_set_default_verify_paths(ctx) == 1 ?
-			       0 :
-			       tls_failure(e, ERR_CONFIG, "the system's CA certificates");
+		return SSL_CTX_set_default_verify_paths(ctx) == 1
+			       ? 0
+			       : tls_failure(e, ERR_CONFIG,
+					     "the system's CA certificates");
 	if (SSL_CTX_load_verify_file(ctx, ca_file) == 1)
 		return 0;
 	snprintf(what, sizeof(what), "CA file %s", ca_file);
@@ -125,10 +133,12 @@ trust(SSL_CTX *ctx, const char *ca_file, struct err *e)
 }
 
 int
-tls_client_context_new(const struct tls_client_settings *s, struct tls_context **ret, struct err *e)
+tls_client_context_new(const struct tls_client_settings *s, struct tls_context **ret,
+		       struct err *e)
 {
 	ERR_clear_error();
-	SCOPED(unref_context) struct tls_context *c = context_new(TLS_client_method(), s->sessions_max);
+	SCOPED(unref_context)
+	struct tls_context *c = context_new(TLS_client_method(), s->sessions_max);
 	if (c == NULL)
 		return tls_failure(e, ERR_MEMORY, "no TLS context");
 	if (set_parameters(c->ssl, s->min_version, s->ciphers, s->groups, e) != 0 ||
@@ -137,15 +147,16 @@ tls_client_context_new(const struct tls_client_settings *s, struct tls_context *
 	if ((s->certificate_file != NULL || s->key_file != NULL) &&
 	    use_certificate(c->ssl, s->certificate_file, s->key_file, e) != 0)
 		return -1;
-	SSL_CTX_set_session_cache_mode(c->ssl,
-				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT |
+						       SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->ssl, tls_session_remember);
 	*ret = TAKE_PTR(c);
 	return 0;
 }
 
 int
-tls_server_context_new(const struct tls_server_settings *s, struct tls_context **ret, struct err *e)
+tls_server_context_new(const struct tls_server_settings *s, struct tls_context **ret,
+		       struct err *e)
 {
 	static const unsigned char sessions_of[] = "tdc";
 

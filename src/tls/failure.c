@@ -1,5 +1,6 @@
 /*
- * failure.c - what went wrong, in the words of an administrator where OpenSSL's are obscure.
+ * failure.c - what went wrong, in the words of an administrator where OpenSSL's are
+ * obscure.
  */
 #include "failure.h"
 
@@ -17,20 +18,26 @@ static const struct reason {
 	{ SSL_R_BAD_PACKET_LENGTH, "the peer sent something that is not TLS" },
 	{ SSL_R_HTTP_REQUEST, "the peer sent something that is not TLS (HTTP)" },
 	{ SSL_R_HTTPS_PROXY_REQUEST, "the peer sent something that is not TLS (HTTP)" },
-	{ SSL_R_UNSUPPORTED_PROTOCOL, "the peer offers no TLS version that is allowed here" },
+	{ SSL_R_UNSUPPORTED_PROTOCOL,
+	  "the peer offers no TLS version that is allowed here" },
 	{ SSL_R_VERSION_TOO_LOW, "the peer offers no TLS version that is allowed here" },
-	{ SSL_R_WRONG_SSL_VERSION, "the peer offers no TLS version that is allowed here" },
+	{ SSL_R_WRONG_SSL_VERSION,
+	  "the peer offers no TLS version that is allowed here" },
 	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
 	  "the peer allows none of our TLS versions (its alert: protocol version)" },
 	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
 	  "the peer found nothing in common with us (its alert: handshake failure)" },
 	{ SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY,
 	  "the peer wants stronger parameters (its alert: insufficient security)" },
-	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the peer does not know our issuer (its alert: unknown CA)" },
-	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "the peer does not know the name that we asked for" },
+	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+	  "the peer does not know our issuer (its alert: unknown CA)" },
+	{ SSL_R_TLSV1_UNRECOGNIZED_NAME,
+	  "the peer does not know the name that we asked for" },
 	{ SSL_R_NO_SHARED_CIPHER, "no cipher in common with the peer" },
-	{ SSL_R_UNEXPECTED_EOF_WHILE_READING, "the peer cut the connection without a TLS goodbye" },
-	{ SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record from the peer was damaged on its way" },
+	{ SSL_R_UNEXPECTED_EOF_WHILE_READING,
+	  "the peer cut the connection without a TLS goodbye" },
+	{ SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC,
+	  "a record from the peer was damaged on its way" },
 };
 
 static const char *
@@ -54,9 +61,11 @@ tls_failure(struct err *e, enum err_kind kind, const char *what)
 		return err_set(e, kind, (int)ERR_GET_REASON(code), "%s", what);
 	if (text == NULL && code != 0)
 		text = ERR_reason_error_string(code);
-	if (code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET &&
-	    reason_text(code) == NULL)
+	if (code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+	    ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET && reason_text(code) == NULL)
 		return err_set(e, kind, 0, "%s: alert from the peer: %s", what,
-			       SSL_alert_desc_string_long(ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET));
-	return err_set(e, kind, 0, "%s: %s", what, text == NULL ? "no reason given" : text);
+			       SSL_alert_desc_string_long(ERR_GET_REASON(code) -
+							  SSL_AD_REASON_OFFSET));
+	return err_set(e, kind, 0, "%s: %s", what,
+		       text == NULL ? "no reason given" : text);
 }

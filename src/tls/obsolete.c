@@ -27,7 +27,8 @@ tls_context_pin_version(struct tls_context *c, const char *version, struct err *
 		if (strcmp(versions[i].name, version) == 0)
 			v = &versions[i];
 	if (v == NULL)
-		return err_set(e, ERR_CONFIG, 0, "TLS version \"%s\" (allowed: 1.0, 1.1, 1.2, 1.3)",
+		return err_set(e, ERR_CONFIG, 0,
+			       "TLS version \"%s\" (allowed: 1.0, 1.1, 1.2, 1.3)",
 			       version);
 	/* The old ones need digests that no level above 0 admits. */
 	if (v->number < TLS1_2_VERSION)

@@ -65,7 +65,8 @@ set_serial(X509 *x)
 		return false;
 	bytes[0] = (bytes[0] & 0x7f) | 1; /* positive and not zero (RFC 5280 4.1.2.2) */
 	number = BN_bin2bn(bytes, sizeof(bytes), NULL);
-	bool is_ok = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)) != NULL;
+	bool is_ok = number != NULL &&
+		     BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)) != NULL;
 	BN_free(number);
 	return is_ok;
 }
@@ -74,7 +75,8 @@ static bool
 set_name(X509_NAME *name, const char *common_name)
 {
 	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-					  (const unsigned char *)common_name, -1, -1, 0) == 1;
+					  (const unsigned char *)common_name, -1, -1,
+					  0) == 1;
 }
 
 /* A certificate with everything but extensions and signature; NULL on failure. */
@@ -86,7 +88,8 @@ draft(const char *common_name, const X509_NAME *issuer, EVP_PKEY *key, int64_t f
 
 	if (x == NULL || X509_set_version(x, X509_VERSION_3) != 1 || !set_serial(x) ||
 	    !set_name(X509_get_subject_name(x), common_name) ||
-	    X509_set_issuer_name(x, issuer != NULL ? issuer : X509_get_subject_name(x)) != 1 ||
+	    X509_set_issuer_name(x, issuer != NULL ? issuer : X509_get_subject_name(x)) !=
+		    1 ||
 	    X509_gmtime_adj(X509_getm_notBefore(x), from_s) == NULL ||
 	    X509_gmtime_adj(X509_getm_notAfter(x), until_s) == NULL ||
 	    X509_set_pubkey(x, key) != 1)
@@ -111,14 +114,15 @@ static GENERAL_NAME *
 general_name(const char *name)
 {
 	unsigned char address[sizeof(struct in6_addr)];
-	int n = inet_pton(AF_INET, name, address) == 1 ? 4 :
-		inet_pton(AF_INET6, name, address) == 1 ? 16 :
-							 0;
+	int n = inet_pton(AF_INET, name, address) == 1    ? 4
+		: inet_pton(AF_INET6, name, address) == 1 ? 16
+							  : 0;
 	GENERAL_NAME *g = GENERAL_NAME_new();
 	ASN1_STRING *value = n > 0 ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
 
 	if (g == NULL || value == NULL ||
-	    ASN1_STRING_set(value, n > 0 ? (const void *)address : name, n > 0 ? n : -1) != 1) {
+	    ASN1_STRING_set(value, n > 0 ? (const void *)address : name,
+			    n > 0 ? n : -1) != 1) {
 		ASN1_STRING_free(value);
 		GENERAL_NAME_free(g);
 		return NULL;
@@ -150,7 +154,8 @@ add_names(X509 *x, const char *const *names, size_t n)
 static int
 open_pem(const char *path, mode_t mode, FILE **ret, struct err *e)
 {
-	SCOPED(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	SCOPED(close_fd)
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "%s", path);
@@ -189,7 +194,8 @@ write_key(EVP_PKEY *key, const char *path, struct err *e)
 
 	if (open_pem(path, 0600, &f, e) != 0)
 		return -1;
-	return close_pem(f, PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), path, e);
+	return close_pem(f, PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), path,
+			 e);
 }
 
 /* -- what the header offers -- */
@@ -212,7 +218,8 @@ tls_issuer_new(const char *common_name, struct tls_issuer **ret, struct err *e)
 	if (i->key != NULL)
 		i->certificate = draft(common_name, NULL, i->key, -3600, ROOT_VALID_S);
 	X509 *x = i->certificate;
-	if (x == NULL || !add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE") ||
+	if (x == NULL ||
+	    !add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE") ||
 	    !add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") ||
 	    !add_extension(x, x, NID_subject_key_identifier, "hash") ||
 	    X509_sign(x, i->key, EVP_sha256()) == 0)
@@ -222,8 +229,8 @@ tls_issuer_new(const char *common_name, struct tls_issuer **ret, struct err *e)
 }
 
 int
-tls_issuer_write(const struct tls_issuer *i, const char *certificate_file, const char *key_file,
-		 struct err *e)
+tls_issuer_write(const struct tls_issuer *i, const char *certificate_file,
+		 const char *key_file, struct err *e)
 {
 	if (write_certificate(i->certificate, certificate_file, e) != 0)
 		return -1;
@@ -238,12 +245,13 @@ close_file(FILE **f)
 }
 
 int
-tls_issuer_load(const char *certificate_file, const char *key_file, struct tls_issuer **ret,
-		struct err *e)
+tls_issuer_load(const char *certificate_file, const char *key_file,
+		struct tls_issuer **ret, struct err *e)
 {
 	SCOPED(close_file) FILE *certificate = fopen(certificate_file, "re");
 	if (certificate == NULL)
-		return err_set(e, err_kind_of_errno(errno), errno, "%s", certificate_file);
+		return err_set(e, err_kind_of_errno(errno), errno, "%s",
+			       certificate_file);
 	SCOPED(close_file) FILE *key = fopen(key_file, "re");
 	if (key == NULL)
 		return err_set(e, err_kind_of_errno(errno), errno, "%s", key_file);
@@ -271,8 +279,9 @@ tls_leaf_write(const struct tls_issuer *issuer, const struct tls_leaf_settings *
 
 	if (key != NULL)
 		x = draft(s->common_name,
-			  issuer == NULL ? NULL : X509_get_subject_name(issuer->certificate), key,
-			  s->valid_from_s, s->valid_until_s);
+			  issuer == NULL ? NULL
+					 : X509_get_subject_name(issuer->certificate),
+			  key, s->valid_from_s, s->valid_until_s);
 	if (x == NULL || !add_names(x, s->names, s->name_count) ||
 	    !add_extension(x, x, NID_basic_constraints, "critical,CA:FALSE") ||
 	    !add_extension(x, x, NID_key_usage, "critical,digitalSignature") ||

@@ -1,12 +1,12 @@
 /*
  * session.c - handshake and records between a stream's buffers.
  *
- * decode() gives OpenSSL one whole record at a time: so there is one SSL_read per record, and
- * what cannot be taken yet stays in the wire buffer, where the stream sees it. A record that does not
- * fit is read in pieces.
+ * decode() gives OpenSSL one whole record at a time: so there is one SSL_read per
+ * record, and what cannot be taken yet stays in the wire buffer, where the stream sees
+ * it. A record that does not fit is read in pieces.
  *
- * `done` runs after the turn in which the handshake ended; records that came behind it wait on the
- * wire until then. It may close the stream, and with it this session.
+ * `done` runs after the turn in which the handshake ended; records that came behind it
+ * wait on the wire until then. It may close the stream, and with it this session.
  */
 #include "session.h"
 
@@ -58,10 +58,12 @@ tls_session_learn(struct tls_session *t)
 	if (t->context->is_server || is_resumed || peer == NULL)
 		return;
 	tls_certificate_facts(peer, f);
-	f->is_verified = f->failure[0] == '\0' && SSL_get_verify_result(t->ssl) == X509_V_OK;
+	f->is_verified =
+		f->failure[0] == '\0' && SSL_get_verify_result(t->ssl) == X509_V_OK;
 	if (f->is_verified) {
 		const char *matched = SSL_get0_peername(t->ssl);
-		snprintf(f->peer_name, sizeof(f->peer_name), "%s", matched != NULL ? matched : t->name);
+		snprintf(f->peer_name, sizeof(f->peer_name), "%s",
+			 matched != NULL ? matched : t->name);
 	}
 }
 
@@ -183,8 +185,8 @@ read_records(struct tls_session *t, struct buf *plain, bool *eof, struct err *e)
 }
 
 static int
-tls_decode(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *wire_out, bool *eof,
-	   struct err *e)
+tls_decode(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *wire_out,
+	   bool *eof, struct err *e)
 {
 	struct tls_session *t = state;
 	int r = 0;
@@ -201,7 +203,8 @@ tls_decode(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *w
 }
 
 static int
-tls_encode(void *state, struct span plain, struct buf *wire_out, size_t *taken, struct err *e)
+tls_encode(void *state, struct span plain, struct buf *wire_out, size_t *taken,
+	   struct err *e)
 {
 	struct tls_session *t = state;
 	int r = 0;
@@ -217,7 +220,8 @@ tls_encode(void *state, struct span plain, struct buf *wire_out, size_t *taken, 
 
 		if (n > RECORD_PLAIN_MAX)
 			n = RECORD_PLAIN_MAX;
-		if (room < n + RECORD_OVERHEAD && wire_out->n == 0 && room > RECORD_OVERHEAD)
+		if (room < n + RECORD_OVERHEAD && wire_out->n == 0 &&
+		    room > RECORD_OVERHEAD)
 			n = room - RECORD_OVERHEAD;
 		if (room < n + RECORD_OVERHEAD)
 			break;
@@ -264,7 +268,8 @@ tls_session_free(struct tls_session *t)
 	if (t->ssl != NULL) {
 		/* A connection that was cut does not make its session worthless (RFC 5246 7.2.1). */
 		if (t->phase == TLS_OPEN)
-			SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+			SSL_set_shutdown(t->ssl,
+					 SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 		SSL_free(t->ssl);
 	}
 	tls_context_unref(t->context);

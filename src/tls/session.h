@@ -4,8 +4,8 @@
  *	HANDSHAKE --> OPEN --> CLOSED (the peer said goodbye)
  *	    \-> FAILED
  *
- * A failed handshake leaves its alert in the wire buffer; whatever comes later is dropped until the
- * stream is closed.
+ * A failed handshake leaves its alert in the wire buffer; whatever comes later is
+ * dropped until the stream is closed.
  */
 #ifndef TDC_SRC_TLS_SESSION_H
 #define TDC_SRC_TLS_SESSION_H

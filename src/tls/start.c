@@ -59,7 +59,8 @@ on_verify(int is_ok, X509_STORE_CTX *x)
 	if (t->facts.failure[0] == '\0') {
 		if (leaf != NULL)
 			tls_certificate_facts(leaf, &t->facts);
-		tls_describe_failure(x, t->name, t->facts.failure, sizeof(t->facts.failure));
+		tls_describe_failure(x, t->name, t->facts.failure,
+				     sizeof(t->facts.failure));
 	}
 	return t->mode == TLS_MODE_REQUIRED;
 }
@@ -84,15 +85,17 @@ expect_name(struct tls_session *t, const char *name, struct err *e)
 	if (t->name == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a TLS session");
 	if (n == 0)
-		return err_set(e, ERR_CONFIG, 0, "no name to verify the peer's certificate against");
+		return err_set(e, ERR_CONFIG, 0,
+			       "no name to verify the peer's certificate against");
 	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, on_verify);
 	if (is_address(t->name))
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), t->name) == 1 ?
-			       0 :
-			       tls_failure(e, ERR_MEMORY, "TLS session");
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), t->name) == 1
+			       ? 0
+			       : tls_failure(e, ERR_MEMORY, "TLS session");
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
 					  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-	if (SSL_set_tlsext_host_name(t->ssl, t->name) != 1 || SSL_set1_host(t->ssl, t->name) != 1)
+	if (SSL_set_tlsext_host_name(t->ssl, t->name) != 1 ||
+	    SSL_set1_host(t->ssl, t->name) != 1)
 		return tls_failure(e, ERR_CONFIG, "name of the peer");
 	return 0;
 }
@@ -107,7 +110,8 @@ resume(struct tls_session *t, const char *session_key, struct err *e)
 	buf_append_byte(&t->key, t->mode == TLS_MODE_VERIFY ? 'v' : 'r');
 	if (buf_append_text(&t->key, t->name) != 0)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a TLS session");
-	SSL_SESSION *old = tls_cache_take(&t->context->cache, buf_span(&t->key), &t->remembered);
+	SSL_SESSION *old =
+		tls_cache_take(&t->context->cache, buf_span(&t->key), &t->remembered);
 	if (old == NULL)
 		return 0;
 	SSL_set_session(t->ssl, old);
@@ -131,8 +135,9 @@ tls_session_remember(SSL *ssl, SSL_SESSION *session)
 }
 
 int
-tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
-		 const char *session_key, tls_done_fn *done, void *arg, struct err *e)
+tls_client_start(struct tls_context *c, struct stream *s, const char *name,
+		 enum tls_mode mode, const char *session_key, tls_done_fn *done,
+		 void *arg, struct err *e)
 {
 	check(!c->is_server && name != NULL);
 	SCOPED(free_session) struct tls_session *t = session_new(c, s, done, arg);

@@ -1,6 +1,6 @@
 /*
- * verify.c - sentences about certificates. Every text from a certificate passes clean(): the
- * peer chose it.
+ * verify.c - sentences about certificates. Every text from a certificate passes clean():
+ * the peer chose it.
  */
 #include "verify.h"
 
@@ -19,7 +19,9 @@ add_clean(char *text, size_t size, const void *p, size_t n)
 	size_t at = strlen(text);
 
 	for (size_t i = 0; i < n && at + 1 < size; i++)
-		text[at++] = from[i] < 0x20 || from[i] == 0x7f || from[i] == '"' ? '?' : (char)from[i];
+		text[at++] = from[i] < 0x20 || from[i] == 0x7f || from[i] == '"'
+				     ? '?'
+				     : (char)from[i];
 	text[at] = '\0';
 }
 
@@ -27,7 +29,8 @@ static void
 add_asn1(char *text, size_t size, const ASN1_STRING *s)
 {
 	if (s != NULL)
-		add_clean(text, size, ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+		add_clean(text, size, ASN1_STRING_get0_data(s),
+			  (size_t)ASN1_STRING_length(s));
 }
 
 static const ASN1_STRING *
@@ -70,8 +73,8 @@ add_general_name(char *text, size_t size, const GENERAL_NAME *g)
 	int n = ASN1_STRING_length(g->d.iPAddress);
 	if (n != 4 && n != 16)
 		return false;
-	inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress), address,
-		  sizeof(address));
+	inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress),
+		  address, sizeof(address));
 	add_clean(text, size, address, strlen(address));
 	return true;
 }
@@ -132,7 +135,7 @@ format_time(const ASN1_TIME *t, char text[DATE_TEXT])
 
 struct failure {
 	X509 *leaf;
-	X509 *at;    /* the certificate of the chain that is meant; may be the leaf */
+	X509 *at; /* the certificate of the chain that is meant; may be the leaf */
 	int code;
 	const char *wanted;
 	char names[TLS_TEXT_MAX];  /* of `at` */
@@ -154,25 +157,29 @@ say_not_yet(const struct failure *f, char *text, size_t n)
 	char date[DATE_TEXT];
 
 	format_time(X509_get0_notBefore(f->at), date);
-	snprintf(text, n, "certificate of \"%s\" not yet valid, only from %s", f->names, date);
+	snprintf(text, n, "certificate of \"%s\" not yet valid, only from %s", f->names,
+		 date);
 }
 
 static void
 say_issuer(const struct failure *f, char *text, size_t n)
 {
-	snprintf(text, n, "unknown issuer \"%s\" of the certificate of \"%s\"", f->issuer, f->names);
+	snprintf(text, n, "unknown issuer \"%s\" of the certificate of \"%s\"", f->issuer,
+		 f->names);
 }
 
 static void
 say_root(const struct failure *f, char *text, size_t n)
 {
-	snprintf(text, n, "unknown issuer \"%s\" (a root that is not trusted here)", f->issuer);
+	snprintf(text, n, "unknown issuer \"%s\" (a root that is not trusted here)",
+		 f->issuer);
 }
 
 static void
 say_self_signed(const struct failure *f, char *text, size_t n)
 {
-	snprintf(text, n, "certificate of \"%s\" is self-signed and not trusted here", f->names);
+	snprintf(text, n, "certificate of \"%s\" is self-signed and not trusted here",
+		 f->names);
 }
 
 static void
@@ -181,8 +188,8 @@ say_mismatch(const struct failure *f, char *text, size_t n)
 	char names[TLS_TEXT_MAX];
 
 	tls_certificate_names(f->leaf, names, sizeof(names));
-	snprintf(text, n, "name mismatch: the certificate is for \"%s\", not for \"%s\"", names,
-		 f->wanted);
+	snprintf(text, n, "name mismatch: the certificate is for \"%s\", not for \"%s\"",
+		 names, f->wanted);
 }
 
 static void

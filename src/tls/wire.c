@@ -59,7 +59,8 @@ wire_control(BIO *b, int command, long number, void *pointer)
 BIO_METHOD *
 tls_wire_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+	BIO_METHOD *m =
+		BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
 
 	if (m == NULL)
 		return NULL;

@@ -1,8 +1,8 @@
 /*
  * wire.h - OpenSSL's input and output as the wire buffers of a stream.
  *
- * The buffers are lent for the time of one transform call. `allowed` bounds what OpenSSL may
- * take, so that it never holds a part of a record that we still have to measure.
+ * The buffers are lent for the time of one transform call. `allowed` bounds what OpenSSL
+ * may take, so that it never holds a part of a record that we still have to measure.
  */
 #ifndef TDC_SRC_TLS_WIRE_H
 #define TDC_SRC_TLS_WIRE_H

@@ -1,8 +1,9 @@
 /*
  * dns.h - asynchronous, validating look-ups by libunbound.
  *
- * The resolver runs in libunbound's own thread; answers come on the loop. Addresses of a host
- * now (A and AAAA, /etc/hosts first); MX, TLSA and the rest join as further functions of this header.
+ * The resolver runs in libunbound's own thread; answers come on the loop. Addresses of a
+ * host now (A and AAAA, /etc/hosts first); MX, TLSA and the rest join as further
+ * functions of this header.
  */
 #ifndef TDC_DNS_DNS_H
 #define TDC_DNS_DNS_H
@@ -36,9 +37,10 @@ int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, stru
 void dns_free(struct dns *d); /* open queries end without their callback */
 
 /*
- * Exactly once, from the loop. ERR_NOT_FOUND: NXDOMAIN or no address (authoritative); ERR_DNS: SERVFAIL,
- * bogus; ERR_TIMEOUT. One family's addresses are enough, even if the other family's look-up failed. The
- * addresses live until the callback returns; the query is gone when it begins.
+ * Exactly once, from the loop. ERR_NOT_FOUND: NXDOMAIN or no address (authoritative);
+ * ERR_DNS: SERVFAIL, bogus; ERR_TIMEOUT. One family's addresses are enough, even if the
+ * other family's look-up failed. The addresses live until the callback returns; the
+ * query is gone when it begins.
  */
 typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a, const struct err *e);
 /* Address literals ("192.0.2.1", "2001:db8::1") are answered without a look-up. Search domains are

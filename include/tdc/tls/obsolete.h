@@ -1,8 +1,8 @@
 /*
  * obsolete.h - a server that offers one version only, even one that nobody should use.
  *
- * For the intake simulator and tests, which must show that such a peer is refused. It is an object file
- * of its own, which the daemon does not link.
+ * For the intake simulator and tests, which must show that such a peer is refused. It is
+ * an object file of its own, which the daemon does not link.
  */
 #ifndef TDC_TLS_OBSOLETE_H
 #define TDC_TLS_OBSOLETE_H

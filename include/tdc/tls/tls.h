@@ -1,9 +1,10 @@
 /*
- * tls.h - TLS for streams: contexts (reloadable), sessions, verification, and the facts for the log.
+ * tls.h - TLS for streams: contexts (reloadable), sessions, verification, and the facts
+ * for the log.
  *
- * Sessions are transforms of a stream: our own SSL over the stream's buffers, with records of full
- * size and one read per record. Never under TLS 1.2. Contexts are counted by reference: a reload makes
- * a new one, sessions keep theirs. Loop thread only.
+ * Sessions are transforms of a stream: our own SSL over the stream's buffers, with
+ * records of full size and one read per record. Never under TLS 1.2. Contexts are
+ * counted by reference: a reload makes a new one, sessions keep theirs. Loop thread only.
  */
 #ifndef TDC_TLS_TLS_H
 #define TDC_TLS_TLS_H
@@ -58,17 +59,19 @@ struct tls_facts {
 };
 
 /*
- * Runs exactly once, from the loop: on success e is NULL and the stream is encrypted; on failure
- * (handshake or verification, the handshake alert already queued) the stream must be closed. It runs
- * before any input of the session is offered. If the connection breaks or ends in the middle of the
- * handshake, the stream's on_error says so instead, and this does not run; nor after stream_close().
+ * Runs exactly once, from the loop: on success e is NULL and the stream is encrypted; on
+ * failure (handshake or verification, the handshake alert already queued) the stream
+ * must be closed. It runs before any input of the session is offered. If the connection
+ * breaks or ends in the middle of the handshake, the stream's on_error says so instead,
+ * and this does not run; nor after stream_close().
  */
 typedef void tls_done_fn(void *arg, const struct tls_facts *facts, const struct err *e);
 
 /*
- * Client: sends SNI `name` (not for address literals) and verifies against it as `mode` says. Sessions are
- * remembered under `session_key` (destination and mode) and resumed. Wire bytes received before this
- * call must have been ruled out by the caller (stream_wire_is_clean).
+ * Client: sends SNI `name` (not for address literals) and verifies against it as `mode`
+ * says. Sessions are remembered under `session_key` (destination and mode) and resumed.
+ * Wire bytes received before this call must have been ruled out by the caller
+ * (stream_wire_is_clean).
  */
 int tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
 		     const char *session_key, tls_done_fn *done, void *arg, struct err *e);

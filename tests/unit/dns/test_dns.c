@@ -71,12 +71,13 @@ read_name(const unsigned char *p, size_t n, char text[256])
 static size_t
 add_record(unsigned char *p, size_t at, int type, const char *address)
 {
-	const unsigned char head[] = { 0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0, 0, 60, 0,
-				       type == RECORD_A ? 4 : 16 };
+	const unsigned char head[] = { 0xc0, 12, 0, (unsigned char)type,      0, 1, 0, 0,
+				       0,    60, 0, type == RECORD_A ? 4 : 16 };
 
 	memcpy(p + at, head, sizeof(head));
 	assert_int_equal(inet_pton(type == RECORD_A ? AF_INET : AF_INET6, address,
-				   p + at + sizeof(head)), 1);
+				   p + at + sizeof(head)),
+			 1);
 	return at + sizeof(head) + head[11];
 }
 
@@ -96,7 +97,9 @@ make_answer(unsigned char *p, size_t n)
 	if (row != NULL && row->is_silent)
 		return 0;
 	int type = p[at] << 8 | p[at + 1];
-	const char *const *list = row == NULL ? NULL : type == RECORD_A ? row->a : row->aaaa;
+	const char *const *list = row == NULL        ? NULL
+				  : type == RECORD_A ? row->a
+						     : row->aaaa;
 	size_t end = at + 4, count = 0;
 	while (list != NULL && count < 2 && list[count] != NULL)
 		end = add_record(p, end, type, list[count++]);
@@ -134,7 +137,8 @@ serve(void *arg)
 static void
 server_start(struct server *s)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(a);
 
 	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -187,15 +191,18 @@ bench_open(void **state)
 	strcpy(b->hosts, "/tmp/tdc-hosts-XXXXXX");
 	int fd = mkstemp(b->hosts);
 	assert_true(fd >= 0);
-	static const char text[] = "127.0.0.1 localhost\n::1 localhost\n192.0.2.77 listed.example also\n";
+	static const char text[] =
+		"127.0.0.1 localhost\n::1 localhost\n192.0.2.77 listed.example also\n";
 	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
 	close(fd);
 	server_start(&b->server);
 	clock_manual_init(&b->clock, 1700000000000);
 	must(loop_new(&b->clock.base, &b->loop, &e), &e);
 	snprintf(forwarder, sizeof(forwarder), "127.0.0.1@%u", b->server.port);
-	must(dns_new(b->loop, &(struct dns_settings){ .hosts = b->hosts, .forwarder = forwarder },
-		     &b->dns, &e), &e);
+	must(dns_new(b->loop,
+		     &(struct dns_settings){ .hosts = b->hosts, .forwarder = forwarder },
+		     &b->dns, &e),
+	     &e);
 	*state = b;
 	return 0;
 }
@@ -252,19 +259,27 @@ static const struct find_case {
 	const char *addresses; /* printed, in order */
 	const char *part;      /* of the error */
 } cases[] = {
-	{ "an IPv4 literal is its own answer", "192.0.2.33", ERR_NONE, "192.0.2.33:25 ", NULL },
-	{ "an IPv6 literal is its own answer", "2001:db8::25", ERR_NONE, "[2001:db8::25]:25 ", NULL },
+	{ "an IPv4 literal is its own answer", "192.0.2.33", ERR_NONE, "192.0.2.33:25 ",
+	  NULL },
+	{ "an IPv6 literal is its own answer", "2001:db8::25", ERR_NONE,
+	  "[2001:db8::25]:25 ", NULL },
 	{ "IPv6 addresses come first", "both.example", ERR_NONE,
 	  "[2001:db8::1]:25 192.0.2.1:25 192.0.2.2:25 ", NULL },
-	{ "a final dot changes nothing", "four.example.", ERR_NONE, "192.0.2.4:25 ", NULL },
+	{ "a final dot changes nothing", "four.example.", ERR_NONE, "192.0.2.4:25 ",
+	  NULL },
 	{ "A alone is enough", "four.example", ERR_NONE, "192.0.2.4:25 ", NULL },
 	{ "AAAA alone is enough", "six.example", ERR_NONE, "[2001:db8::6]:25 ", NULL },
-	{ "the hosts file is asked first", "listed.example", ERR_NONE, "192.0.2.77:25 ", NULL },
-	{ "an alias of the hosts file is known", "also", ERR_NONE, "192.0.2.77:25 ", NULL },
+	{ "the hosts file is asked first", "listed.example", ERR_NONE, "192.0.2.77:25 ",
+	  NULL },
+	{ "an alias of the hosts file is known", "also", ERR_NONE, "192.0.2.77:25 ",
+	  NULL },
 	{ "localhost is known", "localhost", ERR_NONE, "[::1]:25 127.0.0.1:25 ", NULL },
-	{ "names under test. are asked for", "host.test", ERR_NONE, "192.0.2.9:25 ", NULL },
-	{ "NXDOMAIN is final", "missing.example", ERR_NOT_FOUND, "", "no such domain: missing.example" },
-	{ "no address is final", "none.example", ERR_NOT_FOUND, "", "none.example has no address" },
+	{ "names under test. are asked for", "host.test", ERR_NONE, "192.0.2.9:25 ",
+	  NULL },
+	{ "NXDOMAIN is final", "missing.example", ERR_NOT_FOUND, "",
+	  "no such domain: missing.example" },
+	{ "no address is final", "none.example", ERR_NOT_FOUND, "",
+	  "none.example has no address" },
 	{ "SERVFAIL is temporary", "broken.example", ERR_DNS, "", "SERVFAIL" },
 };
 
@@ -303,10 +318,11 @@ every_case_holds(void **state)
 		print_addresses(&a.addresses, got, sizeof(got));
 		if (a.e.kind != c->kind || strcmp(got, c->addresses) != 0)
 			fail_msg("%s: got %s \"%s\" (%s), want %s \"%s\"", c->title,
-				 err_kind_name(a.e.kind), got, a.e.text, err_kind_name(c->kind),
-				 c->addresses);
+				 err_kind_name(a.e.kind), got, a.e.text,
+				 err_kind_name(c->kind), c->addresses);
 		if (c->part != NULL && strstr(a.e.text, c->part) == NULL)
-			fail_msg("%s: got \"%s\", want it to hold \"%s\"", c->title, a.e.text, c->part);
+			fail_msg("%s: got \"%s\", want it to hold \"%s\"", c->title,
+				 a.e.text, c->part);
 	}
 }
 
@@ -338,7 +354,8 @@ static void
 a_cancelled_query_calls_nobody(void **state)
 {
 	struct bench *b = *state;
-	static const char *const hosts[] = { "192.0.2.1", "six.example", "silent.example" };
+	static const char *const hosts[] = { "192.0.2.1", "six.example",
+					     "silent.example" };
 
 	for (size_t i = 0; i < 3; i++) {
 		struct dns_query *q = NULL;
@@ -364,11 +381,13 @@ what_is_no_name_is_refused_at_once(void **state)
 
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
-	assert_int_equal(dns_find_addresses(b->dns, long_name, 25, on_answer, &a, &q, &e), -1);
+	assert_int_equal(dns_find_addresses(b->dns, long_name, 25, on_answer, &a, &q, &e),
+			 -1);
 	assert_int_equal(e.kind, ERR_SYNTAX);
 	assert_int_equal(dns_find_addresses(b->dns, "", 25, on_answer, &a, &q, &e), -1);
 	assert_int_equal(e.kind, ERR_SYNTAX);
-	assert_int_equal(dns_find_addresses(b->dns, "two..dots", 25, on_answer, &a, &q, &e), -1);
+	assert_int_equal(
+		dns_find_addresses(b->dns, "two..dots", 25, on_answer, &a, &q, &e), -1);
 	assert_int_equal(e.kind, ERR_SYNTAX);
 	turn(b);
 	assert_int_equal(a.count, 0);
@@ -390,8 +409,9 @@ ask_again(void *arg, const struct dns_addresses *a, const struct err *e)
 	(void)a;
 	assert_null(e);
 	if (--c->left > 0)
-		must(dns_find_addresses(c->bench->dns, "six.example", 25, ask_again, c, &c->query,
-					&why), &why);
+		must(dns_find_addresses(c->bench->dns, "six.example", 25, ask_again, c,
+					&c->query, &why),
+		     &why);
 }
 
 static void
@@ -400,7 +420,9 @@ an_answer_may_ask_the_next_question(void **state)
 	struct chain c = { *state, 3, NULL };
 	struct err e = { 0 };
 
-	must(dns_find_addresses(c.bench->dns, "localhost", 25, ask_again, &c, &c.query, &e), &e);
+	must(dns_find_addresses(c.bench->dns, "localhost", 25, ask_again, &c, &c.query,
+				&e),
+	     &e);
 	for (int i = 0; i < 200 && c.left > 0; i++)
 		turn(c.bench);
 	assert_int_equal(c.left, 0);
@@ -417,8 +439,10 @@ freeing_the_resolver_ends_its_queries(void **state)
 	char forwarder[40];
 
 	snprintf(forwarder, sizeof(forwarder), "127.0.0.1@%u", b->server.port);
-	must(dns_new(b->loop, &(struct dns_settings){ .hosts = b->hosts, .forwarder = forwarder }, &d,
-		     &e), &e);
+	must(dns_new(b->loop,
+		     &(struct dns_settings){ .hosts = b->hosts, .forwarder = forwarder },
+		     &d, &e),
+	     &e);
 	must(dns_find_addresses(d, "silent.example", 25, on_answer, &a, &q, &e), &e);
 	must(dns_find_addresses(d, "192.0.2.1", 25, on_answer, &a, &q, &e), &e);
 	dns_free(d);
@@ -434,7 +458,8 @@ settings_that_cannot_work_are_refused(void **state)
 		{ .hosts = "/nonexistent/hosts" },
 		{ .resolv_conf = "/nonexistent/resolv.conf" },
 		{ .forwarder = "not an address" },
-		{ .trust_anchor_file = "/nonexistent/root.key", .forwarder = "127.0.0.1" },
+		{ .trust_anchor_file = "/nonexistent/root.key",
+		  .forwarder = "127.0.0.1" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -442,7 +467,8 @@ settings_that_cannot_work_are_refused(void **state)
 		struct err e = { 0 };
 
 		if (dns_new(b->loop, &rows[i], &d, &e) != -1 || e.kind != ERR_CONFIG)
-			fail_msg("row %zu was taken, or failed as %s", i, err_kind_name(e.kind));
+			fail_msg("row %zu was taken, or failed as %s", i,
+				 err_kind_name(e.kind));
 	}
 }
 

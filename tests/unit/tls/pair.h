@@ -66,8 +66,9 @@ side_send(struct side *d)
 	unsigned char piece[5000];
 
 	while (d->sent < d->to_send && !stream_output_is_full(d->stream)) {
-		size_t n = d->to_send - d->sent < sizeof(piece) ? (size_t)(d->to_send - d->sent) :
-								  sizeof(piece);
+		size_t n = d->to_send - d->sent < sizeof(piece)
+				   ? (size_t)(d->to_send - d->sent)
+				   : sizeof(piece);
 		for (size_t i = 0; i < n; i++)
 			piece[i] = pattern(d->sent + i);
 		assert_int_equal(stream_write(d->stream, piece, n), 0);
@@ -128,18 +129,27 @@ must(int result, const struct err *e)
 		fail_msg("%s", e->text);
 }
 
+/* input_max is the client's; 0 = the usual one. */
 static inline void
-pair_open(struct pair *p, struct loop *l)
+pair_open_small(struct pair *p, struct loop *l, size_t input_max)
 {
+	const struct stream_settings usual = { 0 }, small = { .input_max = input_max };
 	int fd[2];
 	struct err e = { 0 };
 
 	*p = (struct pair){ .loop = l };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-	must(stream_new(l, fd[0], &(struct stream_settings){ 0 }, &side_events, &p->client,
-			&p->client.stream, &e), &e);
-	must(stream_new(l, fd[1], &(struct stream_settings){ 0 }, &side_events, &p->server,
-			&p->server.stream, &e), &e);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	must(stream_new(l, fd[0], &small, &side_events, &p->client, &p->client.stream, &e),
+	     &e);
+	must(stream_new(l, fd[1], &usual, &side_events, &p->server, &p->server.stream, &e),
+	     &e);
+}
+
+static inline void
+pair_open(struct pair *p, struct loop *l)
+{
+	pair_open_small(p, l, 0);
 }
 
 static inline void
@@ -162,14 +172,16 @@ pair_close(struct pair *p)
 }
 
 static inline void
-pair_start(struct pair *p, struct tls_context *client, struct tls_context *server, const char *name,
-	   enum tls_mode mode, const char *key)
+pair_start(struct pair *p, struct tls_context *client, struct tls_context *server,
+	   const char *name, enum tls_mode mode, const char *key)
 {
 	struct err e = { 0 };
 
-	must(tls_server_start(server, p->server.stream, side_on_done, &p->server, &e), &e);
-	must(tls_client_start(client, p->client.stream, name, mode, key, side_on_done, &p->client,
-			      &e), &e);
+	must(tls_server_start(server, p->server.stream, side_on_done, &p->server, &e),
+	     &e);
+	must(tls_client_start(client, p->client.stream, name, mode, key, side_on_done,
+			      &p->client, &e),
+	     &e);
 	assert_int_equal(p->client.done_count, 0);
 }
 
@@ -177,8 +189,9 @@ pair_start(struct pair *p, struct tls_context *client, struct tls_context *serve
 static inline void
 pair_finish(struct pair *p)
 {
-	for (int i = 0; i < PAIR_TURNS && (p->client.done_count == 0 || p->server.done_count == 0) &&
-			!p->client.is_broken && !p->server.is_broken;
+	for (int i = 0;
+	     i < PAIR_TURNS && (p->client.done_count == 0 || p->server.done_count == 0) &&
+	     !p->client.is_broken && !p->server.is_broken;
 	     i++)
 		pair_turn(p);
 }
@@ -194,13 +207,15 @@ pair_is_done(const struct pair *p, uint64_t client_wants, uint64_t server_wants)
 static inline void
 pair_send(struct pair *p, uint64_t to_client, uint64_t to_server)
 {
-	uint64_t client_wants = p->client.got + to_client, server_wants = p->server.got + to_server;
+	uint64_t client_wants = p->client.got + to_client,
+		 server_wants = p->server.got + to_server;
 
 	p->client.to_send += to_server;
 	p->server.to_send += to_client;
 	side_send(&p->client);
 	side_send(&p->server);
-	for (int i = 0; i < PAIR_TURNS && !pair_is_done(p, client_wants, server_wants); i++)
+	for (int i = 0; i < PAIR_TURNS && !pair_is_done(p, client_wants, server_wants);
+	     i++)
 		pair_turn(p);
 	assert_int_equal(p->client.got, client_wants);
 	assert_int_equal(p->server.got, server_wants);
@@ -239,19 +254,22 @@ shelf_leaf(struct shelf *s, const char *file, const struct tls_issuer *issuer,
 	snprintf(certificate, sizeof(certificate), "%s/%s.pem", s->directory, file);
 	snprintf(key, sizeof(key), "%s/%s.key", s->directory, file);
 	must(tls_leaf_write(issuer,
-			    &(struct tls_leaf_settings){ .common_name = n > 0 ? names[0] : "nobody",
+			    &(struct tls_leaf_settings){ .common_name = n > 0 ? names[0]
+									      : "nobody",
 							 .names = names,
 							 .name_count = n,
 							 .valid_from_s = from_s,
 							 .valid_until_s = until_s },
-			    certificate, key, &e), &e);
+			    certificate, key, &e),
+	     &e);
 }
 
 static inline int
 shelf_open(void **state)
 {
-	static const char *const good[] = { "intake.example", "*.wild.example", "mx*.part.example",
-					    "127.0.0.1", "2001:db8::25" };
+	static const char *const good[] = { "intake.example", "*.wild.example",
+					    "mx*.part.example", "127.0.0.1",
+					    "2001:db8::25" };
 	struct shelf *s = calloc(1, sizeof(*s));
 	struct err e = { 0 };
 
@@ -275,8 +293,8 @@ shelf_open(void **state)
 static inline int
 shelf_close(void **state)
 {
-	static const char *const files[] = { "good", "expired", "early", "strange", "own",
-					     "nameless", "ca" };
+	static const char *const files[] = { "good", "expired",  "early", "strange",
+					     "own",  "nameless", "ca" };
 	struct shelf *s = *state;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -300,9 +318,11 @@ shelf_server(struct shelf *s, const char *file)
 
 	snprintf(certificate, sizeof(certificate), "%s/%s.pem", s->directory, file);
 	snprintf(key, sizeof(key), "%s/%s.key", s->directory, file);
-	must(tls_server_context_new(&(struct tls_server_settings){ .certificate_file = certificate,
-								   .key_file = key },
-				    &c, &e), &e);
+	must(tls_server_context_new(
+		     &(struct tls_server_settings){ .certificate_file = certificate,
+						    .key_file = key },
+		     &c, &e),
+	     &e);
 	return c;
 }
 
@@ -313,7 +333,10 @@ shelf_client(struct shelf *s)
 	struct err e = { 0 };
 
 	must(tls_client_context_new(
-		     &(struct tls_client_settings){ .ca_file = shelf_path(s, "ca", "pem") }, &c, &e), &e);
+		     &(struct tls_client_settings){ .ca_file =
+							    shelf_path(s, "ca", "pem") },
+		     &c, &e),
+	     &e);
 	return c;
 }
 

@@ -40,8 +40,10 @@ run_rows(struct shelf *s, const char *version, const struct run *rows, size_t n)
 		bool got = connect_once(s, client, server, &rows[i], &f);
 
 		if (got != rows[i].want_resumed)
-			fail_msg("TLS %s, row %zu (%s under %s): got resumed = %d, want %d", version, i,
-				 rows[i].name, rows[i].key, got, rows[i].want_resumed);
+			fail_msg("TLS %s, row %zu (%s under %s): got resumed = %d, want "
+				 "%d",
+				 version, i, rows[i].name, rows[i].key, got,
+				 rows[i].want_resumed);
 	}
 	tls_context_unref(server);
 	tls_context_unref(client);
@@ -51,7 +53,7 @@ static const struct run runs[] = {
 	{ "intake.example", "a", TLS_MODE_VERIFY, false },
 	{ "intake.example", "a", TLS_MODE_VERIFY, true },
 	{ "intake.example", "a", TLS_MODE_VERIFY, true },
-	{ "intake.example", "b", TLS_MODE_VERIFY, false },  /* another destination     */
+	{ "intake.example", "b", TLS_MODE_VERIFY, false },   /* another destination     */
 	{ "intake.example", "a", TLS_MODE_REQUIRED, false }, /* another mode            */
 	{ "x.wild.example", "a", TLS_MODE_VERIFY, false },  /* another name, same key   */
 	{ "intake.example", NULL, TLS_MODE_VERIFY, false }, /* nothing to remember by   */
@@ -74,7 +76,8 @@ the_facts_of_a_resumed_session_are_those_of_its_first_handshake(void **state)
 	struct shelf *s = *state;
 
 	for (size_t i = 0; i < 2; i++) {
-		struct tls_context *server = shelf_server(s, "strange"), *client = shelf_client(s);
+		struct tls_context *server = shelf_server(s, "strange"),
+				   *client = shelf_client(s);
 		const struct run r = { "intake.example", "k", TLS_MODE_REQUIRED, true };
 		struct tls_facts first, second;
 		struct err e = { 0 };
@@ -152,7 +155,8 @@ static void
 put(struct tls_cache *c, const char *key, int version, unsigned char id)
 {
 	struct tls_facts facts = { 0 };
-	assert_int_equal(tls_cache_put(c, span_of(key), made_session(version, id), &facts), 0);
+	assert_int_equal(
+		tls_cache_put(c, span_of(key), made_session(version, id), &facts), 0);
 }
 
 /* The id of what the cache gives out, or -1. */
@@ -242,7 +246,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sessions_are_resumed_under_their_own_key_only),
-		cmocka_unit_test(the_facts_of_a_resumed_session_are_those_of_its_first_handshake),
+		cmocka_unit_test(
+			the_facts_of_a_resumed_session_are_those_of_its_first_handshake),
 		cmocka_unit_test(a_session_survives_a_connection_that_was_cut),
 		cmocka_unit_test(a_server_with_new_ticket_keys_gets_a_full_handshake),
 		cmocka_unit_test(a_1_3_ticket_is_given_out_once_and_four_are_kept),

@@ -1,5 +1,6 @@
 /*
- * test_session.c - data over TLS, its ends, its interruptions, and peers that are not TLS.
+ * test_session.c - data over TLS, its ends, its interruptions, and peers that are not
+ * TLS.
  */
 #include "pair.h"
 
@@ -59,6 +60,57 @@ bytes_arrive_intact_both_ways(void **state)
 		pair_close(&p);
 		contexts_close(&c);
 	}
+}
+
+static void
+records_are_read_in_pieces_when_the_input_is_small(void **state)
+{
+	static const size_t sizes[] = { 1, 100, 16383, 16384, 20000 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct contexts c = contexts_open(*state, "1.3");
+		struct shelf *s = *state;
+		struct pair p;
+
+		pair_open_small(&p, s->loop, sizes[i]);
+		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY, NULL);
+		pair_finish(&p);
+		pair_send(&p, i == 0 ? 500 : 200000, 0);
+		pair_close(&p);
+		contexts_close(&c);
+	}
+}
+
+/* Takes nothing until it is told to. */
+static void
+leave_input(void *arg)
+{
+	(void)arg;
+}
+
+static void
+a_consumer_that_takes_nothing_stops_the_sender_and_gets_all_later(void **state)
+{
+	static const struct stream_events lazy = { .on_input = leave_input };
+	struct contexts c = contexts_open(*state, "1.3");
+	struct pair p;
+
+	pair_connect(&p, *state, &c);
+	stream_set_events(p.client.stream, &lazy, &p.client);
+	p.server.to_send = 3000000;
+	side_send(&p.server);
+	for (int i = 0; i < 50; i++)
+		pair_turn(&p);
+	assert_true(stream_input(p.client.stream).n <= 64 * 1024);
+	assert_true(p.server.sent < p.server.to_send);
+	stream_set_events(p.client.stream, &side_events, &p.client);
+	stream_resume(p.client.stream);
+	for (int i = 0; i < PAIR_TURNS && p.client.got < p.server.to_send; i++)
+		pair_turn(&p);
+	assert_int_equal(p.client.got, 3000000);
+	assert_int_equal(p.client.wrong, 0);
+	pair_close(&p);
+	contexts_close(&c);
 }
 
 static void
@@ -142,16 +194,18 @@ struct rude_case {
 #define BYTES(text) text, sizeof(text) - 1
 
 static const struct rude_case rude_servers[] = {
-	{ "a second plaintext reply is not TLS", BYTES("220 ready when you are\r\n"), "not TLS" },
+	{ "a second plaintext reply is not TLS", BYTES("220 ready when you are\r\n"),
+	  "not TLS" },
 	{ "an empty page of HTML is not TLS", BYTES("<html></html>\r\n\r\n"), "not TLS" },
 	{ "zero bytes are not TLS", BYTES("\0\0\0\0\0\0\0\0\0\0"), "not TLS" },
 	{ "a fatal alert is told by its name", BYTES("\x15\x03\x03\x00\x02\x02\x28"),
 	  "handshake failure" },
-	{ "an alert about versions is told as such", BYTES("\x15\x03\x03\x00\x02\x02\x46"),
-	  "protocol version" },
+	{ "an alert about versions is told as such",
+	  BYTES("\x15\x03\x03\x00\x02\x02\x46"), "protocol version" },
 };
 static const struct rude_case rude_clients[] = {
-	{ "a command in the clear is not TLS", BYTES("EHLO client.example\r\n"), "not TLS" },
+	{ "a command in the clear is not TLS", BYTES("EHLO client.example\r\n"),
+	  "not TLS" },
 	{ "a web browser is told apart", BYTES("GET / HTTP/1.1\r\n\r\n"), "not TLS" },
 };
 
@@ -163,12 +217,16 @@ run_rude(struct shelf *s, const struct rude_case *r, bool peer_is_server)
 	struct err e = { 0 };
 	int fd[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-	must(stream_new(s->loop, fd[0], &(struct stream_settings){ 0 }, &side_events, &d, &d.stream,
-			&e), &e);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+		0);
+	must(stream_new(s->loop, fd[0], &(struct stream_settings){ 0 }, &side_events, &d,
+			&d.stream, &e),
+	     &e);
 	if (peer_is_server)
-		must(tls_client_start(c.client, d.stream, "intake.example", TLS_MODE_VERIFY, NULL,
-				      side_on_done, &d, &e), &e);
+		must(tls_client_start(c.client, d.stream, "intake.example",
+				      TLS_MODE_VERIFY, NULL, side_on_done, &d, &e),
+		     &e);
 	else
 		must(tls_server_start(c.server, d.stream, side_on_done, &d, &e), &e);
 	assert_int_equal(write(fd[1], r->bytes, r->n), r->n);
@@ -178,7 +236,8 @@ run_rude(struct shelf *s, const struct rude_case *r, bool peer_is_server)
 		fail_msg("%s: done %u times, kind %s", r->title, d.done_count,
 			 err_kind_name(d.failure.kind));
 	if (strstr(d.failure.text, r->part) == NULL)
-		fail_msg("%s: got \"%s\", want it to hold \"%s\"", r->title, d.failure.text, r->part);
+		fail_msg("%s: got \"%s\", want it to hold \"%s\"", r->title,
+			 d.failure.text, r->part);
 	assert_false(d.is_broken);
 	stream_close(d.stream);
 	must(loop_run_once(s->loop, 0, &e), &e);
@@ -207,7 +266,8 @@ old_versions_are_refused(void **state)
 		struct pair p;
 
 		pair_open(&p, s->loop);
-		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_REQUIRED, NULL);
+		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_REQUIRED,
+			   NULL);
 		pair_finish(&p);
 		assert_int_equal(p.client.failure.kind, ERR_TLS);
 		assert_non_null(strstr(p.client.failure.text, "version"));
@@ -229,7 +289,8 @@ a_client_that_wants_1_3_refuses_1_2(void **state)
 	must(tls_client_context_new(
 		     &(struct tls_client_settings){ .ca_file = shelf_path(s, "ca", "pem"),
 						    .min_version = "1.3" },
-		     &c.client, &e), &e);
+		     &c.client, &e),
+	     &e);
 	pair_open(&p, s->loop);
 	pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY, NULL);
 	pair_finish(&p);
@@ -249,7 +310,8 @@ closing_in_the_middle_of_a_handshake_calls_nobody(void **state)
 		struct pair p;
 
 		pair_open(&p, s->loop);
-		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY, NULL);
+		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY,
+			   NULL);
 		for (int i = 0; i < turns; i++) {
 			struct err e = { 0 };
 			must(loop_run_once(s->loop, 0, &e), &e);
@@ -284,9 +346,12 @@ a_stream_may_be_closed_in_done(void **state)
 		struct pair p;
 
 		pair_open(&p, s->loop);
-		must(tls_server_start(c.server, p.server.stream, close_in_done, &p.server, &e), &e);
-		must(tls_client_start(c.client, p.client.stream, names[i], TLS_MODE_VERIFY, "k",
-				      close_in_done, &p.client, &e), &e);
+		must(tls_server_start(c.server, p.server.stream, close_in_done, &p.server,
+				      &e),
+		     &e);
+		must(tls_client_start(c.client, p.client.stream, names[i],
+				      TLS_MODE_VERIFY, "k", close_in_done, &p.client, &e),
+		     &e);
 		for (int t = 0; t < 100 && p.client.done_count == 0; t++)
 			pair_turn(&p);
 		assert_int_equal(p.client.done_count, 1);
@@ -301,8 +366,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_arrive_intact_both_ways),
+		cmocka_unit_test(records_are_read_in_pieces_when_the_input_is_small),
+		cmocka_unit_test(
+			a_consumer_that_takes_nothing_stops_the_sender_and_gets_all_later),
 		cmocka_unit_test(both_sides_may_send_much_at_once),
-		cmocka_unit_test(what_comes_with_the_last_handshake_message_is_offered_after_done),
+		cmocka_unit_test(
+			what_comes_with_the_last_handshake_message_is_offered_after_done),
 		cmocka_unit_test(a_goodbye_is_an_end_of_file),
 		cmocka_unit_test(a_cut_without_goodbye_is_told_apart),
 		cmocka_unit_test(peers_that_do_not_speak_tls_fail_with_a_reason),

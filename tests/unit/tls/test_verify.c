@@ -14,44 +14,158 @@ struct verify_case {
 };
 
 static const struct verify_case cases[] = {
-	{ "the right name under a known root is verified", "good", "intake.example",
-	  TLS_MODE_VERIFY, true, true, { "" }, "intake.example" },
-	{ "case and a final dot of the name do not matter", "good", "INTAKE.example.",
-	  TLS_MODE_VERIFY, true, true, { "" }, "intake.example" },
-	{ "a wildcard stands for one label", "good", "a.wild.example", TLS_MODE_VERIFY, true, true,
-	  { "" }, "*.wild.example" },
-	{ "a wildcard does not stand for two labels", "good", "a.b.wild.example", TLS_MODE_VERIFY,
-	  false, false, { "name mismatch", "*.wild.example", "\"a.b.wild.example\"" }, NULL },
-	{ "a part of a label is no wildcard", "good", "mx1.part.example", TLS_MODE_VERIFY, false,
-	  false, { "name mismatch", "mx*.part.example", "\"mx1.part.example\"" }, NULL },
-	{ "an IPv4 literal matches an address entry", "good", "127.0.0.1", TLS_MODE_VERIFY, true,
-	  true, { "" }, "127.0.0.1" },
-	{ "an IPv6 literal matches an address entry", "good", "2001:db8::25", TLS_MODE_VERIFY, true,
-	  true, { "" }, "2001:db8::25" },
-	{ "another IP literal does not match", "good", "127.0.0.2", TLS_MODE_VERIFY, false, false,
-	  { "name mismatch", "intake.example", "not for \"127.0.0.2\"" }, NULL },
-	{ "a wrong name is refused with both names", "good", "mail.example", TLS_MODE_VERIFY, false,
-	  false, { "name mismatch", "\"intake.example, ", "not for \"mail.example\"" }, "intake.example" },
-	{ "a common name alone proves nothing", "nameless", "nobody", TLS_MODE_VERIFY, false, false,
-	  { "name mismatch", "\"nobody\"" }, NULL },
-	{ "an expired certificate is refused with its date", "expired", "intake.example",
-	  TLS_MODE_VERIFY, false, false, { "expired since 20", " UTC", "\"intake.example\"" }, NULL },
-	{ "a certificate of tomorrow is refused with its date", "early", "intake.example",
-	  TLS_MODE_VERIFY, false, false, { "not yet valid, only from 20", " UTC" }, NULL },
-	{ "an unknown issuer is refused by name", "strange", "intake.example", TLS_MODE_VERIFY, false,
-	  false, { "unknown issuer \"Strange Root\"" }, NULL },
-	{ "a self-signed certificate is called so", "own", "intake.example", TLS_MODE_VERIFY, false,
-	  false, { "self-signed", "\"intake.example\"" }, NULL },
-	{ "mode required accepts a good one as verified", "good", "intake.example",
-	  TLS_MODE_REQUIRED, true, true, { "" }, "intake.example" },
-	{ "mode required accepts a wrong name and says so", "good", "mail.example",
-	  TLS_MODE_REQUIRED, true, false, { "name mismatch" }, "intake.example" },
-	{ "mode required accepts an expired one and says so", "expired", "intake.example",
-	  TLS_MODE_REQUIRED, true, false, { "expired since" }, NULL },
-	{ "mode required accepts an unknown issuer and says so", "strange", "intake.example",
-	  TLS_MODE_REQUIRED, true, false, { "unknown issuer \"Strange Root\"" }, NULL },
-	{ "the first failure is the one that is told", "own", "mail.example", TLS_MODE_REQUIRED, true,
-	  false, { "self-signed" }, NULL },
+	{ "the right name under a known root is verified",
+	  "good",
+	  "intake.example",
+	  TLS_MODE_VERIFY,
+	  true,
+	  true,
+	  { "" },
+	  "intake.example" },
+	{ "case and a final dot of the name do not matter",
+	  "good",
+	  "INTAKE.example.",
+	  TLS_MODE_VERIFY,
+	  true,
+	  true,
+	  { "" },
+	  "intake.example" },
+	{ "a wildcard stands for one label",
+	  "good",
+	  "a.wild.example",
+	  TLS_MODE_VERIFY,
+	  true,
+	  true,
+	  { "" },
+	  "*.wild.example" },
+	{ "a wildcard does not stand for two labels",
+	  "good",
+	  "a.b.wild.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "name mismatch", "*.wild.example", "\"a.b.wild.example\"" },
+	  NULL },
+	{ "a part of a label is no wildcard",
+	  "good",
+	  "mx1.part.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "name mismatch", "mx*.part.example", "\"mx1.part.example\"" },
+	  NULL },
+	{ "an IPv4 literal matches an address entry",
+	  "good",
+	  "127.0.0.1",
+	  TLS_MODE_VERIFY,
+	  true,
+	  true,
+	  { "" },
+	  "127.0.0.1" },
+	{ "an IPv6 literal matches an address entry",
+	  "good",
+	  "2001:db8::25",
+	  TLS_MODE_VERIFY,
+	  true,
+	  true,
+	  { "" },
+	  "2001:db8::25" },
+	{ "another IP literal does not match",
+	  "good",
+	  "127.0.0.2",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "name mismatch", "intake.example", "not for \"127.0.0.2\"" },
+	  NULL },
+	{ "a wrong name is refused with both names",
+	  "good",
+	  "mail.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "name mismatch", "\"intake.example, ", "not for \"mail.example\"" },
+	  "intake.example" },
+	{ "a common name alone proves nothing",
+	  "nameless",
+	  "nobody",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "name mismatch", "\"nobody\"" },
+	  NULL },
+	{ "an expired certificate is refused with its date",
+	  "expired",
+	  "intake.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "expired since 20", " UTC", "\"intake.example\"" },
+	  NULL },
+	{ "a certificate of tomorrow is refused with its date",
+	  "early",
+	  "intake.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "not yet valid, only from 20", " UTC" },
+	  NULL },
+	{ "an unknown issuer is refused by name",
+	  "strange",
+	  "intake.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "unknown issuer \"Strange Root\"" },
+	  NULL },
+	{ "a self-signed certificate is called so",
+	  "own",
+	  "intake.example",
+	  TLS_MODE_VERIFY,
+	  false,
+	  false,
+	  { "self-signed", "\"intake.example\"" },
+	  NULL },
+	{ "mode required accepts a good one as verified",
+	  "good",
+	  "intake.example",
+	  TLS_MODE_REQUIRED,
+	  true,
+	  true,
+	  { "" },
+	  "intake.example" },
+	{ "mode required accepts a wrong name and says so",
+	  "good",
+	  "mail.example",
+	  TLS_MODE_REQUIRED,
+	  true,
+	  false,
+	  { "name mismatch" },
+	  "intake.example" },
+	{ "mode required accepts an expired one and says so",
+	  "expired",
+	  "intake.example",
+	  TLS_MODE_REQUIRED,
+	  true,
+	  false,
+	  { "expired since" },
+	  NULL },
+	{ "mode required accepts an unknown issuer and says so",
+	  "strange",
+	  "intake.example",
+	  TLS_MODE_REQUIRED,
+	  true,
+	  false,
+	  { "unknown issuer \"Strange Root\"" },
+	  NULL },
+	{ "the first failure is the one that is told",
+	  "own",
+	  "mail.example",
+	  TLS_MODE_REQUIRED,
+	  true,
+	  false,
+	  { "self-signed" },
+	  NULL },
 };
 
 static void
@@ -68,7 +182,8 @@ check_texts(const struct verify_case *c, const char *text)
 static void
 run_case(struct shelf *s, const struct verify_case *c, const char *version)
 {
-	struct tls_context *server = shelf_server(s, c->certificate), *client = shelf_client(s);
+	struct tls_context *server = shelf_server(s, c->certificate),
+			   *client = shelf_client(s);
 	struct pair p;
 	struct err e = { 0 };
 
@@ -81,10 +196,11 @@ run_case(struct shelf *s, const struct verify_case *c, const char *version)
 	if (p.client.done_count != 1)
 		fail_msg("%s: done ran %u times", c->title, p.client.done_count);
 	if ((p.client.failure.kind == ERR_NONE) != c->is_accepted)
-		fail_msg("%s: got \"%s\", want accepted = %d", c->title, p.client.failure.text,
-			 c->is_accepted);
+		fail_msg("%s: got \"%s\", want accepted = %d", c->title,
+			 p.client.failure.text, c->is_accepted);
 	if (f->is_verified != c->is_verified)
-		fail_msg("%s: got verified = %d, want %d", c->title, f->is_verified, c->is_verified);
+		fail_msg("%s: got verified = %d, want %d", c->title, f->is_verified,
+			 c->is_verified);
 	check_texts(c, f->failure);
 	if (!c->is_accepted) {
 		assert_int_equal(p.client.failure.kind, ERR_TLS);
@@ -93,11 +209,13 @@ run_case(struct shelf *s, const struct verify_case *c, const char *version)
 		pair_finish(&p);
 		assert_int_equal(p.server.failure.kind, ERR_NONE);
 		pair_exchange(&p, 100);
-		assert_string_equal(f->version, strcmp(version, "1.3") == 0 ? "TLSv1.3" : "TLSv1.2");
+		assert_string_equal(f->version,
+				    strcmp(version, "1.3") == 0 ? "TLSv1.3" : "TLSv1.2");
 		assert_true(strlen(f->cipher) > 5);
 	}
 	if (c->peer_name != NULL && strcmp(c->peer_name, f->peer_name) != 0)
-		fail_msg("%s: got peer \"%s\", want \"%s\"", c->title, f->peer_name, c->peer_name);
+		fail_msg("%s: got peer \"%s\", want \"%s\"", c->title, f->peer_name,
+			 c->peer_name);
 	pair_close(&p);
 	tls_context_unref(server);
 	tls_context_unref(client);
@@ -121,7 +239,8 @@ static void
 the_server_is_told_of_the_refusal(void **state)
 {
 	struct shelf *s = *state;
-	struct tls_context *server = shelf_server(s, "strange"), *client = shelf_client(s);
+	struct tls_context *server = shelf_server(s, "strange"),
+			   *client = shelf_client(s);
 	struct err e = { 0 };
 	struct pair p;
 
@@ -162,7 +281,8 @@ settings_that_cannot_work_are_refused_with_a_reason(void **state)
 		assert_null(c);
 		assert_int_equal(e.kind, ERR_CONFIG);
 		if (strstr(e.text, rows[i].part) == NULL)
-			fail_msg("got \"%s\", want it to hold \"%s\"", e.text, rows[i].part);
+			fail_msg("got \"%s\", want it to hold \"%s\"", e.text,
+				 rows[i].part);
 	}
 }
 
