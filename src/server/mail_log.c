@@ -8,6 +8,7 @@
 #include "tdc/base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* ------------------------------------------------------------------ sessions */
 
@@ -199,41 +200,57 @@ mail_log_queued(const struct session *s)
 
 /* ------------------------------------------------------------------ what went wrong */
 
-static uint64_t
-mid_of(const struct session *s)
+/* Who a line is about: the message where there is one already, and always the session. */
+struct subject {
+	uint64_t mid;
+	char text[64];
+};
+
+static struct subject
+subject_of(const struct session *s)
 {
-	return s->transaction == NULL ? 0 : s->transaction->message->mid;
+	struct subject w = { 0 };
+
+	if (s->transaction == NULL) {
+		snprintf(w.text, sizeof(w.text), "ICID %" PRIu64, s->icid);
+		return w;
+	}
+	w.mid = s->transaction->message->mid;
+	snprintf(w.text, sizeof(w.text), "MID %" PRIu64 " ICID %" PRIu64, w.mid, s->icid);
+	return w;
 }
 
 void
 mail_log_deferred(const struct session *s, int code, const char *enhanced,
 		  const char *text)
 {
+	struct subject w = subject_of(s);
+
 	log_event(LOG_SERVER, WARNING, "mid.deferred",
-		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
-		    LF_INT("code", code), LF_TEXT("reply", text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " deferred: %d %s %s", mid_of(s),
-		  s->icid, code, enhanced, text);
+		  F(LF_INT("mid", w.mid), LF_INT("icid", s->icid), LF_INT("code", code),
+		    LF_TEXT("reply", text)),
+		  "%s deferred: %d %s %s", w.text, code, enhanced, text);
 }
 
 void
 mail_log_refused(const struct session *s, int code, const char *enhanced,
 		 const char *text)
 {
+	struct subject w = subject_of(s);
+
 	log_event(LOG_SERVER, ERROR, "mid.refused",
-		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
-		    LF_INT("code", code), LF_TEXT("command", smtp_verb_name(s->verb)),
-		    LF_TEXT("reply", text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " refused: %d %s %s", mid_of(s),
-		  s->icid, code, enhanced, text);
+		  F(LF_INT("mid", w.mid), LF_INT("icid", s->icid), LF_INT("code", code),
+		    LF_TEXT("command", smtp_verb_name(s->verb)), LF_TEXT("reply", text)),
+		  "%s refused: %d %s %s", w.text, code, enhanced, text);
 }
 
 void
 mail_log_trouble(const struct session *s, const struct err *e)
 {
+	struct subject w = subject_of(s);
+
 	log_event(LOG_SERVER, ERROR, "mid.trouble",
-		  F(LF_INT("mid", mid_of(s)), LF_INT("icid", s->icid),
+		  F(LF_INT("mid", w.mid), LF_INT("icid", s->icid),
 		    LF_TEXT("kind", err_kind_name(e->kind)), LF_TEXT("reason", e->text)),
-		  "MID %" PRIu64 " ICID %" PRIu64 " could not be kept: %s", mid_of(s),
-		  s->icid, e->text);
+		  "%s could not be kept: %s", w.text, e->text);
 }

@@ -104,7 +104,7 @@ static const struct {
 	{ "so is one of MAIL itself",
 	  "MAIL FROM:<s@x> SIZE=999999999999\r\n",
 	  { 0 },
-	  "Error: MID 0 ICID 5 refused: 552 5.3.4 Message larger than the maximum of 268435456\n" },
+	  "Error: ICID 5 refused: 552 5.3.4 Message larger than the maximum of 268435456\n" },
 	{ "no value of a peer begins a line",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT 33 LAST\r\nSubject: =?utf-8?Q?a=0AInfo:_b?=\r\n",
 	  { 0 },
