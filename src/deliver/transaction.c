@@ -411,7 +411,8 @@ data_replied(struct connection *c, const struct smtp_reply *reply, enum verdict 
 		envelope_refused(c, COMMAND_DATA, reply, v);
 		return;
 	}
-	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT, "content");
+	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT,
+		     v == VERDICT_DEAD ? "content" : NULL);
 	outcome_set_reply(&o, reply);
 	o.was_attempted = true;
 	if (v == VERDICT_DEAD)
@@ -456,7 +457,8 @@ content_refused(struct connection *c, const struct smtp_reply *reply, enum verdi
 	struct item *i = c->transaction.item;
 	struct outcome o;
 
-	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT, "content");
+	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT,
+		     v == VERDICT_DEAD ? "content" : NULL);
 	outcome_set_reply(&o, reply);
 	o.was_attempted = true;
 	if (v == VERDICT_DEAD)

@@ -1,0 +1,327 @@
+/*
+ * world.h - the delivery on a loop with a clock that stands still, a spool in memory and a scripted peer.
+ *
+ * The wire is real (sockets, TLS), time is not: it moves when the test says so. Every wait is for
+ * something that happens.
+ */
+#ifndef DIALOG_DELIVER_WORLD_H
+#define DIALOG_DELIVER_WORLD_H
+
+#include "peer.h"
+
+#include "fakes.h"
+
+#include "tdc/base/counter.h"
+#include "tdc/base/log.h"
+#include "tdc/mime/text.h"
+#include "tdc/smtp/reply.h"
+#include "tdc/tls/selfsigned.h"
+
+#include <unistd.h>
+
+#define NOW 1050609382000
+enum { TURNS_MAX = 20000, QUIET_TURNS = 40 };
+
+struct world {
+	struct clock_manual clock;
+	struct loop *loop;
+	struct spool spool;
+	struct policy_set policies;
+	struct dns dns;
+	struct peer peer;
+	struct deliver *deliver;
+	struct tls_client_settings tls;
+	struct fake_content {
+		bool is_base64, must_use_bdat, needs_smtputf8, is_held;
+		enum smtp_body_type body;
+		const char *unknown; /* a profile that cannot be rendered */
+		const char *no_tail;
+	} content;
+	unsigned stopped;
+};
+
+/* ------------------------------------------------------------------ a renderer */
+
+static inline int
+world_profile(void *arg, const char *destination, unsigned extensions, struct buf *ret)
+{
+	(void)arg;
+	(void)destination;
+	return buf_printf(ret, "profile-%x", extensions & SMTP_EXT_8BITMIME);
+}
+
+static inline int
+world_render(void *arg, const char *profile, const struct spool_journal *j, const char *intake,
+	     struct deliver_content *ret, struct err *e)
+{
+	const struct fake_content *c = &((struct world *)arg)->content;
+	uint64_t size = spool_body_facts(j->body)->size;
+
+	if (c->unknown != NULL && strcmp(profile, c->unknown) == 0)
+		return err_set(e, ERR_SYNTAX, 0, "render profile of an unknown version");
+	*ret = (struct deliver_content){ .body_is_base64 = c->is_base64,
+					 .must_use_bdat = c->must_use_bdat,
+					 .body = c->body,
+					 .needs_smtputf8 = c->needs_smtputf8,
+					 .is_held = c->is_held };
+	snprintf(ret->mark, sizeof(ret->mark), "%s", c->is_held ? "hold: it says so" : "");
+	buf_init(&ret->head, 4096);
+	buf_init(&ret->tail, 4096);
+	buf_printf(&ret->head, "Mid: %" PRIu64 "\r\nProfile: %s\r\nTo: %s\r\n\r\n", j->mid, profile, intake);
+	if (c->no_tail == NULL)
+		buf_append_text(&ret->tail, "\r\ntail\r\n");
+	if (c->is_base64)
+		size = mime_base64_encoded_size(size);
+	ret->size = ret->head.n + size + ret->tail.n;
+	return 0;
+}
+
+static const struct deliver_content_ops world_ops = { world_profile, world_render };
+
+/* ------------------------------------------------------------------ life */
+
+static char world_directory[64];
+
+static inline void
+world_path(char path[128], const char *name)
+{
+	snprintf(path, 128, "%s/%s", world_directory, name);
+}
+
+static inline int
+world_setup_certificates(void **state)
+{
+	static const char *const names[] = { "intake.example" };
+	struct tls_leaf_settings leaf = { .common_name = "intake.example",
+					  .names = names,
+					  .name_count = 1,
+					  .valid_from_s = -3600,
+					  .valid_until_s = 3600 };
+	struct tls_issuer *issuer;
+	char ca[128], certificate[128], key[128], other[128];
+	struct err e;
+
+	(void)state;
+	snprintf(world_directory, sizeof(world_directory), "/tmp/tdc-deliver-XXXXXX");
+	assert_non_null(mkdtemp(world_directory));
+	world_path(ca, "ca.pem");
+	world_path(certificate, "certificate.pem");
+	world_path(key, "key.pem");
+	world_path(other, "other.pem");
+	assert_int_equal(tls_issuer_new("tests", &issuer, &e), 0);
+	assert_int_equal(tls_issuer_write(issuer, ca, NULL, &e), 0);
+	assert_int_equal(tls_leaf_write(issuer, &leaf, certificate, key, &e), 0);
+	tls_issuer_free(issuer);
+	assert_int_equal(tls_issuer_new("others", &issuer, &e), 0);
+	assert_int_equal(tls_issuer_write(issuer, other, NULL, &e), 0);
+	tls_issuer_free(issuer);
+	return 0;
+}
+
+static inline int
+world_remove_certificates(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", world_directory);
+	return system(command);
+}
+
+static inline struct destination_controls
+world_controls(void)
+{
+	return (struct destination_controls){
+		.pattern = "default",
+		.concurrency = 5,
+		.messages_per_connection = 10,
+		.tls_mode = TLS_MODE_VERIFY,
+		.bounce = { "default", 100, 259200000, 60000, 3600000 },
+		.connect_timeout_ms = 30000,
+		.greeting_timeout_ms = 300000,
+		.ehlo_timeout_ms = 300000,
+		.starttls_timeout_ms = 120000,
+		.mail_timeout_ms = 300000,
+		.rcpt_timeout_ms = 300000,
+		.data_timeout_ms = 120000,
+		.block_timeout_ms = 180000,
+		.final_timeout_ms = 600000,
+		.idle_timeout_ms = 30000,
+		.probe_first_ms = 15000,
+		.probe_longest_ms = 300000,
+		.suspended_probe_ms = 600000,
+		.uncertain_wait_ms = 900000,
+	};
+}
+
+static inline void
+world_init_policies(struct world *w)
+{
+	w->policies = (struct policy_set){ .refs = 1,
+					   .intakes = { "tenant@intake.example", "other@intake.example" },
+					   .controls = world_controls() };
+	w->policies.hops[0] = (struct next_hop){ NEXT_HOP_HOST, "intake.example", 25, true, 0 };
+	w->policies.route = (struct smtp_route){ "intake.example", w->policies.hops, 1 };
+}
+
+static inline struct tls_context *
+world_peer_tls(void)
+{
+	struct tls_server_settings s = { 0 };
+	char certificate[128], key[128];
+	struct tls_context *context;
+	struct err e;
+
+	world_path(certificate, "certificate.pem");
+	world_path(key, "key.pem");
+	s.certificate_file = certificate;
+	s.key_file = key;
+	assert_int_equal(tls_server_context_new(&s, &context, &e), 0);
+	return context;
+}
+
+static inline void
+world_init(struct world *w)
+{
+	static const char body[] = "Subject: x\r\n\r\nbody\r\n.dot\r\n";
+	static char ca[128];
+	struct err e;
+
+	*w = (struct world){ .stopped = 0 };
+	clock_manual_init(&w->clock, NOW);
+	assert_int_equal(loop_new(&w->clock.base, &w->loop, &e), 0);
+	fake_loop = w->loop;
+	w->spool.loop = w->loop;
+	w->spool.message = spool_message_new();
+	w->spool.body = fake_body(body, sizeof(body) - 1);
+	w->spool.names[0] = "DEFAULT";
+	w->spool.n_names = 1;
+	buf_init(&w->spool.log, 1 << 20);
+	world_init_policies(w);
+	peer_open(&w->peer, w->loop, world_peer_tls());
+	w->dns.found.address[0] = w->peer.address;
+	w->dns.found.count = 1;
+	world_path(ca, "ca.pem");
+	w->tls.ca_file = ca;
+}
+
+static inline void
+world_rows(struct world *w, size_t n)
+{
+	w->spool.rows = calloc(n, sizeof(*w->spool.rows));
+	assert_non_null(w->spool.rows);
+	w->spool.n_rows = n;
+	for (size_t i = 0; i < n; i++)
+		w->spool.rows[i] = (struct fake_row){ .mid = i + 1,
+						      .state = JOURNAL_WAITING,
+						      .policy = "DEFAULT",
+						      .created_at = w->clock.wall };
+}
+
+static inline void
+world_start(struct world *w)
+{
+	struct deliver_settings s = { .hostname = "me.example" };
+	struct err e;
+
+	assert_int_equal(deliver_new(w->loop, &s, &w->spool, &w->dns, &w->policies, &w->tls, &world_ops,
+				     w, &w->deliver, &e),
+			 0);
+	deliver_start(w->deliver);
+}
+
+static inline void
+world_done(struct world *w)
+{
+	struct err e;
+
+	deliver_free(w->deliver);
+	struct tls_context *tls = w->peer.tls;
+	peer_close(&w->peer);
+	for (int i = 0; i < 20; i++)
+		loop_run_once(w->loop, 0, &e);
+	tls_context_unref(tls);
+	loop_free(w->loop);
+	for (size_t i = 0; i < w->spool.n_rows; i++) {
+		free(w->spool.rows[i].profile);
+		spool_body_unref(w->spool.rows[i].body);
+	}
+	free(w->spool.rows);
+	free(w->spool.destination_profile);
+	spool_message_unref(w->spool.message);
+	spool_body_unref(w->spool.body);
+	buf_done(&w->spool.log);
+	assert_int_equal(w->policies.refs, 1);
+	log_flush();
+}
+
+/* ------------------------------------------------------------------ time and waiting */
+
+static inline void
+world_turn(struct world *w, int wait_ms)
+{
+	struct err e;
+
+	assert_int_equal(loop_run_once(w->loop, wait_ms, &e), 0);
+}
+
+/* A number that changes when anything happens that a test can see. */
+static inline uint64_t
+world_pulse(struct world *w)
+{
+	uint64_t pulse = w->spool.outcomes * 7 + w->spool.fetches + w->peer.connections * 3 +
+			 w->peer.open + w->peer.clear.n + w->peer.commands.n + w->peer.handshakes +
+			 w->dns.queries + w->peer.n_messages_in_all + w->spool.profiles_set;
+
+	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
+	     n = list_next(&w->peer.sessions, n))
+		pulse += list_entry(n, struct peer_session, node)->message.n;
+	return pulse;
+}
+
+/* Turns until nothing happens any more; the clock stands still. */
+static inline void
+world_settle(struct world *w)
+{
+	uint64_t last = 0;
+	unsigned quiet = 0;
+
+	for (int i = 0; i < TURNS_MAX && quiet < QUIET_TURNS; i++) {
+		world_turn(w, quiet > 20 ? 1 : 0);
+		uint64_t now = world_pulse(w);
+		quiet = now == last ? quiet + 1 : 0;
+		last = now;
+	}
+}
+
+static inline void
+world_pass(struct world *w, int64_t ms)
+{
+	clock_manual_advance(&w->clock, ms);
+	world_settle(w);
+}
+
+/* ------------------------------------------------------------------ looking */
+
+static inline void
+keep_status(void *arg, const struct destination_status *s)
+{
+	*(struct destination_status *)arg = *s;
+}
+
+static inline struct destination_status
+world_destination(struct world *w)
+{
+	struct destination_status s = { .domain = NULL };
+
+	deliver_each_destination(w->deliver, keep_status, &s);
+	return s;
+}
+
+static inline const char *
+world_log(struct world *w)
+{
+	return buf_text(&w->spool.log);
+}
+
+#endif
