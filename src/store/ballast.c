@@ -7,11 +7,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { BALLAST_BYTES = 4 * 1024 * 1024 };
+enum { BALLAST_BYTES = 2 * CHECKPOINT_BYTES }; /* a log that grows, and its copy */
 
 void
 ballast_make(struct writer *w)
 {
+	struct space *space = &w->spool->space;
+
+	/* Not at the price of the reserve. */
+	if (atomic_load(&space->free_bytes) < atomic_load(&space->reserve) + BALLAST_BYTES)
+		return;
 	int fd = openat(w->spool->directory_fd, "ballast", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;

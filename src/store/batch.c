@@ -249,8 +249,16 @@ batch_without_room(struct writer *w, struct err *e)
 	b->n = 0;
 	if (n == 0 || transact(w, b->at, n, e) == 0)
 		return;
-	if (e->kind == ERR_SPACE && ballast_release(w) && transact(w, b->at, n, e) == 0)
-		return;
+	if (e->kind == ERR_SPACE) {
+		/*
+		 * The log's file has its blocks already. Once what is in it was copied to the database - the
+		 * ballast has room for that - it begins anew, and outcomes need no more of the disk.
+		 */
+		ballast_release(w);
+		checkpoint_passive(w);
+		if (transact(w, b->at, n, e) == 0)
+			return;
+	}
 	after_environment(w, e);
 	for (size_t i = 0; i < n; i++)
 		keep(w, &w->kept, b->at[i]);

@@ -65,6 +65,13 @@ failed(struct writer *w, const struct err *e)
 	}
 }
 
+void
+checkpoint_passive(struct writer *w)
+{
+	if (w->db.sql != NULL)
+		run(w, SQLITE_CHECKPOINT_PASSIVE, NULL);
+}
+
 /* Beyond the limit: whoever reads gives way, and new mail waits until the log is short again. */
 static void
 enforce_limit(struct writer *w)
@@ -84,6 +91,15 @@ enforce_limit(struct writer *w)
 		failed(w, &e);
 }
 
+/* On a disk that is nearly full the log keeps its blocks: outcomes will need them. */
+static int
+run_when_idle(struct writer *w, struct err *e)
+{
+	if (!atomic_load(&w->spool->space.is_low))
+		return run(w, SQLITE_CHECKPOINT_TRUNCATE, e);
+	return w->is_wal_copied ? 0 : run(w, SQLITE_CHECKPOINT_PASSIVE, e);
+}
+
 void
 checkpoint(struct writer *w, bool is_idle)
 {
@@ -94,7 +110,7 @@ checkpoint(struct writer *w, bool is_idle)
 	if (wal_bytes(w) > w->spool->limits.wal_max && !w->is_wal_copied) {
 		enforce_limit(w);
 	} else if (is_idle) {
-		if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) != 0)
+		if (run_when_idle(w, &e) != 0)
 			failed(w, &e);
 	} else if (!w->is_wal_copied && w->wal_pages >= w->wal_pages_tried + STEP_PAGES) {
 		if (run(w, SQLITE_CHECKPOINT_PASSIVE, &e) != 0)

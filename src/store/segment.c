@@ -175,8 +175,9 @@ run_chain(struct segments *s, struct work_job *chain)
 
 	while (chain != NULL) {
 		struct store_op *op = (struct store_op *)chain;
+		const struct op_kind *kind = op->kind; /* once handed on, the op may be freed */
 		chain = chain->next;
-		if (op->kind == &accept_kind) {
+		if (kind == &accept_kind) {
 			group[n++] = (struct spool_commit *)op;
 			if (n < VECTORS && chain != NULL)
 				continue;
@@ -184,9 +185,9 @@ run_chain(struct segments *s, struct work_job *chain)
 		if (n > 0)
 			run_acceptances(s, group, n);
 		n = 0;
-		if (op->kind == &compaction_kind)
+		if (kind == &compaction_kind)
 			segment_compact(s, (struct compaction *)op);
-		else if (op->kind == &segment_end_kind)
+		else if (kind == &segment_end_kind)
 			end_segment(s, (struct segment_end *)op);
 	}
 }

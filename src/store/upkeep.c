@@ -143,10 +143,11 @@ vacuum(struct writer *w)
 
 /* -- in turn -- */
 
+/* At most once a second while mail flows, and at the end of each quiet second. */
 static void
-every_second(struct writer *w, int64_t now)
+every_second(struct writer *w, int64_t now, bool is_idle)
 {
-	if (now - w->upkeep_at < UPKEEP_MS)
+	if (!is_idle && now - w->upkeep_at < UPKEEP_MS)
 		return;
 	w->upkeep_at = now;
 	count_bytes(w);
@@ -170,10 +171,11 @@ upkeep(struct writer *w, bool is_idle)
 		batch_sync(w, &e);
 	space_check_if_old(w->spool);
 	if (w->db.sql != NULL) {
-		every_second(w, now);
 		w->has_free_pages = is_idle && vacuum(w);
 		checkpoint(w, is_idle && !w->has_free_pages);
 	}
+	if (w->db.sql != NULL)
+		every_second(w, now, is_idle);
 	if (w->is_view_stale)
 		batch_publish(w);
 }

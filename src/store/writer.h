@@ -94,6 +94,7 @@ void upkeep(struct writer *w, bool is_idle);
 int64_t upkeep_wait_ms(const struct writer *w);
 void upkeep_oldest(struct writer *w);
 void checkpoint(struct writer *w, bool is_idle);
+void checkpoint_passive(struct writer *w); /* what can be copied now */
 int checkpoint_all(struct writer *w, struct err *e);
 uint64_t wal_bytes(const struct writer *w);
 void ballast_make(struct writer *w);
