@@ -19,7 +19,7 @@ input_is_wanted(const struct stream *s)
 		return false;
 	if (s->is_parting)
 		return true;
-	if (buf_room(&s->plain_in) == 0 || s->wire_out.n > STREAM_WIRE_OUT_STOP)
+	if (buf_room(&s->plain_in) == 0 || buf_room(&s->wire_out) < STREAM_WIRE_OUT_LEAST)
 		return false;
 	if (s->ops == NULL)
 		return !s->is_paused;

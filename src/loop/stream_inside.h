@@ -23,8 +23,9 @@ enum {
 	STREAM_OUTPUT_HIGH = 256 * 1024,
 	STREAM_WIRE_IN_MAX = 68 * 1024,
 	STREAM_WIRE_OUT_MAX = 128 * 1024,
-	STREAM_WIRE_OUT_STOP =
-		64 * 1024, /* a transform's answers: read no more above this */
+	/* Room for a transform's answers; with less, nothing is read. What encode() fills at
+	 * once leaves more: output that is stuck never keeps input from being read. */
+	STREAM_WIRE_OUT_LEAST = 32 * 1024,
 	STREAM_READ_LEAST = 16 * 1024, /* room that is made for a read */
 	STREAM_RECORD = 16 * 1024,     /* what a transform likes to get at once */
 	STREAM_ENCODE_MOST = 4 * STREAM_RECORD,

@@ -395,6 +395,27 @@ ten_encoded_megabytes_to_a_slow_reader_stay_bounded(void **state)
 }
 
 static void
+output_that_is_stuck_does_not_keep_input_from_being_read(void **state)
+{
+	static char block[MEBI];
+	struct toy toy;
+	struct pair p;
+
+	(void)state;
+	open_encoded(&p, NULL, &toy);
+	/* The kernel is full, so that a whole encoded batch has to wait. */
+	while (send(stream_fd(p.s), block, 1000, MSG_DONTWAIT) > 0)
+		;
+	stream_write_ref(p.s, span_make(block, sizeof(block)), NULL, NULL);
+	pair_turns(&p, 2);
+	assert_true(p.s->wire_out.n > STREAM_ENCODE_MOST);
+	send_frame(&p, "the peer writes, too", 20);
+	pair_turns(&p, 2);
+	assert_string_equal(buf_text(&p.got), "the peer writes, too");
+	pair_close(&p);
+}
+
+static void
 the_goodbye_of_the_peer_is_an_end_of_file_after_the_data(void **state)
 {
 	struct toy toy;
@@ -526,6 +547,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			output_that_is_stuck_does_not_keep_input_from_being_read),
 		cmocka_unit_test(the_first_output_is_asked_for_at_once),
 		cmocka_unit_test(what_was_queued_before_the_transform_goes_out_as_it_is),
 		cmocka_unit_test(
