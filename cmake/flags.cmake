@@ -13,7 +13,8 @@ add_library(tdc_flags INTERFACE)
 target_compile_definitions(tdc_flags INTERFACE _GNU_SOURCE TDC_VERSION="${PROJECT_VERSION}")
 target_include_directories(tdc_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(tdc_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -fno-common -fno-strict-aliasing)
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -fno-common -fno-strict-aliasing
+	$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
 target_link_libraries(tdc_flags INTERFACE Threads::Threads)
 if(WERROR)
 	target_compile_options(tdc_flags INTERFACE -Werror)
