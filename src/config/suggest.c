@@ -14,24 +14,22 @@ smallest(unsigned a, unsigned b, unsigned c)
 	return ab < c ? ab : c;
 }
 
-/* Insertions, deletions, changes; two neighbours that changed places count once. */
+/* Insertions, deletions, changes. */
 static unsigned
 edits(const char *a, size_t n, const char *b, size_t m)
 {
-	unsigned row[3][SUGGEST_KEY_MAX + 1];
+	unsigned row[2][SUGGEST_KEY_MAX + 1];
 	for (unsigned j = 0; j <= m; j++)
 		row[0][j] = j;
 	for (unsigned i = 1; i <= n; i++) {
-		unsigned *here = row[i % 3], *above = row[(i - 1) % 3];
+		unsigned *here = row[i % 2], *above = row[(i - 1) % 2];
 		here[0] = i;
 		for (unsigned j = 1; j <= m; j++) {
 			unsigned change = above[j - 1] + (a[i - 1] != b[j - 1]);
 			here[j] = smallest(above[j] + 1, here[j - 1] + 1, change);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				here[j] = smallest(here[j], row[(i - 2) % 3][j - 2] + 1, here[j]);
 		}
 	}
-	return row[n % 3][m];
+	return row[n % 2][m];
 }
 
 static const struct schema_row *

@@ -73,6 +73,8 @@ static const struct {
 	  "t:2:11: hostname: found \"a\\x07b\"; allowed: printable characters\n", "" },
 	{ "a NUL is shown, and what stands behind it", L "hostname: \"a\\0b\"\n",
 	  "t:2:11: hostname: found \"a\\x00b\"; allowed: printable characters\n", "" },
+	{ "a control character of Latin 1 is shown escaped", L "hostname: \"a\\u0085b\"\n",
+	  "t:2:11: hostname: found \"a\\xc2\\x85b\"; allowed: printable characters\n", "" },
 	{ "a line separator is shown escaped", L "user: \"a\\u2028b\"\n",
 	  "t:2:7: user: found \"a\\xe2\\x80\\xa8b\"; allowed: printable characters\n", "" },
 	{ "a long value is cut", L "user: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
