@@ -38,6 +38,21 @@ open_directory(struct spool *sp, struct err *e)
 	return 0;
 }
 
+/*
+ * SQLite would make it as open as the umask is; its log takes the mode of the database. Only under the lock:
+ * closing any descriptor of the file ends SQLite's own locks in this process.
+ */
+static int
+make_database(struct spool *sp, struct err *e)
+{
+	int fd = open(sp->database, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "%s", sp->database);
+	close(fd);
+	return 0;
+}
+
 int
 spool_lock(struct spool *sp, const struct spool_settings *s, struct err *e)
 {
@@ -62,7 +77,7 @@ spool_lock(struct spool *sp, const struct spool_settings *s, struct err *e)
 			       err_set(e, ERR_BUSY, 0, "the spool %s is held by another instance",
 				       sp->database) :
 			       err_set(e, err_kind_of_errno(errno), errno, "%s/%s", s->directory, lock);
-	return 0;
+	return make_database(sp, e);
 }
 
 void
