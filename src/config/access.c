@@ -10,7 +10,8 @@
 
 enum { SEGMENT_MAX = 128 };
 
-/* What a path names: the row always, the node when there is one, and the deepest node on the way. */
+/* What a path names: the row always, the node when there is one, and the deepest node on
+ * the way. */
 struct found {
 	const struct schema_row *row;
 	const struct config_node *node;

@@ -1,5 +1,6 @@
 /*
- * arena.c - chunks in a list, filled from the front; large requests get a chunk of their own.
+ * arena.c - chunks in a list, filled from the front; large requests get a chunk of their
+ * own.
  */
 #include "tdc/config/arena.h"
 

@@ -1,8 +1,9 @@
 /*
- * complete.c - lower layers below upper ones, then defaults below all, children in the schema's order.
+ * complete.c - lower layers below upper ones, then defaults below all, children in the
+ * schema's order.
  *
- * After it every key that has a default has a node, and every list or mapping of entries that has a default
- * entry has that one, from which the others take what they do not set.
+ * After it every key that has a default has a node, and every list or mapping of entries
+ * that has a default entry has that one, from which the others take what they do not set.
  */
 #include "tree.h"
 
@@ -24,7 +25,8 @@ tree_overlay(struct build *b, struct config_node *upper, const struct config_nod
 	}
 }
 
-static void complete(struct build *b, struct config_node *n, const struct config_node *model);
+static void complete(struct build *b, struct config_node *n,
+		     const struct config_node *model);
 
 /* A list of texts from "a b c". */
 static void
@@ -33,7 +35,8 @@ default_texts(struct build *b, struct config_node *list)
 	const struct schema_row *element = schema_first_child(list->row);
 	size_t length;
 	const char *word;
-	for (size_t i = 0; (word = schema_word(list->row->fallback, i, &length)) != NULL; i++) {
+	for (size_t i = 0; (word = schema_word(list->row->fallback, i, &length)) != NULL;
+	     i++) {
 		struct config_node *n = node_new(b->arena, element, NULL);
 		const char *text = arena_text(b->arena, word, length);
 		if (n == NULL || text == NULL)
@@ -76,12 +79,14 @@ report_missing(struct build *b, const struct config_node *n, const struct schema
 	buf_init(&allowed, 512);
 	schema_describe_allowed(row, &allowed);
 	size_t before = path_push_key(&b->path, schema_key(row));
-	problem_error(b->problems, &at, b->path.text, "required, but missing", buf_text(&allowed));
+	problem_error(b->problems, &at, b->path.text, "required, but missing",
+		      buf_text(&allowed));
 	path_pop(&b->path, before);
 	buf_done(&allowed);
 }
 
-/* The child for a row: what was written, else the model's, else the default. NULL: it stays unset. */
+/* The child for a row: what was written, else the model's, else the default. NULL: it
+ * stays unset. */
 static struct config_node *
 child_for(struct build *b, const struct config_node *n, const struct schema_row *row,
 	  const struct config_node *model)
@@ -89,7 +94,8 @@ child_for(struct build *b, const struct config_node *n, const struct schema_row 
 	struct config_node *child = node_child(n, schema_key(row));
 	if (child != NULL)
 		return child;
-	const struct config_node *from = model == NULL ? NULL : node_child(model, schema_key(row));
+	const struct config_node *from =
+		model == NULL ? NULL : node_child(model, schema_key(row));
 	if (from != NULL && !row->is_required)
 		return inherited_node(b, from);
 	if (row->is_required && !n->is_broken)
@@ -116,7 +122,8 @@ complete_map(struct build *b, struct config_node *n, const struct config_node *m
 	n->room = whole.room;
 }
 
-/* The entry that the others take from, made when it is missing. NULL: there is none of the kind. */
+/* The entry that the others take from, made when it is missing. NULL: there is none of
+ * the kind. */
 static struct config_node *
 model_entry(struct build *b, struct config_node *n)
 {
@@ -127,9 +134,11 @@ model_entry(struct build *b, struct config_node *n)
 		n->row->type == TYPE_LIST ? schema_entry_name(element) : NULL;
 	for (size_t i = 0; i < n->n_children; i++) {
 		const struct config_node *child = n->children[i];
-		const struct config_node *named = name == NULL ? NULL :
-						  node_child(child, schema_key(name));
-		const char *text = name == NULL ? child->key : named == NULL ? NULL : named->text;
+		const struct config_node *named =
+			name == NULL ? NULL : node_child(child, schema_key(name));
+		const char *text = name == NULL    ? child->key
+				   : named == NULL ? NULL
+						   : named->text;
 		if (text != NULL && strcmp(text, n->row->fallback) == 0)
 			return n->children[i];
 	}
@@ -157,8 +166,9 @@ complete_entries(struct build *b, struct config_node *n)
 			struct config_node *child = n->children[i];
 			if ((child == model) != (pass == 0))
 				continue;
-			size_t before = child->key != NULL ? path_push_key(&b->path, child->key)
-							   : path_push_index(&b->path, i);
+			size_t before = child->key != NULL
+						? path_push_key(&b->path, child->key)
+						: path_push_index(&b->path, i);
 			complete(b, child, pass == 0 ? NULL : model);
 			path_pop(&b->path, before);
 		}

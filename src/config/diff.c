@@ -1,7 +1,8 @@
 /*
  * diff.c - which keys differ that need a restart.
  *
- * Entries of lists and mappings are compared by their names; an entry that came or went is named itself.
+ * Entries of lists and mappings are compared by their names; an entry that came or went
+ * is named itself.
  */
 #include "tree.h"
 
@@ -13,13 +14,15 @@ struct diff {
 	struct path path;
 };
 
-static void diff_nodes(struct diff *d, const struct config_node *a, const struct config_node *b);
+static void diff_nodes(struct diff *d, const struct config_node *a,
+		       const struct config_node *b);
 
 static const char *
 entry_name(const struct config_node *entry)
 {
 	const struct schema_row *row = schema_entry_name(entry->row);
-	const struct config_node *name = row == NULL ? NULL : node_child(entry, schema_key(row));
+	const struct config_node *name =
+		row == NULL ? NULL : node_child(entry, schema_key(row));
 	return name != NULL ? name->text : entry->key;
 }
 

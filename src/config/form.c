@@ -8,7 +8,12 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { FORM_DOMAIN_MAX = 255, FORM_LABEL_MAX = 63, FORM_NAME_MAX = 64, FORM_ADDRESS_MAX = 512 };
+enum {
+	FORM_DOMAIN_MAX = 255,
+	FORM_LABEL_MAX = 63,
+	FORM_NAME_MAX = 64,
+	FORM_ADDRESS_MAX = 512
+};
 
 static bool
 is_letter(char c)
@@ -28,7 +33,8 @@ is_made_of(const char *text, const char *more, size_t max)
 {
 	size_t n = 0;
 	for (; text[n] != '\0'; n++) {
-		if (!is_letter(text[n]) && !is_digit(text[n]) && strchr(more, text[n]) == NULL)
+		if (!is_letter(text[n]) && !is_digit(text[n]) &&
+		    strchr(more, text[n]) == NULL)
 			return false;
 	}
 	return n > 0 && n <= max;
@@ -54,7 +60,8 @@ form_is_printable(const char *text)
 			return false;
 		if (*p == 0xc2 && p[1] < 0xa0) /* U+0080..U+009F */
 			return false;
-		if (*p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) /* U+2028, 2029 */
+		if (*p == 0xe2 && p[1] == 0x80 &&
+		    (p[2] == 0xa8 || p[2] == 0xa9)) /* U+2028, 2029 */
 			return false;
 		if (*p == 0xef && p[1] == 0xbb && p[2] == 0xbf) /* U+FEFF */
 			return false;
@@ -89,7 +96,8 @@ is_title(const char *text)
 	return n > 0 && n <= FORM_NAME_MAX && text[0] != ' ' && text[n - 1] != ' ';
 }
 
-/* Labels of letters, digits, - and _, or of UTF-8; a dot between them, none at the ends. */
+/* Labels of letters, digits, - and _, or of UTF-8; a dot between them, none at the ends.
+ * */
 static bool
 is_domain(const char *text)
 {
@@ -113,7 +121,8 @@ static bool
 is_ip(const char *text)
 {
 	unsigned char address[16];
-	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+	return inet_pton(AF_INET, text, address) == 1 ||
+	       inet_pton(AF_INET6, text, address) == 1;
 }
 
 /* [1.2.3.4], [::1], [IPv6:::1] */
@@ -139,7 +148,8 @@ static bool
 is_mail_address(const char *text)
 {
 	const char *at = strrchr(text, '@');
-	if (at == NULL || at == text || strlen(text) > FORM_ADDRESS_MAX || !has_no_space(text))
+	if (at == NULL || at == text || strlen(text) > FORM_ADDRESS_MAX ||
+	    !has_no_space(text))
 		return false;
 	return strpbrk(text, "<>,;") == NULL && (is_domain(at + 1) || is_literal(at + 1));
 }
@@ -175,11 +185,13 @@ is_listen_address(const char *text)
 	if (strncmp(text, "unix:", 5) == 0)
 		return text[5] == '/' && strlen(text + 5) < 108;
 	const char *colon = strrchr(text, ':');
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(host) || !is_port(colon + 1))
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(host) ||
+	    !is_port(colon + 1))
 		return false;
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
-	return host[0] == '[' ? is_literal(host) : is_ip(host) && strchr(host, ':') == NULL;
+	return host[0] == '[' ? is_literal(host)
+			      : is_ip(host) && strchr(host, ':') == NULL;
 }
 
 static bool
@@ -219,26 +231,33 @@ is_field_name(const char *text)
 const struct text_form form_path = { "an absolute path", "^/", is_path };
 const struct text_form form_name = {
 	"a name of letters, digits, -, _ and . that begins with a letter, a digit or _",
-	"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$", is_name };
-const struct text_form form_title = { "a name of 1 to 64 characters without spaces at its ends",
-	"^[^ ](.{0,62}[^ ])?$", is_title };
+	"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$", is_name
+};
+const struct text_form form_title = {
+	"a name of 1 to 64 characters without spaces at its ends", "^[^ ](.{0,62}[^ ])?$",
+	is_title
+};
 const struct text_form form_hostname = { "a host name", NULL, is_domain };
 const struct text_form form_listen_address = {
 	"127.0.0.1:PORT, [::1]:PORT or unix:/PATH (an address, not a host name)",
-	"^(unix:/|[0-9.]+:[0-9]+$|\\[[0-9A-Za-z:.]+\\]:[0-9]+$)", is_listen_address };
+	"^(unix:/|[0-9.]+:[0-9]+$|\\[[0-9A-Za-z:.]+\\]:[0-9]+$)", is_listen_address
+};
 const struct text_form form_mode = { "four octal digits in quotes, as in \"0660\"",
-	"^0[0-7]{3}$", is_mode };
+				     "^0[0-7]{3}$", is_mode };
 const struct text_form form_network = {
 	"an address, an address/prefix such as 10.0.0.0/8 or fd00::/8, or unix",
-	"^(unix|[0-9A-Fa-f.:]+(/[0-9]+)?)$", is_network };
+	"^(unix|[0-9A-Fa-f.:]+(/[0-9]+)?)$", is_network
+};
 const struct text_form form_mail_address = { "a mail address such as user@domain",
-	"^[^ ]+@[^ @]+$", is_mail_address };
+					     "^[^ ]+@[^ @]+$", is_mail_address };
 const struct text_form form_sender_address = {
 	"a mail address such as user@domain, or \"\" for the null sender",
-	"^([^ ]+@[^ @]+)?$", is_sender_address };
+	"^([^ ]+@[^ @]+)?$", is_sender_address
+};
 const struct text_form form_address_pattern = { "user@domain, @domain, domain or .domain",
-	"^[^ ]+$", is_address_pattern };
-const struct text_form form_domain_pattern = { "a domain, .domain, or the word for all others",
-	"^[^ ]+$", is_domain_pattern };
-const struct text_form form_field_name = { "the name of a header field", "^[!-9;-~]{1,64}$",
-	is_field_name };
+						"^[^ ]+$", is_address_pattern };
+const struct text_form form_domain_pattern = {
+	"a domain, .domain, or the word for all others", "^[^ ]+$", is_domain_pattern
+};
+const struct text_form form_field_name = { "the name of a header field",
+					   "^[!-9;-~]{1,64}$", is_field_name };

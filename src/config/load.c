@@ -1,5 +1,6 @@
 /*
- * load.c - from files or texts to a configuration: read each layer, overlay, complete, check.
+ * load.c - from files or texts to a configuration: read each layer, overlay, complete,
+ * check.
  */
 #include "tree.h"
 
@@ -43,7 +44,8 @@ read_source(struct build *b, const struct config_source *s)
 	return root;
 }
 
-/* Highest first, so that each lower one fills what is left open. NULL: a problem, or no memory. */
+/* Highest first, so that each lower one fills what is left open. NULL: a problem, or no
+ * memory. */
 static struct config_node *
 read_sources(struct build *b, const struct config_source *sources, size_t n)
 {
@@ -77,14 +79,14 @@ build_config(struct config *c, const struct config_source *sources, size_t n,
 	if (problems->errors == 1)
 		return err_set(e, ERR_CONFIG, 0, "%s", problems->first);
 	if (problems->errors > 1)
-		return err_set(e, ERR_CONFIG, 0, "%u problems, the first: %s", problems->errors,
-			       problems->first);
+		return err_set(e, ERR_CONFIG, 0, "%u problems, the first: %s",
+			       problems->errors, problems->first);
 	return 0;
 }
 
 int
-config_overlay(const struct config_source *sources, size_t n, config_report_fn *report, void *arg,
-	       struct config **ret, struct err *e)
+config_overlay(const struct config_source *sources, size_t n, config_report_fn *report,
+	       void *arg, struct config **ret, struct err *e)
 {
 	struct problems problems = { .report = report, .arg = arg };
 	struct config *c = calloc(1, sizeof(*c));
@@ -100,8 +102,8 @@ config_overlay(const struct config_source *sources, size_t n, config_report_fn *
 }
 
 int
-config_parse(const char *text, size_t n, const char *name, config_report_fn *report, void *arg,
-	     struct config **ret, struct err *e)
+config_parse(const char *text, size_t n, const char *name, config_report_fn *report,
+	     void *arg, struct config **ret, struct err *e)
 {
 	struct config_source source = { text, n, name, CONFIG_MACHINE };
 	return config_overlay(&source, 1, report, arg, ret, e);
@@ -113,7 +115,8 @@ read_file(const char *path, struct buf *ret, struct err *e)
 {
 	SCOPED(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "cannot open %s", path);
+		return err_set(e, err_kind_of_errno(errno), errno, "cannot open %s",
+			       path);
 	for (;;) {
 		size_t room = buf_room(ret) < 65536 ? buf_room(ret) : 65536;
 		if (room == 0)
@@ -125,7 +128,8 @@ read_file(const char *path, struct buf *ret, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set(e, err_kind_of_errno(errno), errno, "cannot read %s", path);
+			return err_set(e, err_kind_of_errno(errno), errno,
+				       "cannot read %s", path);
 		if (n == 0)
 			return 0;
 		buf_commit(ret, (size_t)n);

@@ -28,12 +28,12 @@ print_quoted(struct buf *out, const char *text)
 static bool
 is_plain_text(const char *text)
 {
-	static const char *const taken[] = { "true", "false", "yes", "no", "on", "off",
-					     "null", "y", "n" };
+	static const char *const taken[] = { "true", "false", "yes", "no", "on",
+					     "off",  "null",  "y",   "n" };
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "0123456789/._-@";
-	bool begins_well = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-			   *text == '/';
+	bool begins_well = (*text >= 'a' && *text <= 'z') ||
+			   (*text >= 'A' && *text <= 'Z') || *text == '/';
 	if (!begins_well || text[strspn(text, safe)] != '\0')
 		return false;
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
@@ -54,7 +54,8 @@ print_scalar(struct buf *out, const struct schema_row *row, const char *text)
 }
 
 void
-print_wrapped(struct buf *out, size_t indent, const char *prefix, size_t width, const char *text)
+print_wrapped(struct buf *out, size_t indent, const char *prefix, size_t width,
+	      const char *text)
 {
 	size_t room = width - indent - strlen(prefix);
 	while (*text != '\0') {

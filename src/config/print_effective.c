@@ -1,5 +1,6 @@
 /*
- * print_effective.c - the configuration as it works: every value, and in a comment the layer it is from.
+ * print_effective.c - the configuration as it works: every value, and in a comment the
+ * layer it is from.
  *
  * What is printed can be loaded again and says the same.
  */

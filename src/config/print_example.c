@@ -1,7 +1,8 @@
 /*
  * print_example.c - a configuration with every key, its default and its documentation.
  *
- * Lists and mappings of entries hold one entry as an example. A key that has no default stands in a comment.
+ * Lists and mappings of entries hold one entry as an example. A key that has no default
+ * stands in a comment.
  */
 #include "print.h"
 
@@ -14,8 +15,8 @@ struct example {
 	bool is_dash_due; /* the next key begins an element of a list */
 };
 
-static void example_row(struct example *x, const struct schema_row *row, const char *value,
-			size_t indent);
+static void example_row(struct example *x, const struct schema_row *row,
+			const char *value, size_t indent);
 
 static void
 example_indent(struct example *x, size_t indent)
@@ -31,8 +32,9 @@ static void
 example_texts(struct example *x, const struct schema_row *row)
 {
 	const struct schema_row *element = schema_first_child(row);
-	const char *texts = row->fallback != NULL && row->fallback[0] != '\0' ? row->fallback
-									      : row->example;
+	const char *texts = row->fallback != NULL && row->fallback[0] != '\0'
+				    ? row->fallback
+				    : row->example;
 	/* An example is one text, which may hold spaces. */
 	bool is_one = texts == row->example;
 	size_t n;
@@ -52,8 +54,8 @@ example_texts(struct example *x, const struct schema_row *row)
 }
 
 static void
-example_children(struct example *x, const struct schema_row *row, const struct schema_row *named,
-		 const char *name, size_t indent)
+example_children(struct example *x, const struct schema_row *row,
+		 const struct schema_row *named, const char *name, size_t indent)
 {
 	for (const struct schema_row *child = schema_first_child(row); child != NULL;
 	     child = schema_next_sibling(child))
@@ -66,7 +68,8 @@ example_entry(struct example *x, const struct schema_row *row, size_t indent)
 	const struct schema_row *element = schema_first_child(row);
 	if (row->type == TYPE_LIST) {
 		x->is_dash_due = true;
-		example_children(x, element, schema_entry_name(element), row->fallback, indent + 4);
+		example_children(x, element, schema_entry_name(element), row->fallback,
+				 indent + 4);
 		return;
 	}
 	print_spaces(x->out, indent + 2);
@@ -88,13 +91,16 @@ example_scalar(struct example *x, const struct schema_row *row, const char *valu
 
 /* `value` is given for the key that names an entry; else NULL. */
 static void
-example_row(struct example *x, const struct schema_row *row, const char *value, size_t indent)
+example_row(struct example *x, const struct schema_row *row, const char *value,
+	    size_t indent)
 {
 	bool is_container = schema_is_container(row);
-	bool is_texts = row->type == TYPE_LIST && schema_first_child(row)->type == TYPE_TEXT;
+	bool is_texts =
+		row->type == TYPE_LIST && schema_first_child(row)->type == TYPE_TEXT;
 	bool is_active = is_container || row->is_required || row->fallback != NULL;
 	if (row->doc[0] != '\0')
-		print_wrapped(x->out, x->is_dash_due ? indent - 2 : indent, "# ", EXAMPLE_WIDTH, row->doc);
+		print_wrapped(x->out, x->is_dash_due ? indent - 2 : indent, "# ",
+			      EXAMPLE_WIDTH, row->doc);
 	example_indent(x, indent);
 	buf_printf(x->out, "%s%s:", is_active ? "" : "# ", schema_key(row));
 	if (is_container)
@@ -116,8 +122,10 @@ config_print_example(struct buf *out)
 {
 	struct example x = { .out = out };
 	print_wrapped(out, 0, "# ", EXAMPLE_WIDTH,
-		      "Every key of tdcd's configuration with its default. Keys in comments have none. "
-		      "Lists of entries, and mappings by names, hold one entry as an example. The manual "
+		      "Every key of tdcd's configuration with its default. Keys in "
+		      "comments have none. "
+		      "Lists of entries, and mappings by names, hold one entry as an "
+		      "example. The manual "
 		      "page is tdc.yaml(5).");
 	buf_append_byte(out, '\n');
 	example_children(&x, schema_root(), NULL, NULL, 0);

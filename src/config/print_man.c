@@ -9,7 +9,8 @@
 
 enum { MAN_WIDTH = 78 };
 
-/* One word, with what mdoc would take for a request or an escape escaped. Returns its width. */
+/* One word, with what mdoc would take for a request or an escape escaped. Returns its
+ * width. */
 static size_t
 man_word(struct buf *out, const char *word, size_t n, bool is_line_start)
 {
@@ -39,8 +40,8 @@ man_text(struct buf *out, const char *text)
 		if (column > 0)
 			buf_append_byte(out, ' ');
 		column += man_word(out, text, n, column == 0) + (column > 0);
-		bool is_sentence_end = text[n] == ' ' && text[n - 1] == '.' && text[n + 1] >= 'A' &&
-				       text[n + 1] <= 'Z';
+		bool is_sentence_end = text[n] == ' ' && text[n - 1] == '.' &&
+				       text[n + 1] >= 'A' && text[n + 1] <= 'Z';
 		if (is_sentence_end) {
 			buf_append_byte(out, '\n');
 			column = 0;
@@ -53,7 +54,8 @@ man_text(struct buf *out, const char *text)
 static void
 man_fallback(struct buf *out, const struct schema_row *row)
 {
-	bool is_list = row->type == TYPE_LIST && schema_first_child(row)->type == TYPE_TEXT;
+	bool is_list =
+		row->type == TYPE_LIST && schema_first_child(row)->type == TYPE_TEXT;
 	if (row->is_required)
 		buf_append_text(out, "; required");
 	else if (row->fallback != NULL && row->fallback[0] == '\0')
@@ -103,7 +105,8 @@ man_item(struct buf *out, const struct schema_row *row, const char *label)
 	man_facts(out, row);
 }
 
-/* All rows below a section, by their path within it; element rows say nothing of their own. */
+/* All rows below a section, by their path within it; element rows say nothing of their
+ * own. */
 static void
 man_section(struct buf *out, const struct schema_row *section)
 {
@@ -130,14 +133,14 @@ int
 config_print_man(struct buf *out)
 {
 	buf_append_text(out, ".Ss General keys\n.Bl -tag -width Ds\n");
-	for (const struct schema_row *row = schema_first_child(schema_root()); row != NULL;
-	     row = schema_next_sibling(row)) {
+	for (const struct schema_row *row = schema_first_child(schema_root());
+	     row != NULL; row = schema_next_sibling(row)) {
 		if (!schema_is_container(row))
 			man_item(out, row, row->path);
 	}
 	buf_append_text(out, ".El\n");
-	for (const struct schema_row *row = schema_first_child(schema_root()); row != NULL;
-	     row = schema_next_sibling(row)) {
+	for (const struct schema_row *row = schema_first_child(schema_root());
+	     row != NULL; row = schema_next_sibling(row)) {
 		if (schema_is_container(row))
 			man_section(out, row);
 	}

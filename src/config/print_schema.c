@@ -1,7 +1,9 @@
 /*
- * print_schema.c - the schema table as JSON Schema 2020-12, for editors and for other programs.
+ * print_schema.c - the schema table as JSON Schema 2020-12, for editors and for other
+ * programs.
  *
- * Readers of YAML take some of our words for booleans or numbers (off, no, 1.2): those are allowed too.
+ * Readers of YAML take some of our words for booleans or numbers (off, no, 1.2): those
+ * are allowed too.
  */
 #include "print.h"
 #include "value.h"
@@ -66,7 +68,8 @@ print_number(struct buf *out, const struct schema_row *row, size_t indent, bool 
 }
 
 static void
-print_text_type(struct buf *out, const struct schema_row *row, size_t indent, bool *is_first)
+print_text_type(struct buf *out, const struct schema_row *row, size_t indent,
+		bool *is_first)
 {
 	member(out, indent, is_first, "type");
 	buf_append_text(out, "\"string\"");
@@ -77,7 +80,8 @@ print_text_type(struct buf *out, const struct schema_row *row, size_t indent, bo
 }
 
 static void
-print_required(struct buf *out, const struct schema_row *row, size_t indent, bool *is_first)
+print_required(struct buf *out, const struct schema_row *row, size_t indent,
+	       bool *is_first)
 {
 	bool is_none = true;
 	for (const struct schema_row *child = schema_first_child(row); child != NULL;
@@ -102,7 +106,8 @@ print_map(struct buf *out, const struct schema_row *row, size_t indent, bool *is
 	bool is_first_key = true;
 	member(out, indent, is_first, "type");
 	/* A section whose keys are all commented out is null. */
-	buf_append_text(out, row->path[0] == '\0' ? "\"object\"" : "[\"object\", \"null\"]");
+	buf_append_text(out,
+			row->path[0] == '\0' ? "\"object\"" : "[\"object\", \"null\"]");
 	member(out, indent, is_first, "additionalProperties");
 	buf_append_text(out, "false");
 	print_required(out, row, indent, is_first);
@@ -119,13 +124,14 @@ print_map(struct buf *out, const struct schema_row *row, size_t indent, bool *is
 }
 
 static void
-print_entries(struct buf *out, const struct schema_row *row, size_t indent, bool *is_first)
+print_entries(struct buf *out, const struct schema_row *row, size_t indent,
+	      bool *is_first)
 {
 	bool is_list = row->type == TYPE_LIST;
 	member(out, indent, is_first, "type");
 	buf_append_text(out, row->is_required ? (is_list ? "\"array\"" : "\"object\"")
-			     : is_list       ? "[\"array\", \"null\"]"
-					     : "[\"object\", \"null\"]");
+			     : is_list        ? "[\"array\", \"null\"]"
+					      : "[\"object\", \"null\"]");
 	if (row->min > 0) {
 		member(out, indent, is_first, is_list ? "minItems" : "minProperties");
 		buf_printf(out, "%" PRId64, row->min);
@@ -143,7 +149,8 @@ print_entries(struct buf *out, const struct schema_row *row, size_t indent, bool
 }
 
 static void
-print_default(struct buf *out, const struct schema_row *row, size_t indent, bool *is_first)
+print_default(struct buf *out, const struct schema_row *row, size_t indent,
+	      bool *is_first)
 {
 	if (row->fallback == NULL || schema_is_container(row))
 		return;
@@ -157,7 +164,8 @@ print_default(struct buf *out, const struct schema_row *row, size_t indent, bool
 
 /* Everything in the braces of one row but its beginning. */
 static void
-print_row_body(struct buf *out, const struct schema_row *row, size_t indent, bool *is_first)
+print_row_body(struct buf *out, const struct schema_row *row, size_t indent,
+	       bool *is_first)
 {
 	if (row->doc[0] != '\0') {
 		member(out, indent, is_first, "description");

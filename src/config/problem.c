@@ -16,10 +16,10 @@ printable_length(const unsigned char *p, size_t n)
 {
 	if (p[0] >= ' ' && p[0] < 0x7f)
 		return 1;
-	size_t length = p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+	size_t length = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
 			: p[0] >= 0xe0 && p[0] <= 0xef ? 3
 			: p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-							: 0;
+						       : 0;
 	if (length == 0 || length > n)
 		return 0;
 	for (size_t i = 1; i < length; i++) {
@@ -27,9 +27,12 @@ printable_length(const unsigned char *p, size_t n)
 			return 0;
 	}
 	bool is_c1 = p[0] == 0xc2 && p[1] < 0xa0;
-	bool is_short_form = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-	bool is_no_character = (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90);
-	bool is_separator = p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
+	bool is_short_form =
+		(p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+	bool is_no_character =
+		(p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90);
+	bool is_separator =
+		p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
 	return is_c1 || is_short_form || is_no_character || is_separator ? 0 : length;
 }
 
@@ -110,15 +113,15 @@ problem_count(struct problems *p, unsigned *count, bool is_error, const struct p
 }
 
 void
-problem_error(struct problems *p, const struct place *at, const char *path, const char *found,
-	      const char *allowed)
+problem_error(struct problems *p, const struct place *at, const char *path,
+	      const char *found, const char *allowed)
 {
 	problem_count(p, &p->errors, true, at, path, found, allowed);
 }
 
 void
-problem_warning(struct problems *p, const struct place *at, const char *path, const char *found,
-		const char *allowed)
+problem_warning(struct problems *p, const struct place *at, const char *path,
+		const char *found, const char *allowed)
 {
 	problem_count(p, &p->warnings, false, at, path, found, allowed);
 }

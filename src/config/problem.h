@@ -1,5 +1,6 @@
 /*
- * problem.h - the lines that a configuration's reader gets: FILE:LINE:COLUMN: KEY: found; allowed.
+ * problem.h - the lines that a configuration's reader gets: FILE:LINE:COLUMN: KEY:
+ * found; allowed.
  *
  * Whatever the file holds, a line holds no control characters and no invalid UTF-8.
  */
@@ -17,7 +18,7 @@ struct problems {
 	config_report_fn *report; /* may be NULL */
 	void *arg;
 	unsigned errors, warnings;
-	char first[256];          /* the first error's line, cut */
+	char first[256]; /* the first error's line, cut */
 };
 
 struct place {

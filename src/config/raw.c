@@ -1,8 +1,9 @@
 /*
  * raw.c - libyaml's events to a tree. The only file that knows libyaml.
  *
- * An anchor is known only once its node is complete, so that an alias within itself cannot exist; an
- * alias copies what it stands for, and the copies count against RAW_NODES_MAX.
+ * An anchor is known only once its node is complete, so that an alias within itself
+ * cannot exist; an alias copies what it stands for, and the copies count against
+ * RAW_NODES_MAX.
  */
 #include "raw.h"
 
@@ -44,7 +45,8 @@ raw_fail_memory(struct raw_parser *p)
 	return -1;
 }
 
-/* The next event, or -1 with the parser's own complaint, whose texts are constants of libyaml. */
+/* The next event, or -1 with the parser's own complaint, whose texts are constants of
+ * libyaml. */
 static int
 raw_next(struct raw_parser *p, yaml_event_t *event)
 {
@@ -55,7 +57,8 @@ raw_next(struct raw_parser *p, yaml_event_t *event)
 	yaml_mark_t at = p->yaml.problem_mark;
 	if (p->yaml.error == YAML_READER_ERROR)
 		at = p->yaml.mark;
-	const char *found = p->yaml.problem != NULL ? p->yaml.problem : "text that is not YAML";
+	const char *found =
+		p->yaml.problem != NULL ? p->yaml.problem : "text that is not YAML";
 	return raw_fail(p, at, found, "YAML");
 }
 
@@ -109,7 +112,8 @@ raw_read_alias(struct raw_parser *p, const yaml_event_t *event, struct raw **ret
 		if (strcmp(p->anchors[i].name, name) == 0)
 			return raw_copy(p, p->anchors[i].node, event->start_mark, ret);
 	}
-	return raw_fail(p, event->start_mark, "an alias of an anchor that is not known here",
+	return raw_fail(p, event->start_mark,
+			"an alias of an anchor that is not known here",
 			"an anchor that was written before, and is complete");
 }
 
@@ -120,8 +124,10 @@ raw_remember(struct raw_parser *p, const yaml_event_t *event, const yaml_char_t 
 	if (name == NULL)
 		return 0;
 	if (p->n_anchors == RAW_ANCHORS_MAX)
-		return raw_fail(p, event->start_mark, "more than 256 anchors", "at most 256");
-	const char *copy = arena_text(p->arena, (const char *)name, strlen((const char *)name));
+		return raw_fail(p, event->start_mark, "more than 256 anchors",
+				"at most 256");
+	const char *copy =
+		arena_text(p->arena, (const char *)name, strlen((const char *)name));
 	if (copy == NULL)
 		return raw_fail_memory(p);
 	p->anchors[p->n_anchors++] = (struct anchor){ .name = copy, .node = node };
@@ -136,7 +142,8 @@ raw_read_scalar(struct raw_parser *p, const yaml_event_t *event, struct raw **re
 		return raw_fail(p, event->start_mark, "a value of more than 16384 bytes",
 				"at most 16384 bytes");
 	if (event->data.scalar.tag != NULL)
-		return raw_fail(p, event->start_mark, "a YAML tag", "values without tags");
+		return raw_fail(p, event->start_mark, "a YAML tag",
+				"values without tags");
 	struct raw *r = raw_new(p, RAW_SCALAR, (unsigned)event->start_mark.line + 1,
 				(unsigned)event->start_mark.column + 1);
 	if (r == NULL)
@@ -155,7 +162,8 @@ static int raw_read_node(struct raw_parser *p, const yaml_event_t *event, unsign
 
 /* Children up to the end event of the list or map. */
 static int
-raw_read_children(struct raw_parser *p, struct raw *parent, yaml_event_type_t end, unsigned depth)
+raw_read_children(struct raw_parser *p, struct raw *parent, yaml_event_type_t end,
+		  unsigned depth)
 {
 	struct raw **tail = &parent->first;
 	for (;;) {
@@ -179,10 +187,11 @@ raw_read_collection(struct raw_parser *p, const yaml_event_t *event, unsigned de
 	bool is_list = event->type == YAML_SEQUENCE_START_EVENT;
 	const yaml_char_t *tag =
 		is_list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
-	const yaml_char_t *anchor =
-		is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+	const yaml_char_t *anchor = is_list ? event->data.sequence_start.anchor
+					    : event->data.mapping_start.anchor;
 	if (tag != NULL)
-		return raw_fail(p, event->start_mark, "a YAML tag", "values without tags");
+		return raw_fail(p, event->start_mark, "a YAML tag",
+				"values without tags");
 	if (depth >= RAW_DEPTH_MAX)
 		return raw_fail(p, event->start_mark, "nesting deeper than 32 levels",
 				"at most 32 levels");
@@ -191,7 +200,8 @@ raw_read_collection(struct raw_parser *p, const yaml_event_t *event, unsigned de
 				(unsigned)event->start_mark.column + 1);
 	if (r == NULL)
 		return raw_fail_memory(p);
-	if (raw_read_children(p, r, is_list ? YAML_SEQUENCE_END_EVENT : YAML_MAPPING_END_EVENT,
+	if (raw_read_children(p, r,
+			      is_list ? YAML_SEQUENCE_END_EVENT : YAML_MAPPING_END_EVENT,
 			      depth + 1) != 0)
 		return -1;
 	*ret = r;
@@ -199,7 +209,8 @@ raw_read_collection(struct raw_parser *p, const yaml_event_t *event, unsigned de
 }
 
 static int
-raw_read_node(struct raw_parser *p, const yaml_event_t *event, unsigned depth, struct raw **ret)
+raw_read_node(struct raw_parser *p, const yaml_event_t *event, unsigned depth,
+	      struct raw **ret)
 {
 	if (raw_check_room(p, event->start_mark) != 0)
 		return -1;
@@ -222,9 +233,11 @@ raw_read_stream(struct raw_parser *p, struct raw **ret)
 		yaml_event_type_t type = event.type;
 		int r = 0;
 		if (type == YAML_DOCUMENT_START_EVENT && ++documents > 1)
-			r = raw_fail(p, event.start_mark, "a second YAML document", "one document");
+			r = raw_fail(p, event.start_mark, "a second YAML document",
+				     "one document");
 		else if (type == YAML_SCALAR_EVENT || type == YAML_ALIAS_EVENT ||
-			 type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
+			 type == YAML_SEQUENCE_START_EVENT ||
+			 type == YAML_MAPPING_START_EVENT)
 			r = raw_read_node(p, &event, 0, ret);
 		yaml_event_delete(&event);
 		if (r != 0 || type == YAML_STREAM_END_EVENT)
@@ -233,12 +246,15 @@ raw_read_stream(struct raw_parser *p, struct raw **ret)
 }
 
 int
-raw_parse(const char *text, size_t n, struct arena *a, struct raw **ret, struct raw_error *error)
+raw_parse(const char *text, size_t n, struct arena *a, struct raw **ret,
+	  struct raw_error *error)
 {
 	*ret = NULL;
 	if (n > RAW_FILE_MAX) {
-		*error = (struct raw_error){ .line = 1, .column = 1,
-			.found = "a file of more than 4 MiB", .allowed = "at most 4 MiB" };
+		*error = (struct raw_error){ .line = 1,
+					     .column = 1,
+					     .found = "a file of more than 4 MiB",
+					     .allowed = "at most 4 MiB" };
 		return -1;
 	}
 	struct raw_parser *p = arena_alloc(a, sizeof(*p));

@@ -1,7 +1,8 @@
 /*
  * read.c - raw YAML against the schema: a typed node for every key that was written.
  *
- * A key with a problem still gets its node, marked broken, so that no later step says that it is missing.
+ * A key with a problem still gets its node, marked broken, so that no later step says
+ * that it is missing.
  */
 #include "tree.h"
 
@@ -19,14 +20,17 @@ static struct config_node *read_value(struct build *b, const struct raw *raw,
 static struct place
 raw_place(const struct build *b, const struct raw *raw)
 {
-	return (struct place){ .source = b->source, .line = raw->line, .column = raw->column };
+	return (struct place){ .source = b->source,
+			       .line = raw->line,
+			       .column = raw->column };
 }
 
 static void
 describe_found(const struct raw *raw, char found[FOUND_MAX])
 {
 	if (raw->kind == RAW_LIST)
-		snprintf(found, FOUND_MAX, "found %s list", raw->n_children == 0 ? "an empty" : "a");
+		snprintf(found, FOUND_MAX, "found %s list",
+			 raw->n_children == 0 ? "an empty" : "a");
 	else if (raw->kind == RAW_MAP)
 		snprintf(found, FOUND_MAX, "found a mapping");
 	else if (raw_is_nothing(raw))
@@ -60,7 +64,8 @@ read_scalar(struct build *b, const struct raw *raw, struct config_node *n)
 		char found[FOUND_MAX];
 		struct place at = raw_place(b, raw);
 		describe_found(raw, found);
-		problem_error(b->problems, &at, b->path.text, found, "printable characters");
+		problem_error(b->problems, &at, b->path.text, found,
+			      "printable characters");
 		n->is_broken = true;
 		return;
 	}
@@ -81,8 +86,10 @@ read_list(struct build *b, const struct raw *raw, struct config_node *n)
 		if ((int64_t)i == max) {
 			char text[64];
 			struct place at = raw_place(b, item);
-			snprintf(text, sizeof(text), "at most %lld entries", (long long)max);
-			problem_error(b->problems, &at, b->path.text, "found more entries", text);
+			snprintf(text, sizeof(text), "at most %lld entries",
+				 (long long)max);
+			problem_error(b->problems, &at, b->path.text,
+				      "found more entries", text);
 			n->is_broken = true;
 			return;
 		}
@@ -102,7 +109,8 @@ report_unknown(struct build *b, const struct raw *key, const struct schema_row *
 	struct place at = raw_place(b, key);
 	buf_init(&near, 256);
 	if (schema_suggest(row, key->text, &near))
-		snprintf(found, sizeof(found), "unknown key; did you mean %s?", buf_text(&near));
+		snprintf(found, sizeof(found), "unknown key; did you mean %s?",
+			 buf_text(&near));
 	else
 		snprintf(found, sizeof(found), "unknown key");
 	buf_done(&near);
@@ -140,7 +148,8 @@ report_duplicate(struct build *b, const struct place *at, unsigned line)
 
 /* One "key: value" of a mapping of the schema's keys. */
 static void
-read_entry(struct build *b, const struct raw *key, const struct raw *value, struct config_node *n)
+read_entry(struct build *b, const struct raw *key, const struct raw *value,
+	   struct config_node *n)
 {
 	const struct schema_row *row = schema_child(n->row, key->text);
 	if (row == NULL) {
@@ -155,7 +164,8 @@ read_entry(struct build *b, const struct raw *key, const struct raw *value, stru
 	}
 	if (row->levels != 0 && (row->levels & (1u << b->layer)) == 0) {
 		problem_error(b->problems, &at, b->path.text,
-			      "found at a level where it may not stand", "the machine level");
+			      "found at a level where it may not stand",
+			      "the machine level");
 	}
 	/* A section without anything in it, all commented out, is as good as none. */
 	if (raw_is_nothing(value) && schema_is_container(row) && !row->is_required)
@@ -193,7 +203,8 @@ check_names_unique(struct build *b, struct config_node *n)
 	if (n->n_children > 0)
 		qsort(n->children, n->n_children, sizeof(n->children[0]), compare_by_key);
 	for (size_t i = 1; i < n->n_children; i++) {
-		const struct config_node *twin = n->children[i - 1], *node = n->children[i];
+		const struct config_node *twin = n->children[i - 1],
+					 *node = n->children[i];
 		if (strcmp(twin->key, node->key) != 0)
 			continue;
 		struct place at = node_place(node, n);
@@ -210,7 +221,8 @@ read_named(struct build *b, const struct raw *raw, struct config_node *n)
 	if (n->row->max != 0 && raw->n_children / 2 > (size_t)n->row->max) {
 		char text[64];
 		struct place at = raw_place(b, raw);
-		snprintf(text, sizeof(text), "at most %lld entries", (long long)n->row->max);
+		snprintf(text, sizeof(text), "at most %lld entries",
+			 (long long)n->row->max);
 		problem_error(b->problems, &at, b->path.text, "found more entries", text);
 		n->is_broken = true;
 		return;
@@ -221,7 +233,8 @@ read_named(struct build *b, const struct raw *raw, struct config_node *n)
 		size_t before = path_push_key(&b->path, key->text);
 		if (!form_is_key(key->text)) {
 			struct place at = raw_place(b, key);
-			problem_error(b->problems, &at, b->path.text, "found this as a name",
+			problem_error(b->problems, &at, b->path.text,
+				      "found this as a name",
 				      "1 to 64 letters, digits, - and _");
 		} else {
 			/* The raw tree goes away, names are kept. */
@@ -244,7 +257,8 @@ static const struct container {
 };
 
 static struct config_node *
-read_value(struct build *b, const struct raw *raw, const struct schema_row *row, const char *key)
+read_value(struct build *b, const struct raw *raw, const struct schema_row *row,
+	   const char *key)
 {
 	struct config_node *n = node_new(b->arena, row, key);
 	if (n == NULL)

@@ -95,8 +95,8 @@ compare_entries(const void *a, const void *b)
 }
 
 static void
-report_twins(struct build *b, const struct unique_rule *rule, const struct config_node *list,
-	     const struct named_entry *entries, size_t n)
+report_twins(struct build *b, const struct unique_rule *rule,
+	     const struct config_node *list, const struct named_entry *entries, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
 		if (strcasecmp(entries[i - 1].text, entries[i].text) != 0)
@@ -107,13 +107,15 @@ report_twins(struct build *b, const struct unique_rule *rule, const struct confi
 			 entries[i - 1].value->line);
 		size_t before = path_push_key(&b->path, rule->list);
 		path_push_index(&b->path, entries[i].i);
-		complain(b, list->children[entries[i].i], rule->key, found, "each one once");
+		complain(b, list->children[entries[i].i], rule->key, found,
+			 "each one once");
 		path_pop(&b->path, before);
 	}
 }
 
 static void
-check_unique(struct build *b, const struct config_node *root, const struct unique_rule *rule)
+check_unique(struct build *b, const struct config_node *root,
+	     const struct unique_rule *rule)
 {
 	const struct config_node *list = child_at(root, rule->list);
 	size_t n = 0;
@@ -162,20 +164,23 @@ check_order(struct build *b, const struct config_node *n, const struct order_rul
 		return;
 	char found[128], allowed[128];
 	snprintf(found, sizeof(found), "found \"%.60s\"", lower->text);
-	snprintf(allowed, sizeof(allowed), "at most %s, which is %.60s", rule->higher, higher->text);
+	snprintf(allowed, sizeof(allowed), "at most %s, which is %.60s", rule->higher,
+		 higher->text);
 	complain(b, n, rule->lower, found, allowed);
 }
 
 /* ---- rules with a function; `section` as above, "" = the whole */
 
 static void
-check_listener_tls(struct build *b, const struct config_node *root, const struct config_node *n)
+check_listener_tls(struct build *b, const struct config_node *root,
+		   const struct config_node *n)
 {
 	(void)root;
 	if (text_at(n, "tls") == NULL || is_word(n, "tls", "off"))
 		return;
 	if (is_missing(n, "certificate_file"))
-		complain(b, n, "certificate_file", "required where tls is not off, but missing",
+		complain(b, n, "certificate_file",
+			 "required where tls is not off, but missing",
 			 "an absolute path");
 	if (is_missing(n, "key_file"))
 		complain(b, n, "key_file", "required where tls is not off, but missing",
@@ -188,13 +193,15 @@ check_client_certificate(struct build *b, const struct config_node *root,
 {
 	(void)root;
 	if (is_missing(n, "certificate_file") != is_missing(n, "key_file"))
-		complain(b, n, is_missing(n, "key_file") ? "key_file" : "certificate_file",
+		complain(b, n,
+			 is_missing(n, "key_file") ? "key_file" : "certificate_file",
 			 "missing, while its counterpart is set",
 			 "both certificate_file and key_file, or none");
 }
 
 static void
-check_log_path(struct build *b, const struct config_node *root, const struct config_node *n)
+check_log_path(struct build *b, const struct config_node *root,
+	       const struct config_node *n)
 {
 	(void)root;
 	if (is_word(n, "target", "file") && is_missing(n, "path"))
@@ -203,7 +210,8 @@ check_log_path(struct build *b, const struct config_node *root, const struct con
 }
 
 static void
-check_connector(struct build *b, const struct config_node *root, const struct config_node *n)
+check_connector(struct build *b, const struct config_node *root,
+		const struct config_node *n)
 {
 	if (!is_enabled(n, "enabled"))
 		return;
@@ -212,12 +220,13 @@ check_connector(struct build *b, const struct config_node *root, const struct co
 			 "required where the connector is enabled, but missing",
 			 "a mail address such as user@domain");
 	if (is_word(root, "incoming_mail_policies.default.intake", "no")) {
-		struct place at =
-			node_place(child_at(root, "incoming_mail_policies.default.intake"), n);
-		problem_warning(b->problems, &at, "incoming_mail_policies.default.intake",
-				"found \"no\" while the connector is enabled: mail that no other "
-				"policy takes is not journaled",
-				NULL);
+		struct place at = node_place(
+			child_at(root, "incoming_mail_policies.default.intake"), n);
+		problem_warning(
+			b->problems, &at, "incoming_mail_policies.default.intake",
+			"found \"no\" while the connector is enabled: mail that no other "
+			"policy takes is not journaled",
+			NULL);
 	}
 }
 
@@ -239,7 +248,8 @@ check_intake(struct build *b, const struct config_node *root, const struct confi
 	char found[FOUND_MAX], allowed[FOUND_MAX + 64], quoted[FOUND_MAX];
 	problem_quote(custom, strlen(custom), found);
 	problem_quote(wanted, strlen(wanted), quoted);
-	snprintf(allowed, sizeof(allowed), "an address in the domain of the global intake, %s",
+	snprintf(allowed, sizeof(allowed),
+		 "an address in the domain of the global intake, %s",
 		 quoted + strlen("found "));
 	complain(b, n, "message_intake_address", found, allowed);
 }
@@ -250,10 +260,12 @@ check_policy(struct build *b, const struct config_node *root, const struct confi
 	check_intake(b, root, n);
 	const char *name = text_at(n, "name");
 	if (name != NULL && strcasecmp(name, "DEFAULT") == 0)
-		complain(b, n, "name", "found the default policy's name", "any other name");
+		complain(b, n, "name", "found the default policy's name",
+			 "any other name");
 	const struct config_node *sender = child_at(n, "sender");
 	const struct config_node *recipient = child_at(n, "recipient");
-	if (sender == NULL || recipient == NULL || sender->is_broken || recipient->is_broken)
+	if (sender == NULL || recipient == NULL || sender->is_broken ||
+	    recipient->is_broken)
 		return;
 	if (sender->n_children == 0 && recipient->n_children == 0)
 		complain(b, n, "recipient", "no pattern of a sender or recipient",
@@ -261,7 +273,8 @@ check_policy(struct build *b, const struct config_node *root, const struct confi
 }
 
 static void
-check_bounce_profile(struct build *b, const struct config_node *root, const struct config_node *n)
+check_bounce_profile(struct build *b, const struct config_node *root,
+		     const struct config_node *n)
 {
 	const char *name = text_at(n, "bounce_profile");
 	const struct config_node *profiles = child_at(root, "bounce_profiles");
@@ -273,7 +286,8 @@ check_bounce_profile(struct build *b, const struct config_node *root, const stru
 	complain(b, n, "bounce_profile", found, "a name in bounce_profiles, or default");
 }
 
-typedef void rule_fn(struct build *b, const struct config_node *root, const struct config_node *n);
+typedef void rule_fn(struct build *b, const struct config_node *root,
+		     const struct config_node *n);
 
 static const struct rule {
 	const char *section;

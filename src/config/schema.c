@@ -1,19 +1,20 @@
 /*
  * schema.c - every key of the configuration: one row, one place.
  *
- * To add a key: add its row here, below its section; run the unit test config_generated with
- * TDC_REGENERATE=1; read the key with config_int() and its sisters where it is used.
+ * To add a key: add its row here, below its section; run the unit test config_generated
+ * with TDC_REGENERATE=1; read the key with config_int() and its sisters where it is used.
  */
 #include "schema.h"
 
 #include "value.h"
 
 #define ONLY_MACHINE .levels = LEVEL_MACHINE
-#define REQUIRED .is_required = true
-#define FIXED .is_fixed = true
-#define COUNT_MAX 1000000
-#define TIMEOUT .min = 100, .max = HOURS(24)
+#define REQUIRED     .is_required = true
+#define FIXED        .is_fixed = true
+#define COUNT_MAX    1000000
+#define TIMEOUT      .min = 100, .max = HOURS(24)
 
+/* clang-format off */
 const struct schema_row schema[] = {
 { "", TYPE_MAP, .doc = "" },
 { "version", TYPE_INT, .fallback = "1", .min = 1, .max = 1,
@@ -84,7 +85,7 @@ const struct schema_row schema[] = {
 { "limits", TYPE_MAP, .doc = "Limits over all listeners." },
 { "limits.max_connections", TYPE_INT, .fallback = "1000", .min = 1, .max = 65535,
 	.doc = "Connections at a time over all listeners." },
-{ "limits.stop_grace", TYPE_DURATION, .fallback = "10s", .min = 0, .max = MINUTES(10),
+{ "limits.stop_grace", TYPE_DURATION, .fallback = "10s", .min = 1, .max = MINUTES(10),
 	.doc = "At a stop, the time that running transactions and final replies get." },
 
 { "spool", TYPE_MAP, ONLY_MACHINE, .doc = "Where accepted mail is kept." },
@@ -92,18 +93,18 @@ const struct schema_row schema[] = {
 	.doc = "Its directory, on a local file system; created when missing." },
 { "spool.name", TYPE_TEXT, .fallback = "spool", .form = &form_name, FIXED,
 	.doc = "The name of the database: NAME.tdc.queue." },
-{ "spool.inline_max", TYPE_SIZE, .fallback = "16K", .min = 0, .max = SIZE_M(1),
+{ "spool.inline_max", TYPE_SIZE, .fallback = "16K", .min = 1, .max = SIZE_M(1),
 	.doc = "Messages up to this size live in the database itself." },
-{ "spool.segment_max", TYPE_SIZE, .fallback = "256K", .min = 0, .max = SIZE_M(64),
+{ "spool.segment_max", TYPE_SIZE, .fallback = "256K", .min = 1, .max = SIZE_M(64),
 	.doc = "Messages up to this size share segment files; larger ones have a file each." },
 { "spool.segment_size", TYPE_SIZE, .fallback = "64M", .min = SIZE_K(64), .max = SIZE_G(1),
 	.doc = "A segment file is closed beyond this size." },
-{ "spool.hot_max", TYPE_SIZE, .fallback = "8M", .min = 0, .max = SIZE_G(4),
+{ "spool.hot_max", TYPE_SIZE, .fallback = "8M", .min = 1, .max = SIZE_G(4),
 	.doc = "Memory for accepted messages on their way to delivery, which saves reading them "
 	       "back." },
 { "spool.in_flight_max", TYPE_SIZE, .fallback = "12M", .min = SIZE_K(64), .max = SIZE_G(4),
 	.doc = "Memory for messages that are being received, all together." },
-{ "spool.reserve", TYPE_SIZE, .fallback = "64M", .min = 0, .max = SIZE_G(1024),
+{ "spool.reserve", TYPE_SIZE, .fallback = "64M", .min = 1, .max = SIZE_G(1024),
 	.doc = "Free space below which new mail is answered 452 4.3.1, until there is room again." },
 { "spool.retention", TYPE_DURATION, .fallback = "0s", .min = 0, .max = DAYS(365),
 	.doc = "How long delivered messages are kept." },
@@ -296,5 +297,6 @@ const struct schema_row schema[] = {
 { "deliver.max_connections", TYPE_INT, .fallback = "500", .min = 1, .max = 65535,
 	.doc = "Outgoing connections at a time." },
 };
+/* clang-format on */
 
 const size_t schema_count = sizeof(schema) / sizeof(schema[0]);

@@ -1,5 +1,6 @@
 /*
- * schema_walk.c - moving about in the schema table, and what a row says of itself in words.
+ * schema_walk.c - moving about in the schema table, and what a row says of itself in
+ * words.
  */
 #include "schema.h"
 
@@ -37,7 +38,8 @@ const struct schema_row *
 schema_next_sibling(const struct schema_row *row)
 {
 	unsigned depth = schema_depth(row);
-	for (const struct schema_row *next = row + 1; next < schema + schema_count; next++) {
+	for (const struct schema_row *next = row + 1; next < schema + schema_count;
+	     next++) {
 		unsigned d = schema_depth(next);
 		if (d == depth)
 			return next;
@@ -89,9 +91,10 @@ const char *
 schema_type_name(enum schema_type type)
 {
 	static const char *const names[TYPE_COUNT] = {
-		[TYPE_BOOL] = "bool",         [TYPE_INT] = "int",   [TYPE_SIZE] = "size",
-		[TYPE_DURATION] = "duration", [TYPE_TEXT] = "text", [TYPE_WORD] = "word",
-		[TYPE_LIST] = "list",         [TYPE_NAMED] = "map by name",
+		[TYPE_BOOL] = "bool", [TYPE_INT] = "int",
+		[TYPE_SIZE] = "size", [TYPE_DURATION] = "duration",
+		[TYPE_TEXT] = "text", [TYPE_WORD] = "word",
+		[TYPE_LIST] = "list", [TYPE_NAMED] = "map by name",
 		[TYPE_MAP] = "map",
 	};
 	return names[type];
@@ -142,7 +145,8 @@ describe_numbers(const struct schema_row *row, struct buf *out)
 		const char *before, *after;
 	} kinds[TYPE_COUNT] = {
 		[TYPE_INT] = { value_format_int, "a whole number", "" },
-		[TYPE_SIZE] = { value_format_size, "a size", ", in bytes or with K, M or G" },
+		[TYPE_SIZE] = { value_format_size, "a size",
+				", in bytes or with K, M or G" },
 		[TYPE_DURATION] = { value_format_duration, "a time",
 				    ", with its unit: ms, s, m, h or d" },
 	};
@@ -176,7 +180,8 @@ schema_describe_allowed(const struct schema_row *row, struct buf *out)
 		buf_append_text(out, row->form != NULL ? row->form->allowed : "a text");
 		break;
 	case TYPE_LIST:
-		buf_append_text(out, row->min > 0 ? "a list of at least one entry" : "a list");
+		buf_append_text(out,
+				row->min > 0 ? "a list of at least one entry" : "a list");
 		break;
 	case TYPE_NAMED:
 		buf_append_text(out, "a mapping of names to entries");

@@ -13,7 +13,8 @@ path_push(struct path *p, const char *format_key, size_t index)
 	size_t room = sizeof(p->text) - p->n;
 	int n;
 	if (format_key != NULL)
-		n = snprintf(p->text + p->n, room, "%s%s", p->n == 0 ? "" : ".", format_key);
+		n = snprintf(p->text + p->n, room, "%s%s", p->n == 0 ? "" : ".",
+			     format_key);
 	else
 		n = snprintf(p->text + p->n, room, "[%zu]", index);
 	p->n += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
@@ -57,7 +58,8 @@ node_add(struct arena *a, struct config_node *parent, struct config_node *child)
 		return -1;
 	if (parent->n_children == parent->room) {
 		size_t room = parent->room == 0 ? 8 : parent->room * 2;
-		struct config_node **children = arena_alloc(a, room * sizeof(struct config_node *));
+		struct config_node **children =
+			arena_alloc(a, room * sizeof(struct config_node *));
 		if (children == NULL)
 			return -1;
 		if (parent->n_children > 0)
@@ -85,7 +87,8 @@ int
 node_set_text(struct config_node *n, const char *text)
 {
 	if (n->row->type == TYPE_TEXT) {
-		bool is_ok = n->row->form == NULL ? text[0] != '\0' : n->row->form->is_ok(text);
+		bool is_ok = n->row->form == NULL ? text[0] != '\0'
+						  : n->row->form->is_ok(text);
 		if (!is_ok)
 			return -1;
 	} else if (n->row->type == TYPE_WORD) {

@@ -21,15 +21,14 @@ static const struct unit size_units[] = {
 	{ "", 1 },
 };
 static const struct unit duration_units[] = {
-	{ "d", DAYS(1) },
-	{ "h", HOURS(1) },
-	{ "m", MINUTES(1) },
-	{ "s", SECONDS(1) },
-	{ "ms", 1 },
+	{ "d", DAYS(1) },    { "h", HOURS(1) }, { "m", MINUTES(1) },
+	{ "s", SECONDS(1) }, { "ms", 1 },
 };
 
-enum { N_SIZE_UNITS = sizeof(size_units) / sizeof(size_units[0]),
-       N_DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0]) };
+enum {
+	N_SIZE_UNITS = sizeof(size_units) / sizeof(size_units[0]),
+	N_DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0])
+};
 
 int
 value_parse_bool(const char *text, int64_t *ret)
@@ -38,7 +37,7 @@ value_parse_bool(const char *text, int64_t *ret)
 		const char *word;
 		bool value;
 	} words[] = {
-		{ "true", true }, { "yes", true }, { "on", true },
+		{ "true", true },   { "yes", true }, { "on", true },
 		{ "false", false }, { "no", false }, { "off", false },
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -120,7 +119,8 @@ format_with_unit(int64_t v, const struct unit *units, size_t n, char text[VALUE_
 	size_t i = 0;
 	while (i + 1 < n && (v == 0 || v % units[i].factor != 0))
 		i++;
-	snprintf(text, VALUE_TEXT_MAX, "%" PRId64 "%s", v / units[i].factor, units[i].name);
+	snprintf(text, VALUE_TEXT_MAX, "%" PRId64 "%s", v / units[i].factor,
+		 units[i].name);
 }
 
 void

@@ -1,7 +1,8 @@
 /*
  * value.h - numbers with units: what a row's bool, int, size and duration may look like.
  *
- * Parsing returns 0, or -1 for malformed text or one that does not fit 63 bits; the range is the caller's.
+ * Parsing returns 0, or -1 for malformed text or one that does not fit 63 bits; the
+ * range is the caller's.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
@@ -9,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIZE_K(n) ((int64_t)(n) * 1024)
-#define SIZE_M(n) (SIZE_K(n) * 1024)
-#define SIZE_G(n) (SIZE_M(n) * 1024)
-#define SECONDS(n) ((int64_t)(n) * 1000)
+#define SIZE_K(n)  ((int64_t)(n)*1024)
+#define SIZE_M(n)  (SIZE_K(n) * 1024)
+#define SIZE_G(n)  (SIZE_M(n) * 1024)
+#define SECONDS(n) ((int64_t)(n)*1000)
 #define MINUTES(n) (SECONDS(n) * 60)
-#define HOURS(n) (MINUTES(n) * 60)
-#define DAYS(n) (HOURS(n) * 24)
+#define HOURS(n)   (MINUTES(n) * 60)
+#define DAYS(n)    (HOURS(n) * 24)
 
 int value_parse_bool(const char *text, int64_t *ret);
 int value_parse_int(const char *text, int64_t *ret);

@@ -1,8 +1,8 @@
 /*
  * compile.c - from the configuration to a policy set: strings copied, patterns indexed.
  *
- * The schema has checked the forms; what is left are addresses, next hops, and references. The
- * first problem makes the error, with the number of the others.
+ * The schema has checked the forms; what is left are addresses, next hops, and
+ * references. The first problem makes the error, with the number of the others.
  */
 #include "next_hop.h"
 #include "set.h"
@@ -24,15 +24,15 @@ struct compiler {
 };
 
 static void
-complain(struct compiler *c, const struct config_node *n, const char *key, const char *label,
-	 const char *found, const char *allowed)
+complain(struct compiler *c, const struct config_node *n, const char *key,
+	 const char *label, const char *found, const char *allowed)
 {
 	char where[512];
 	if (c->problems++ > 0)
 		return;
 	config_where(n, key, where, sizeof(where));
-	err_set(&c->first, ERR_CONFIG, 0, "%s: %s: found \"%.80s\"; allowed: %s", where, label, found,
-		allowed);
+	err_set(&c->first, ERR_CONFIG, 0, "%s: %s: found \"%.80s\"; allowed: %s", where,
+		label, found, allowed);
 }
 
 static const char *
@@ -82,13 +82,15 @@ copy_domain(struct compiler *c, const char *text)
 
 /* An intake must be a whole address; copied, NULL when it is not. */
 static const char *
-compile_intake(struct compiler *c, const struct config_node *n, const char *key, const char *label)
+compile_intake(struct compiler *c, const struct config_node *n, const char *key,
+	       const char *label)
 {
 	const char *text = config_text(n, key);
 	struct smtp_address address;
 	if (text == NULL)
 		return NULL;
-	if (smtp_address_parse(span_of(text), &address) == SMTP_ADDRESS_OK && address.domain.n > 0)
+	if (smtp_address_parse(span_of(text), &address) == SMTP_ADDRESS_OK &&
+	    address.domain.n > 0)
 		return copy(c, text);
 	complain(c, n, key, label, text, "a mail address such as user@domain");
 	return NULL;
@@ -133,12 +135,14 @@ static const char *
 intake_of_default(struct compiler *c)
 {
 	const char *word = config_word(c->root, "incoming_mail_policies.default.intake");
-	const char *global = compile_intake(c, c->root, "connector.message_intake_address",
-					    "connector.message_intake_address");
+	const char *global =
+		compile_intake(c, c->root, "connector.message_intake_address",
+			       "connector.message_intake_address");
 	const char *custom = "incoming_mail_policies.default.message_intake_address";
 	if (strcmp(word, "no") == 0)
 		return NULL;
-	return strcmp(word, "global") == 0 ? global : compile_intake(c, c->root, custom, custom);
+	return strcmp(word, "global") == 0 ? global
+					   : compile_intake(c, c->root, custom, custom);
 }
 
 static void
@@ -222,14 +226,17 @@ compile_route(struct compiler *c, const struct config_node *n, struct smtp_route
 static void
 compile_routes(struct compiler *c)
 {
-	static const struct next_hop usedns = { .kind = NEXT_HOP_USEDNS, .host = "", .port = 25 };
+	static const struct next_hop usedns = { .kind = NEXT_HOP_USEDNS,
+						.host = "",
+						.port = 25 };
 	struct policy_set *set = c->set;
 	size_t n = config_count(c->root, "smtp_routes");
 	set->routes = arena_alloc(c->arena, (n + 1) * sizeof(struct smtp_route));
 	if (set->routes == NULL)
 		return;
 	set->n_routes = n + 1;
-	set->routes[n] = (struct smtp_route){ .pattern = "USEDNS", .hops = &usedns, .n_hops = 1 };
+	set->routes[n] =
+		(struct smtp_route){ .pattern = "USEDNS", .hops = &usedns, .n_hops = 1 };
 	set->route_for_all = &set->routes[n];
 	for (size_t i = 0; i < n; i++) {
 		const struct config_node *node = config_at(c->root, "smtp_routes", i);
@@ -238,8 +245,8 @@ compile_routes(struct compiler *c)
 		if (strcasecmp(domain, "ALL") == 0)
 			set->route_for_all = &set->routes[i];
 		else
-			text_index_add(&set->route_by_domain, c->arena, copy_domain(c, domain),
-				       (uint32_t)i);
+			text_index_add(&set->route_by_domain, c->arena,
+				       copy_domain(c, domain), (uint32_t)i);
 	}
 	text_index_sort(&set->route_by_domain);
 }
@@ -292,15 +299,18 @@ compile_timeouts(const struct config_node *n, struct destination_controls *d)
 }
 
 static void
-compile_control(struct compiler *c, const struct config_node *n, struct destination_controls *d)
+compile_control(struct compiler *c, const struct config_node *n,
+		struct destination_controls *d)
 {
 	const char *ca_file = config_text(n, "ca_file");
 	d->pattern = copy(c, config_text(n, "domain"));
 	d->concurrency = (unsigned)config_int(n, "concurrency");
 	d->messages_per_connection = (unsigned)config_int(n, "messages_per_connection");
-	d->tls_mode = strcmp(config_word(n, "tls_mode"), "verify") == 0 ? TLS_MODE_VERIFY
-									: TLS_MODE_REQUIRED;
-	d->ca_file = copy(c, ca_file != NULL ? ca_file : config_text(c->root, "tls.ca_file"));
+	d->tls_mode = strcmp(config_word(n, "tls_mode"), "verify") == 0
+			      ? TLS_MODE_VERIFY
+			      : TLS_MODE_REQUIRED;
+	d->ca_file =
+		copy(c, ca_file != NULL ? ca_file : config_text(c->root, "tls.ca_file"));
 	d->tls_name = copy(c, config_text(n, "tls_name"));
 	compile_bounce(c, config_text(n, "bounce_profile"), &d->bounce);
 	compile_timeouts(n, d);
@@ -316,14 +326,15 @@ compile_controls(struct compiler *c)
 		return;
 	set->n_controls = n;
 	for (size_t i = 0; i < n; i++) {
-		const struct config_node *node = config_at(c->root, "destination_controls", i);
+		const struct config_node *node =
+			config_at(c->root, "destination_controls", i);
 		compile_control(c, node, &set->controls[i]);
 		const char *domain = config_text(node, "domain");
 		if (strcmp(domain, "default") == 0)
 			set->controls_default = &set->controls[i];
 		else
-			text_index_add(&set->controls_by_domain, c->arena, copy_domain(c, domain),
-				       (uint32_t)i);
+			text_index_add(&set->controls_by_domain, c->arena,
+				       copy_domain(c, domain), (uint32_t)i);
 	}
 	text_index_sort(&set->controls_by_domain);
 	check(set->controls_default != NULL); /* the schema always has that entry */
@@ -342,7 +353,9 @@ policy_set_new(const struct config *config, struct policy_set **ret, struct err 
 	if (buf_reserve(&set->key, POLICY_KEY_MAX) == NULL)
 		set->arena.failed = true;
 	buf_init(&set->rids, POLICY_RIDS_MAX);
-	struct compiler c = { .set = set, .arena = &set->arena, .root = config_root(config) };
+	struct compiler c = { .set = set,
+			      .arena = &set->arena,
+			      .root = config_root(config) };
 	compile_policies(&c);
 	compile_routes(&c);
 	compile_controls(&c);
@@ -355,6 +368,7 @@ policy_set_new(const struct config *config, struct policy_set **ret, struct err 
 	if (is_memory)
 		return err_set(e, ERR_MEMORY, 0, "no memory for the policies");
 	if (c.problems > 1)
-		return err_set(e, ERR_CONFIG, 0, "%s (and %u more)", c.first.text, c.problems - 1);
+		return err_set(e, ERR_CONFIG, 0, "%s (and %u more)", c.first.text,
+			       c.problems - 1);
 	return err_set(e, ERR_CONFIG, 0, "%s", c.first.text);
 }

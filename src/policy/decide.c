@@ -1,12 +1,13 @@
 /*
  * decide.c - what is to be made of an accepted message.
  *
- * Each recipient goes to the first policy that takes it: the lower of the first that matches it and the
- * first that matches the sender, for the sender's takes all that is left by then. Then one plan for each policy with
- * an intake, and one drop for all recipients whose policies say no.
+ * Each recipient goes to the first policy that takes it: the lower of the first that
+ * matches it and the first that matches the sender, for the sender's takes all that is
+ * left by then. Then one plan for each policy with an intake, and one drop for all
+ * recipients whose policies say no.
  *
- * A decision must not lose a message: without memory, or beyond SPOOL_PLANS_MAX policies in one message,
- * recipients are journaled together with others rather than not at all.
+ * A decision must not lose a message: without memory, or beyond SPOOL_PLANS_MAX policies
+ * in one message, recipients are journaled together with others rather than not at all.
  */
 #include "set.h"
 
@@ -74,7 +75,8 @@ assign(struct policy_set *p, const struct spool_message *m)
 		limit = last;
 	bool is_same = true;
 	for (size_t i = 0; i < m->n_recipients; i++) {
-		uint32_t policy = first_match(p, &p->recipients, m->recipients[i].address);
+		uint32_t policy =
+			first_match(p, &p->recipients, m->recipients[i].address);
 		p->assigned[i] = policy < limit ? policy : limit;
 		is_same = is_same && p->assigned[i] == p->assigned[0];
 	}
@@ -122,14 +124,16 @@ end_plan(struct decision *d)
 	buf_append_byte(&d->set->rids, '\0');
 }
 
-/* Recipients of policies from `from` up to `to` with an intake: one plan, named after `from`. */
+/* Recipients of policies from `from` up to `to` with an intake: one plan, named after
+ * `from`. */
 static void
 plan_policies(struct decision *d, uint32_t from, uint32_t to)
 {
 	begin_plan(d, from, DROP_NONE);
 	for (size_t i = 0; i < d->n_recipients; i++) {
 		uint32_t policy = d->set->assigned[i];
-		if (policy >= from && policy <= to && d->set->policies[policy].intake != NULL)
+		if (policy >= from && policy <= to &&
+		    d->set->policies[policy].intake != NULL)
 			add_rid(d, i);
 	}
 	end_plan(d);
@@ -189,8 +193,8 @@ journal_all(const struct policy_set *p, struct spool_plan *plans)
 }
 
 size_t
-policy_decide(struct policy_set *p, const struct spool_message *m, const struct body_facts *facts,
-	      struct spool_plan plans[SPOOL_PLANS_MAX])
+policy_decide(struct policy_set *p, const struct spool_message *m,
+	      const struct body_facts *facts, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	const char *fallback = p->policies[p->n_policies - 1].name;
 	if ((facts->facts & (MIME_HAS_LOOP_MARK | MIME_IS_JOURNAL_REPORT)) != 0)

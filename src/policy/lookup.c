@@ -51,7 +51,8 @@ policy_destination(const struct policy_set *p, const char *policy)
 	return found == NULL ? NULL : found->destination;
 }
 
-/* The key is built on the stack: a look-up cannot fail. A longer domain matches nothing. */
+/* The key is built on the stack: a look-up cannot fail. A longer domain matches nothing.
+ * */
 static uint32_t
 find_domain(const struct text_index *index, const char *domain)
 {

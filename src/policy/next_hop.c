@@ -11,9 +11,9 @@
 
 enum { NEXT_HOP_PORT = 25, NEXT_HOP_PRIORITY_MAX = 65535, NEXT_HOP_LABEL_MAX = 63 };
 
-static const char allowed_hop[] =
-	"host:port, [host]:port or [address]:port, with or without /pri=0 to /pri=65535 behind a "
-	"space; or USEDNS, or /dev/null";
+static const char allowed_hop[] = "host:port, [host]:port or [address]:port, with or "
+				  "without /pri=0 to /pri=65535 behind a "
+				  "space; or USEDNS, or /dev/null";
 
 /* All of the span is a number up to max. */
 static bool
@@ -78,7 +78,8 @@ take_bracketed(struct span *s, struct span *host)
 		*host = span_skip(*host, 5);
 		return is_address(*host, AF_INET6);
 	}
-	return is_address(*host, AF_INET6) || is_address(*host, AF_INET) || is_host_name(*host);
+	return is_address(*host, AF_INET6) || is_address(*host, AF_INET) ||
+	       is_host_name(*host);
 }
 
 static bool
@@ -130,7 +131,8 @@ next_hop_parse(const char *text, struct arena *a, struct next_hop *ret)
 				      : take_bare(&s, &host, &hop.is_bracketed);
 	if (!is_ok)
 		return allowed_hop;
-	if (s.n > 0 && (s.p[0] != ':' || !parse_number(span_skip(s, 1), 65535, &port) || port == 0))
+	if (s.n > 0 &&
+	    (s.p[0] != ':' || !parse_number(span_skip(s, 1), 65535, &port) || port == 0))
 		return allowed_hop;
 	hop.port = (uint16_t)port;
 	hop.host = arena_text(a, host.p, host.n);

@@ -24,12 +24,12 @@ struct policy_set {
 	bool is_connector_enabled;
 	const char *default_intake; /* what "default" means in a policy    */
 
-	struct policy *policies;    /* in order; DEFAULT is the last        */
+	struct policy *policies; /* in order; DEFAULT is the last        */
 	size_t n_policies;
-	struct text_index by_name;  /* of those that are enabled            */
+	struct text_index by_name;             /* of those that are enabled            */
 	struct text_index senders, recipients; /* patterns to policies        */
 
-	struct smtp_route *routes;  /* the last is the built-in USEDNS      */
+	struct smtp_route *routes; /* the last is the built-in USEDNS      */
 	size_t n_routes;
 	struct text_index route_by_domain;
 	const struct smtp_route *route_for_all;
@@ -40,15 +40,16 @@ struct policy_set {
 	const struct destination_controls *controls_default;
 
 	/* Scratch of the decisions: kept, so that a message allocates nothing. */
-	struct buf key;             /* a normalized address or domain        */
-	struct buf rids;            /* texts of the plans                    */
-	uint32_t *assigned;         /* policy of each recipient              */
+	struct buf key;     /* a normalized address or domain        */
+	struct buf rids;    /* texts of the plans                    */
+	uint32_t *assigned; /* policy of each recipient              */
 	size_t assigned_room;
 };
 
 enum { POLICY_KEY_MAX = 2048, POLICY_RIDS_MAX = 1024 * 1024 };
 
-/* The address in lower case, its domain normalized, in *key; *domain within it, empty when it has none. The
+/* The address in lower case, its domain normalized, in *key; *domain within it, empty
+ * when it has none. The
  * empty span when it does not fit. */
 struct span policy_key(struct buf *key, const char *address, struct span *domain);
 

@@ -27,7 +27,8 @@ text_index_add(struct text_index *x, struct arena *a, struct span text, uint32_t
 {
 	if (x->n == x->room) {
 		size_t room = x->room == 0 ? 16 : x->room * 2;
-		struct text_entry *entries = arena_alloc(a, room * sizeof(struct text_entry));
+		struct text_entry *entries =
+			arena_alloc(a, room * sizeof(struct text_entry));
 		if (entries == NULL)
 			return -1;
 		if (x->n > 0)
@@ -76,7 +77,8 @@ next_suffix(struct span s)
 {
 	size_t skip = s.n > 0 && s.p[0] == '.' ? 1 : 0;
 	const char *dot = s.n == skip ? NULL : memchr(s.p + skip, '.', s.n - skip);
-	return dot == NULL ? span_make(NULL, 0) : span_make(dot, s.n - (size_t)(dot - s.p));
+	return dot == NULL ? span_make(NULL, 0)
+			   : span_make(dot, s.n - (size_t)(dot - s.p));
 }
 
 uint32_t

@@ -1,7 +1,8 @@
 /*
  * text_index.h - texts to small numbers: sorted once, then found by bisection.
  *
- * A text that was added twice answers with the lowest of its numbers. Memory is the arena's.
+ * A text that was added twice answers with the lowest of its numbers. Memory is the
+ * arena's.
  */
 #ifndef POLICY_TEXT_INDEX_H
 #define POLICY_TEXT_INDEX_H
@@ -23,12 +24,15 @@ struct text_index {
 	size_t n, room;
 };
 
-/* `text` is borrowed as long as the index lives. -1: no memory (and sticky in the arena). */
-int text_index_add(struct text_index *x, struct arena *a, struct span text, uint32_t value);
+/* `text` is borrowed as long as the index lives. -1: no memory (and sticky in the
+ * arena). */
+int text_index_add(struct text_index *x, struct arena *a, struct span text,
+		   uint32_t value);
 void text_index_sort(struct text_index *x); /* once, after the last add */
 uint32_t text_index_find(const struct text_index *x, struct span text);
 
-/* The domain itself, then ".b.c", ".c" for "a.b.c": the first that is known, which is the longest. */
+/* The domain itself, then ".b.c", ".c" for "a.b.c": the first that is known, which is
+ * the longest. */
 uint32_t text_index_find_domain(const struct text_index *x, struct span domain);
 /* The lowest number of all that match so. */
 uint32_t text_index_lowest_domain(const struct text_index *x, struct span domain);

@@ -1,8 +1,9 @@
 /*
  * fuzz_config_parse.c - any bytes as a configuration.
  *
- * Lines of problems hold no control bytes. What validates prints an effective form that validates too,
- * and prints the same again (but for the layers, which are those of the text it came from).
+ * Lines of problems hold no control bytes. What validates prints an effective form that
+ * validates too, and prints the same again (but for the layers, which are those of the
+ * text it came from).
  */
 #include "tdc/base/check.h"
 #include "tdc/config/config.h"

@@ -1,5 +1,6 @@
 /*
- * test_generated.c - the files that are printed from the schema table are those that are checked in.
+ * test_generated.c - the files that are printed from the schema table are those that are
+ * checked in.
  *
  * TDC_REGENERATE=1 writes them instead of comparing. TDC_SOURCE_DIR names the tree.
  */

@@ -1,5 +1,6 @@
 /*
- * test_print.c - the effective configuration: every value and its layer, and it can be loaded again.
+ * test_print.c - the effective configuration: every value and its layer, and it can be
+ * loaded again.
  */
 #include "problems.h"
 
@@ -49,7 +50,8 @@ test_lines(void **state)
 	}
 }
 
-/* Loading what was printed gives the same, but that all of it now comes from the machine's file. */
+/* Loading what was printed gives the same, but that all of it now comes from the
+ * machine's file. */
 static void
 test_it_can_be_loaded_again(void **state)
 {

@@ -1,5 +1,6 @@
 /*
- * test_values.c - reading values: set, default, inherited, from layers; places; differences.
+ * test_values.c - reading values: set, default, inherited, from layers; places;
+ * differences.
  */
 #include "problems.h"
 

@@ -1,5 +1,6 @@
 /*
- * test_routes.c - next hops, routes, destination controls, bounce profiles, and errors of compiling.
+ * test_routes.c - next hops, routes, destination controls, bounce profiles, and errors
+ * of compiling.
  */
 #include "support.h"
 
