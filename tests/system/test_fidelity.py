@@ -130,7 +130,8 @@ def test_through_postfix(work, setup):
     recorder = wire.Recorder(("127.0.0.1", daemon.lmtp_port if "lmtp" in setup else daemon.smtp_port))
     main, master = POSTFIX[setup](recorder, work)
     relay = work.postfix(main, master)
-    classes = [c for c in corpus.DATA if c not in (corpus.no_header, corpus.opaque)]
+    # Postfix itself takes a bare LF as a line's end, and puts a header where there is none.
+    classes = [c for c in corpus.DATA if c not in (corpus.no_header, corpus.opaque, corpus.bare_line_ends)]
     total = count(2, 56) * len(classes) if setup == "always_bcc" else count(1, 3) * len(classes)
     messages = corpus.make(classes, total, corpus.seed(), largest=count(1 << 20, 8 << 20))
     if setup == "always_bcc" and count(False, True):
