@@ -139,13 +139,17 @@ void transaction_init(struct transaction *t);
 void transaction_done(struct transaction *t);
 /* Takes the item: begins to send it, or decides about it at once (held, too large, ...). */
 void transaction_send(struct connection *c, struct item *i);
-void transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
+void transaction_send_rcpt(struct connection *c);
+void transaction_send_data(struct connection *c);
 /* True when the final dot may have reached the peer: only its reply could tell. */
 bool transaction_is_uncertain(const struct connection *c);
 /* Ends it; the item is the caller's again. */
 struct item *transaction_finish(struct connection *c);
 /* The body may be read, or output has drained. */
 void transaction_go_on(struct connection *c);
+
+/* ---- replies.c */
+void transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
 
 /* ---- content.c */
 enum content_result { CONTENT_LATER, CONTENT_QUEUED, CONTENT_CORRUPT, CONTENT_FAILED };

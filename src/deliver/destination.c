@@ -169,12 +169,16 @@ destination_failed(struct destination *x, enum failure f, const struct err *why)
 void
 destination_works(struct destination *x)
 {
+	size_t most = destination_controls(x)->concurrency;
+
+	/* It takes mail: a connection more for each journal that says so. */
+	if (x->allowed < most)
+		x->allowed++;
 	if (x->state == DESTINATION_UP)
 		return;
 	report_destination_up(x);
 	x->state = DESTINATION_UP;
 	x->down_since = x->next_probe_at = x->wait_ms = 0;
-	x->allowed = 2;
 	deliver_wake(x->deliver);
 }
 

@@ -374,10 +374,6 @@ finish(struct connection *c)
 		return;
 	}
 	report_connected(c);
-	size_t most = destination_controls(c->destination)->concurrency;
-	struct destination *x = c->destination;
-	if (x->state == DESTINATION_UP)
-		x->allowed = x->allowed * 2 < most ? x->allowed * 2 : most;
 	connection_ready(c);
 }
 

@@ -53,6 +53,7 @@ struct deliver {
 	uint64_t outcomes;   /* given to the spool so far                       */
 	uint64_t settled;    /* of these: the first so many are committed       */
 	struct settle_wait *settle_wait;
+	int64_t settle_at;   /* mono ms, 0 = nothing to settle                  */
 	uint64_t random;     /* state of the jitter's generator                  */
 	unsigned generation; /* of the configuration; older connections are closed */
 
@@ -105,6 +106,7 @@ struct lane {
 	struct lane_fetch *fetch, *sweep; /* answers that are still to come               */
 	int64_t rescanned_at; /* mono ms                                               */
 	struct list finished;  /* items, by sequence                                   */
+	bool has_skipped;      /* a row was not taken, as its MID is among them          */
 	struct list withdrawn; /* items, by time                                       */
 	struct spool_cursor sweep_cursor;
 	bool is_sweep_due;      /* its next page                                          */
@@ -134,11 +136,11 @@ struct lane_fetch *lane_fetch_new(struct lane *l);
 /* Takes the journals: into the window, or (l == NULL) out of this world. */
 void lane_take_due(struct lane *l, struct spool_due *due);
 
-/* Forgets MIDs whose outcomes are committed, or were recorded before that mono ms. */
-void lane_prune(struct lane *l, int64_t recorded_before);
+/* Forgets MIDs whose outcomes are committed. */
+void lane_prune(struct lane *l);
 
 /* ---- settle.c: when the spool's answers show the outcomes that were recorded */
-void settle_outcomes(struct destination *x);
+void settle_outcomes(struct deliver *d);
 void settle_forget(struct deliver *d);
 
 /* ---- sweep.c: the end of what waits too long, also where nothing is delivered */

@@ -32,7 +32,7 @@ struct item {
 	bool is_old;             /* in which list of its lane it waits             */
 	uint64_t dcid;           /* in flight: where                               */
 	uint64_t sequence;       /* finished: the number of its outcome             */
-	int64_t at;              /* mono ms: finished since, withdrawn until          */
+	int64_t at;              /* withdrawn: mono ms when it is looked for again   */
 	unsigned losses;         /* connections that broke in its content            */
 	uint64_t delivered_then; /* by its destination, at the first of these         */
 };

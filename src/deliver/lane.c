@@ -96,7 +96,7 @@ lane_bounce(const struct lane *l)
 /* ------------------------------------------------------------------ what must not come again */
 
 void
-lane_prune(struct lane *l, int64_t recorded_before)
+lane_prune(struct lane *l)
 {
 	uint64_t settled = l->deliver->settled;
 
@@ -105,13 +105,18 @@ lane_prune(struct lane *l, int64_t recorded_before)
 		settled = l->fetch->settled;
 	if (l->sweep != NULL && l->sweep->settled < settled)
 		settled = l->sweep->settled;
-	bool is_quiet = l->fetch == NULL && l->sweep == NULL;
 	for (struct list_node *n; (n = list_first(&l->finished)) != NULL;) {
 		struct item *i = list_entry(n, struct item, node);
-		if (i->sequence > settled && !(is_quiet && i->at < recorded_before))
+		if (i->sequence > settled)
 			break;
 		list_remove(&l->finished, n);
 		item_free(&l->deliver->items, i);
+	}
+	/* What was skipped was stale, or is due again by another hand (a retry): the next walk tells. */
+	if (l->has_skipped && list_is_empty(&l->finished)) {
+		l->has_skipped = false;
+		l->must_rescan = true;
+		deliver_wake(l->deliver);
 	}
 }
 
@@ -147,7 +152,6 @@ lane_finish(struct item *i, int64_t next_at)
 	item_drop_journal(i);
 	i->state = ITEM_FINISHED;
 	i->sequence = l->deliver->outcomes;
-	i->at = loop_mono_ms(l->deliver->loop);
 	list_append(&l->finished, &i->node);
 	note_due_at(l, next_at);
 	deliver_wake(l->deliver);
@@ -213,8 +217,11 @@ lane_take_due(struct lane *l, struct spool_due *due)
 	for (struct list_node *n; (n = list_first(&due->journals)) != NULL;) {
 		struct spool_journal *j = list_entry(n, struct spool_journal, node);
 		list_remove(&due->journals, n);
-		if (l == NULL || l->deliver->is_stopping ||
-		    item_set_find(&l->deliver->items, j->mid) != NULL)
+		const struct item *held =
+			l == NULL ? NULL : item_set_find(&l->deliver->items, j->mid);
+		if (held != NULL && held->state == ITEM_FINISHED)
+			l->has_skipped = true;
+		if (l == NULL || held != NULL || l->deliver->is_stopping)
 			spool_journal_free(j);
 		else
 			add_waiting(l, j, &l->old);
@@ -235,6 +242,7 @@ fetched(void *arg, struct spool_due *due, const struct err *e)
 	struct deliver *d = l->deliver;
 	l->fetch = NULL;
 	d->waiting--;
+	lane_prune(l);
 	if (e != NULL) {
 		deliver_pause(d, e);
 	} else {

@@ -155,7 +155,7 @@ outcome_record(struct connection *c, struct item *i, struct outcome *o)
 	count(x, o->kind, c == NULL ? 0 : c->transaction.content.size);
 	report_outcome(c, i, o);
 	lane_finish(i, o->next_at);
-	settle_outcomes(x);
+	settle_outcomes(d);
 }
 
 static void

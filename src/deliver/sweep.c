@@ -13,7 +13,6 @@
 
 enum {
 	SWEEP_GAP_MS = 60000,
-	FORGET_MS = 120000,
 	SWEEP_ROWS = 200,
 	SWEEP_BYTES = 1, /* rows are wanted, not bodies */
 };
@@ -64,6 +63,7 @@ swept(void *arg, struct spool_due *due, const struct err *e)
 	struct deliver *d = l->deliver;
 	l->sweep = NULL;
 	d->waiting--;
+	lane_prune(l);
 	if (due != NULL && e == NULL) {
 		expire_due(l, due);
 		l->sweep_cursor = due->next;
@@ -87,23 +87,11 @@ next_page(struct lane *l)
 				SWEEP_ROWS, SWEEP_BYTES, swept, l->sweep);
 }
 
-/* Few outcomes, or none that reached a destination: no settling. Time will do, unless the disk refuses. */
-static void
-forget_old(struct lane *l)
-{
-	struct spool_status s;
-
-	spool_status(l->deliver->spool, &s);
-	if (s.trouble[0] == '\0')
-		lane_prune(l, loop_mono_ms(l->deliver->loop) - FORGET_MS);
-}
-
 static void
 begin(struct lane *l, int64_t oldest_at)
 {
 	int64_t now = loop_wall_ms(l->deliver->loop);
 
-	forget_old(l);
 	expire_list(l, &l->fresh, now);
 	expire_list(l, &l->old, now);
 	if (oldest_at == 0 || now - oldest_at < lane_bounce(l)->max_time_in_queue_ms ||

@@ -161,8 +161,8 @@ send_mail(struct connection *c)
 	dialogue_send(&c->dialogue, COMMAND_MAIL, line, (size_t)n);
 }
 
-static void
-send_rcpt(struct connection *c)
+void
+transaction_send_rcpt(struct connection *c)
 {
 	bool has_dsn = (c->capabilities.extensions & SMTP_EXT_DSN) != 0;
 	char line[ENVELOPE_LINE_MAX];
@@ -172,8 +172,8 @@ send_rcpt(struct connection *c)
 	dialogue_send(&c->dialogue, COMMAND_RCPT, line, (size_t)n);
 }
 
-static void
-send_data(struct connection *c)
+void
+transaction_send_data(struct connection *c)
 {
 	static const char data[] = "DATA\r\n";
 
@@ -193,9 +193,9 @@ send_envelope(struct connection *c)
 	report_started(c, t->item);
 	send_mail(c);
 	if (t->is_pipelined) {
-		send_rcpt(c);
+		transaction_send_rcpt(c);
 		if (!t->uses_bdat)
-			send_data(c);
+			transaction_send_data(c);
 	}
 	if (t->is_one_flight) {
 		t->is_content_open = true;
@@ -332,185 +332,5 @@ transaction_go_on(struct connection *c)
 	if (r == CONTENT_QUEUED) {
 		stream_flush(c->stream);
 		fault_crash("deliver.after-final-dot");
-	}
-}
-
-/* ------------------------------------------------------------------ replies */
-
-static void
-not_a_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
-{
-	struct err e;
-
-	err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %d %.200s", command_name(command), reply->code,
-		reply->text);
-	connection_broke(c, FAILURE_BACK_OFF, &e);
-}
-
-static void
-envelope_refused(struct connection *c, enum command command, const struct smtp_reply *reply,
-		 enum verdict v)
-{
-	char text[ERR_TEXT_MAX / 2];
-	struct outcome o;
-	struct err e;
-
-	if (v == VERDICT_TOO_LARGE) {
-		outcome_init(&o, OUTCOME_DEAD, "too large for the intake");
-		outcome_set_reply(&o, reply);
-		o.was_attempted = true;
-		outcome_record(c, c->transaction.item, &o);
-		transaction_finish(c);
-		connection_quit(c);
-		return;
-	}
-	outcome_reply_text(reply, text, sizeof(text));
-	err_set(&e, v == VERDICT_SUSPEND ? ERR_REFUSED : ERR_BUSY, 0, "%s was refused: %s",
-		command_name(command), text);
-	connection_refused(c,
-			   v == VERDICT_SUSPEND ? FAILURE_SUSPEND :
-			   reply->code == 421	? FAILURE_CLOSED :
-						  FAILURE_BACK_OFF,
-			   &e);
-}
-
-static void
-mail_accepted(struct connection *c)
-{
-	if (!c->transaction.is_pipelined)
-		send_rcpt(c);
-}
-
-static void
-rcpt_accepted(struct connection *c)
-{
-	struct transaction *t = &c->transaction;
-
-	destination_works(c->destination);
-	if (!t->uses_bdat && !t->is_pipelined)
-		send_data(c);
-	if (t->uses_bdat && !t->is_content_open) {
-		t->is_content_open = true;
-		transaction_go_on(c);
-	}
-}
-
-static void
-data_replied(struct connection *c, const struct smtp_reply *reply, enum verdict v)
-{
-	static const char rset[] = "RSET\r\n";
-	struct item *i = c->transaction.item;
-	struct outcome o;
-
-	if (v == VERDICT_GOOD) {
-		c->transaction.is_content_open = true;
-		transaction_go_on(c);
-		return;
-	}
-	if (v == VERDICT_BACK_OFF) {
-		envelope_refused(c, COMMAND_DATA, reply, v);
-		return;
-	}
-	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT,
-		     v == VERDICT_DEAD ? "content" : NULL);
-	outcome_set_reply(&o, reply);
-	o.was_attempted = true;
-	if (v == VERDICT_DEAD)
-		outcome_record(c, i, &o);
-	else
-		outcome_soft(c, i, &o);
-	transaction_finish(c);
-	dialogue_send(&c->dialogue, COMMAND_RSET, rset, sizeof(rset) - 1);
-}
-
-/* A 2xx that may be another command's: sent twice, and moved. Only its code can tell. */
-static bool
-may_be_moved(const struct connection *c, const struct smtp_reply *reply)
-{
-	if (!c->transaction.is_one_flight)
-		return false;
-	return strncmp(reply->enhanced, "2.", 2) != 0 || strncmp(reply->enhanced, "2.1.", 4) == 0 ||
-	       !dialogue_is_clean(&c->dialogue);
-}
-
-static void
-content_accepted(struct connection *c, const struct smtp_reply *reply)
-{
-	struct outcome o;
-
-	fault_crash("deliver.after-final-reply");
-	outcome_init(&o, OUTCOME_DELIVERED, NULL);
-	outcome_set_reply(&o, reply);
-	o.was_attempted = true;
-	c->messages++;
-	outcome_record(c, c->transaction.item, &o);
-	if (c->destination->state == DESTINATION_UP)
-		c->destination->allowed++;
-	transaction_finish(c);
-	connection_ready(c);
-}
-
-static void
-content_refused(struct connection *c, const struct smtp_reply *reply, enum verdict v)
-{
-	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
-	struct item *i = c->transaction.item;
-	struct outcome o;
-
-	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT,
-		     v == VERDICT_DEAD ? "content" : NULL);
-	outcome_set_reply(&o, reply);
-	o.was_attempted = true;
-	if (v == VERDICT_DEAD)
-		outcome_record(c, i, &o);
-	else
-		outcome_soft(c, i, &o);
-	transaction_finish(c);
-	c->messages++;
-	/* What is left of the content would be read as commands. */
-	if (!is_whole || reply->code == 421)
-		connection_close(c);
-	else
-		connection_ready(c);
-}
-
-static void
-content_replied(struct connection *c, enum command command, const struct smtp_reply *reply,
-		enum verdict v)
-{
-	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
-	struct err e;
-
-	if (reply->code == 421 && !is_whole) {
-		err_set(&e, ERR_BUSY, 0, "the content was broken off: 421 %.200s", reply->text);
-		connection_broke(c, FAILURE_CLOSED, &e);
-	} else if (v != VERDICT_GOOD) {
-		content_refused(c, reply, v);
-	} else if (!is_whole || may_be_moved(c, reply)) {
-		not_a_reply(c, command, reply);
-	} else {
-		content_accepted(c, reply);
-	}
-}
-
-void
-transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
-{
-	enum verdict v = verdict_of(command, reply);
-
-	if (command == COMMAND_RSET && v == VERDICT_GOOD) {
-		connection_ready(c);
-	} else if (v == VERDICT_BREAK || c->transaction.item == NULL) {
-		not_a_reply(c, command, reply);
-	} else if (command == COMMAND_DATA) {
-		data_replied(c, reply, v);
-	} else if (command == COMMAND_BDAT || command == COMMAND_CONTENT) {
-		content_replied(c, command, reply, v);
-	} else if (v != VERDICT_GOOD) {
-		envelope_refused(c, command, reply, v);
-	} else if (command == COMMAND_MAIL) {
-		mail_accepted(c);
-	} else {
-		rcpt_accepted(c);
 	}
 }

@@ -135,6 +135,7 @@ struct late {
 	size_t rows, bytes;
 	spool_due_fn *due_done;
 	/* profile */
+	char destination[64];
 	char *profile;
 	spool_done_fn *done;
 	/* body, dns */
@@ -323,8 +324,12 @@ late_profile(struct late *l)
 	static const struct err refused = { ERR_SPACE, 0, "no space" };
 	struct spool *sp = l->spool;
 
-	if (sp->refuses_profiles) {
+	if (sp->refuses_profiles || (sp->is_slow && l->destination[0] == '\0')) {
 		l->done(l->arg, &refused);
+		return;
+	}
+	if (l->destination[0] == '\0') {
+		l->done(l->arg, NULL);
 		return;
 	}
 	free(sp->destination_profile);
@@ -339,9 +344,9 @@ spool_set_destination_profile(struct spool *sp, const char *destination, const c
 {
 	struct late *l = late_new(sp->loop, late_profile);
 
-	(void)destination;
 	sp->profiles_set++;
 	l->spool = sp;
+	snprintf(l->destination, sizeof(l->destination), "%s", destination);
 	l->profile = strdup(profile);
 	l->done = done;
 	l->arg = arg;

@@ -49,9 +49,11 @@ an_outage_costs_a_handful_of_attempts_a_minute_whatever_waits(void **state)
 	assert_in_range(w.spool.fetches, 1, 3);      /* nor read again and again */
 	/* The intake is back: one probe later everything flows. */
 	w.peer.scripts[0] = peer_script_good();
-	world_pass(&w, 310000);
+	clock_manual_advance(&w.clock, 330000);
+	for (int i = 0; i < 5000 && w.spool.outcomes < 700; i++)
+		world_turn(&w, 1);
 	assert_int_equal(world_destination(&w).state, DESTINATION_UP);
-	assert_in_range(w.spool.outcomes, 500, ROWS);
+	assert_in_range(w.spool.outcomes, 700, ROWS);
 	world_done(&w);
 }
 
@@ -229,11 +231,32 @@ mids_are_forgotten_when_their_outcomes_are_committed(void **state)
 	world_settle(&w);
 	assert_int_equal(w.spool.outcomes, 1000);
 	assert_in_range(w.spool.profiles_set, 3, 5); /* one of them for its own sake */
-	/* An operator's retry of a row that was just delivered would find it forgotten. */
-	w.spool.rows[0].state = JOURNAL_WAITING;
+	world_pass(&w, 2500);
+	/* An operator's retry of the last one finds it forgotten. */
+	w.spool.rows[999].state = JOURNAL_WAITING;
 	deliver_look_again(w.deliver);
 	world_pass(&w, 1000);
 	assert_int_equal(w.spool.outcomes, 1001);
+	world_done(&w);
+}
+
+static void
+a_retry_at_once_waits_until_the_outcome_is_committed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	world_start(&w);
+	world_settle(&w);
+	w.spool.rows[0].state = JOURNAL_WAITING;
+	deliver_look_again(w.deliver);
+	world_pass(&w, 600);
+	assert_int_equal(w.spool.outcomes, 1);
+	for (int i = 0; i < 5; i++)
+		world_pass(&w, 1000);
+	assert_int_equal(w.spool.outcomes, 2);
 	world_done(&w);
 }
 
@@ -438,6 +461,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_into_the_window_is_read_later),
 		cmocka_unit_test(a_row_whose_outcome_is_not_committed_is_not_sent_again),
 		cmocka_unit_test(mids_are_forgotten_when_their_outcomes_are_committed),
+		cmocka_unit_test(a_retry_at_once_waits_until_the_outcome_is_committed),
 		cmocka_unit_test(a_soft_bounce_waits_by_its_profile_and_comes_again),
 		cmocka_unit_test(an_uncertain_journal_comes_again_with_the_same_bytes),
 		cmocka_unit_test(the_time_in_queue_ends_also_while_the_destination_is_down),

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define NOW 1050609382000
-enum { TURNS_MAX = 20000, QUIET_TURNS = 40 };
+enum { TURNS_MAX = 20000, QUIET_TURNS = 12 };
 
 struct world {
 	struct clock_manual clock;
@@ -274,8 +274,13 @@ world_pulse(struct world *w)
 			 w->dns.queries + w->peer.n_messages_in_all + w->spool.profiles_set;
 
 	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
-	     n = list_next(&w->peer.sessions, n))
-		pulse += list_entry(n, struct peer_session, node)->message.n;
+	     n = list_next(&w->peer.sessions, n)) {
+		struct peer_session *s = list_entry(n, struct peer_session, node);
+		pulse += s->message.n;
+		if (!s->is_dead)
+			pulse += stream_bytes_in(s->stream) + stream_bytes_out(s->stream) +
+				 stream_input(s->stream).n;
+	}
 	return pulse;
 }
 
@@ -287,7 +292,7 @@ world_settle(struct world *w)
 	unsigned quiet = 0;
 
 	for (int i = 0; i < TURNS_MAX && quiet < QUIET_TURNS; i++) {
-		world_turn(w, quiet > 20 ? 1 : 0);
+		world_turn(w, quiet > 7 ? 1 : 0);
 		uint64_t now = world_pulse(w);
 		quiet = now == last ? quiet + 1 : 0;
 		last = now;

@@ -1,0 +1,159 @@
+/*
+ * test_profiles.c - the render profile: recorded before it is used, and used again after a crash.
+ */
+#include "world.h"
+
+static const char without_8bit[] = "250-peer\r\n250 PIPELINING\r\n"; /* makes profile-0 */
+
+static bool
+has_profile(struct world *w, size_t message, const char *profile)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "\r\nProfile: %s\r\n", profile);
+	return message < w->peer.n_messages &&
+	       strstr(buf_text(&w->peer.messages[message]), line) != NULL;
+}
+
+static void
+a_new_profile_is_recorded_before_its_first_use(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	w.spool.refuses_profiles = true;
+	world_start(&w);
+	world_settle(&w);
+	/* It could not be recorded, so nothing was sent. */
+	assert_int_equal(w.spool.profiles_set, 1);
+	assert_null(strstr(buf_text(&w.peer.commands), "MAIL"));
+	assert_int_equal(world_destination(&w).state, DESTINATION_BACKED_OFF);
+	assert_non_null(strstr(world_destination(&w).last_error, "profile could not be recorded"));
+	w.spool.refuses_profiles = false;
+	world_pass(&w, 20000);
+	assert_string_equal(w.spool.destination_profile, "profile-4");
+	assert_true(has_profile(&w, 0, "profile-4"));
+	world_done(&w);
+}
+
+static void
+a_known_profile_is_not_recorded_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	w.spool.destination_profile = strdup("profile-4");
+	world_start(&w);
+	world_settle(&w);
+	assert_int_equal(w.spool.profiles_set, 0);
+	assert_int_equal(w.spool.outcomes, 1);
+	world_done(&w);
+}
+
+static void
+what_may_have_been_in_flight_is_sent_with_the_profile_of_then(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 3);
+	w.spool.destination_profile = strdup("profile-of-then");
+	w.spool.unclean_mid = 2;
+	w.policies.controls.concurrency = 1;
+	world_start(&w);
+	world_settle(&w);
+	assert_int_equal(w.spool.outcomes, 3);
+	assert_true(has_profile(&w, 0, "profile-of-then"));
+	assert_true(has_profile(&w, 1, "profile-of-then"));
+	assert_true(has_profile(&w, 2, "profile-4"));
+	world_done(&w);
+}
+
+static void
+a_profile_that_is_not_known_any_more_gives_way(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	w.spool.rows[0].state = JOURNAL_UNCERTAIN;
+	w.spool.rows[0].profile = strdup("profile-unknown");
+	w.content.unknown = "profile-unknown";
+	world_start(&w);
+	world_settle(&w);
+	assert_true(has_profile(&w, 0, "profile-4"));
+	world_done(&w);
+}
+
+static void
+a_profile_that_the_hop_cannot_carry_gives_way(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	w.spool.rows[0].state = JOURNAL_UNCERTAIN;
+	w.spool.rows[0].profile = strdup("profile-earlier");
+	w.peer.scripts[0].ehlo_tls = without_8bit;
+	w.content.body = SMTP_BODY_8BITMIME; /* whatever the profile: the fake renderer is simple */
+	world_start(&w);
+	world_settle(&w);
+	assert_true(has_profile(&w, 0, "profile-0"));
+	world_done(&w);
+}
+
+static void
+two_profiles_are_never_in_flight_together(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 24);
+	w.policies.controls.concurrency = 2;
+	w.peer.n_scripts = 2;
+	w.peer.scripts[1] = peer_script_good();
+	w.peer.scripts[1].ehlo_tls = without_8bit;
+	world_start(&w);
+	for (int i = 0; i < 20000 && w.spool.outcomes < 24; i++) {
+		world_turn(&w, 0);
+		for (struct list_node *n = list_first(&w.peer.sessions); n != NULL;
+		     n = list_next(&w.peer.sessions, n)) {
+			struct peer_session *s = list_entry(n, struct peer_session, node);
+			bool is_mine = strstr(s->script->ehlo_tls, "8BITMIME") != NULL;
+			/* A content is on its way: its profile is the recorded one. */
+			if (s->is_in_data && !s->is_dead && s->message.n > 0)
+				assert_string_equal(w.spool.destination_profile,
+						    is_mine ? "profile-4" : "profile-0");
+		}
+	}
+	assert_int_equal(w.spool.outcomes, 24);
+	assert_in_range(w.spool.profiles_set, 2, 40);
+	world_done(&w);
+}
+
+int
+main(void)
+{
+	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_profile_is_recorded_before_its_first_use),
+		cmocka_unit_test(a_known_profile_is_not_recorded_again),
+		cmocka_unit_test(what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
+		cmocka_unit_test(a_profile_that_is_not_known_any_more_gives_way),
+		cmocka_unit_test(a_profile_that_the_hop_cannot_carry_gives_way),
+		cmocka_unit_test(two_profiles_are_never_in_flight_together),
+	};
+	struct err e;
+
+	if (log_open(&quiet, &e) != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+}

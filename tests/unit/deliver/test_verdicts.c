@@ -1,0 +1,145 @@
+/*
+ * test_verdicts.c - every reply class to every command, and how long a journal may wait.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "deliver/outcome.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const words[] = {
+	[VERDICT_GOOD] = "good", [VERDICT_BACK_OFF] = "back off", [VERDICT_SUSPEND] = "suspend",
+	[VERDICT_SOFT] = "soft", [VERDICT_DEAD] = "dead",	  [VERDICT_TOO_LARGE] = "too large",
+	[VERDICT_BREAK] = "break",
+};
+
+static void
+each_reply_to_each_command_has_one_meaning(void **state)
+{
+	static const struct {
+		enum command command;
+		const char *want; /* 250, 354, 450, 550, 421 */
+	} rows[] = {
+		{ COMMAND_GREETING, "good, break, back off, suspend, back off" },
+		{ COMMAND_EHLO, "good, break, back off, suspend, back off" },
+		{ COMMAND_STARTTLS, "good, break, back off, suspend, back off" },
+		{ COMMAND_MAIL, "good, break, back off, suspend, back off" },
+		{ COMMAND_RCPT, "good, break, back off, suspend, back off" },
+		{ COMMAND_DATA, "break, good, soft, dead, back off" },
+		{ COMMAND_BDAT, "good, break, soft, dead, soft" },
+		{ COMMAND_CONTENT, "good, break, soft, dead, soft" },
+		{ COMMAND_RSET, "good, break, break, break, break" },
+		{ COMMAND_QUIT, "good, good, good, good, good" },
+	};
+	static const int codes[] = { 250, 354, 450, 550, 421 };
+
+	(void)state;
+	assert_int_equal(sizeof(rows) / sizeof(rows[0]), COMMAND_COUNT);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char got[256] = "";
+		for (size_t k = 0; k < 5; k++) {
+			struct smtp_reply reply = { .code = codes[k] };
+			strcat(got, k == 0 ? "" : ", ");
+			strcat(got, words[verdict_of(rows[i].command, &reply)]);
+		}
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("%s: got %s, want %s", command_name(rows[i].command), got, rows[i].want);
+	}
+}
+
+static void
+some_codes_mean_more_than_their_class(void **state)
+{
+	static const struct {
+		const char *name;
+		enum command command;
+		int code;
+		const char *enhanced;
+		enum verdict want;
+	} rows[] = {
+		{ "552 to MAIL is about the size", COMMAND_MAIL, 552, "", VERDICT_TOO_LARGE },
+		{ "5.3.4 to MAIL is about the size", COMMAND_MAIL, 554, "5.3.4", VERDICT_TOO_LARGE },
+		{ "552 to RCPT is a mailbox", COMMAND_RCPT, 552, "", VERDICT_SUSPEND },
+		{ "552 to the content is about the content", COMMAND_CONTENT, 552, "5.3.4", VERDICT_DEAD },
+		{ "355 does not begin data", COMMAND_DATA, 355, "", VERDICT_BREAK },
+		{ "452 to MAIL is temporary", COMMAND_MAIL, 452, "4.3.1", VERDICT_BACK_OFF },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_reply reply = { .code = rows[i].code };
+		snprintf(reply.enhanced, sizeof(reply.enhanced), "%s", rows[i].enhanced);
+		enum verdict got = verdict_of(rows[i].command, &reply);
+		if (got != rows[i].want)
+			fail_msg("%s: got %s, want %s", rows[i].name, words[got], words[rows[i].want]);
+	}
+}
+
+static void
+whichever_of_count_and_time_comes_first(void **state)
+{
+	static const struct bounce_profile b = { "b", 3, 1000, 60, 3600 };
+	static const struct {
+		const char *name;
+		uint32_t attempts;
+		int64_t age;
+		bool want;
+	} rows[] = {
+		{ "new", 0, 0, false },
+		{ "the first attempt and two retries", 3, 999, false },
+		{ "the first attempt and three retries: one more was allowed", 4, 0, true },
+		{ "almost too old", 0, 999, false },
+		{ "too old", 0, 1000, true },
+		{ "a clock that went back", 0, -5, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spool_journal j = { .attempts = rows[i].attempts, .created_at = 5000 };
+		bool got = outcome_is_expired(&j, &b, 5000 + rows[i].age);
+		if (got != rows[i].want)
+			fail_msg("%s: got %d, want %d", rows[i].name, got, rows[i].want);
+	}
+}
+
+static void
+a_reply_is_told_in_one_line(void **state)
+{
+	static const struct {
+		int code;
+		const char *enhanced, *text, *want;
+	} rows[] = {
+		{ 250, "2.0.0", "Ok", "250 2.0.0 Ok" },
+		{ 250, "", "Ok", "250 Ok" },
+		{ 250, "", "", "250" },
+		{ 554, "5.7.1", "", "554 5.7.1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_reply reply = { .code = rows[i].code };
+		char got[64];
+		snprintf(reply.enhanced, sizeof(reply.enhanced), "%s", rows[i].enhanced);
+		snprintf(reply.text, sizeof(reply.text), "%s", rows[i].text);
+		outcome_reply_text(&reply, got, sizeof(got));
+		assert_string_equal(got, rows[i].want);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_reply_to_each_command_has_one_meaning),
+		cmocka_unit_test(some_codes_mean_more_than_their_class),
+		cmocka_unit_test(whichever_of_count_and_time_comes_first),
+		cmocka_unit_test(a_reply_is_told_in_one_line),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
