@@ -54,9 +54,11 @@ insert_body(struct writer *w, struct spool_commit *c, struct err *e)
 	db_bind_int(st, 4, (int64_t)facts->header_size);
 	db_bind_int(st, 5, facts->longest_line);
 	bind_place(st, c);
+	/* The message's number, which is never given again: no row that was lost can find another's bytes. */
+	c->body->id = (int64_t)c->message->mid;
+	db_bind_int(st, 11, c->body->id);
 	if (db_run(&w->db, st, e) != 0)
 		return -1;
-	c->body->id = sqlite3_last_insert_rowid(w->db.sql);
 	const struct body_place_data *at = &c->body->at;
 	if (at->place == BODY_FILE)
 		w->pending.file_bytes += (int64_t)facts->size;

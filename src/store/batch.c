@@ -65,6 +65,8 @@ answer(struct writer *w, struct store_op *op)
 static void
 fail(struct writer *w, struct store_op *op, const struct err *e)
 {
+	if (op->kind->flags & OP_OUTCOME)
+		w->outcomes++;
 	op->error = *e;
 	op->has_more = false;
 	answer(w, op);
@@ -273,9 +275,12 @@ batch_one_by_one(struct writer *w)
 	for (size_t i = 0; i < b->n; i++) {
 		if (transact(w, &b->at[i], 1, &e) == 0)
 			continue;
-		if (is_environment(&e) && (b->at[i]->kind->flags & OP_KEPT) != 0) {
-			keep(w, &w->kept, b->at[i]);
-			continue;
+		if (is_environment(&e)) {
+			/* The rest of the batch, in its order. */
+			memmove(b->at, b->at + i, (b->n - i) * sizeof(b->at[0]));
+			b->n -= i;
+			batch_without_room(w, &e);
+			return;
 		}
 		/* A row that cannot be changed is corrupt; nothing else stops for it. */
 		if (b->at[i]->kind->flags & OP_KEPT)

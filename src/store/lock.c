@@ -21,6 +21,20 @@ make_directory(int at, const char *path, struct err *e)
 	return err_set(e, err_kind_of_errno(errno), errno, "directory %s", path);
 }
 
+/* What stands in a directory is on disk before anything in it is promised. */
+static int
+sync_directory(struct spool *sp, const char *path, struct err *e)
+{
+	int fd = openat(sp->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0 || (!sp->limits.is_unsafe && fsync(fd) != 0))
+		r = err_set(e, err_kind_of_errno(errno), errno, "directory %s/%s", sp->directory, path);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 static int
 open_directory(struct spool *sp, struct err *e)
 {
@@ -32,9 +46,6 @@ open_directory(struct spool *sp, struct err *e)
 	if (make_directory(sp->directory_fd, "segments", e) != 0 ||
 	    make_directory(sp->directory_fd, "bodies", e) != 0)
 		return err_wrap(e, "%s", sp->directory);
-	/* The names are on disk before anything in them is promised. */
-	if (!sp->limits.is_unsafe && fsync(sp->directory_fd) != 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "directory %s", sp->directory);
 	return 0;
 }
 
@@ -50,6 +61,10 @@ make_database(struct spool *sp, struct err *e)
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "%s", sp->database);
 	close(fd);
+	if (sync_directory(sp, ".", e) != 0)
+		return -1;
+	/* The directory above may be closed to us; then it is not we who made this one. */
+	sync_directory(sp, "..", NULL);
 	return 0;
 }
 

@@ -105,7 +105,7 @@ record_apply(struct writer *w, struct store_op *op, struct err *e)
 static void
 record_settled(struct writer *w, struct store_op *op)
 {
-	(void)w;
+	w->outcomes++;
 	if (((struct record *)op)->o.kind == OUTCOME_QUARANTINED)
 		counter_add(COUNTER_QUARANTINED, 1);
 }
@@ -156,7 +156,20 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	r->o.profile = put(&at, o->profile);
 	r->o.reason = put(&at, o->reason);
 	r->o.destination = put(&at, o->destination);
+	sp->recorded++;
 	op_submit(&r->op);
+}
+
+uint64_t
+spool_outcomes_recorded(const struct spool *sp)
+{
+	return sp->recorded;
+}
+
+uint64_t
+spool_outcomes_committed(const struct spool *sp)
+{
+	return sp->view.outcomes;
 }
 
 /* -- quarantine by whoever reads -- */

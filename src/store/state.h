@@ -26,7 +26,7 @@ struct view {
 	size_t n_policies, cap_policies;
 	bool is_troubled;
 	char trouble[ERR_TEXT_MAX];
-	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes, unsynced;
+	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes, unsynced, outcomes;
 	int64_t longest_commit_us, longest_checkpoint_us;
 };
 
@@ -67,6 +67,7 @@ struct spool {
 	/* the loop's */
 	struct view view;
 	struct hot hot;
+	uint64_t recorded; /* outcomes, since the start */
 	uint64_t in_flight;
 	unsigned n_ending; /* drafts and reads that still have work with a thread */
 	uint64_t next_mid, mid_limit;

@@ -34,7 +34,8 @@
 	/* acceptance */                                                                       \
 	X(BODY_INSERT, 0,                                                                      \
 	  "INSERT INTO body (sha256, size, facts, header_size, longest_line, refs, place,"     \
-	  " segment, offset, file, data) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)") \
+	  " segment, offset, file, data, id)"                                                  \
+	  " VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)")                         \
 	X(MESSAGE_INSERT, 0,                                                                   \
 	  "INSERT INTO message (mid, body, source, accepted_at, sender, recipients, envid,"    \
 	  " icid, listener, client_address, client_name, helo, protocol, queue_id,"            \

@@ -59,6 +59,7 @@ fill(struct writer *w, struct view *v)
 	v->segment_bytes = w->segment_bytes;
 	v->file_bytes = w->file_bytes;
 	v->unsynced = w->unsynced;
+	v->outcomes = w->outcomes;
 	v->longest_commit_us = w->longest_commit_us;
 	v->longest_checkpoint_us = w->longest_checkpoint_us;
 }

@@ -46,6 +46,7 @@ struct writer {
 	int64_t terms[TERM_COUNT];
 	struct policy_entry *policies;
 	size_t n_policies, cap_policies;
+	uint64_t outcomes;   /* of spool_record(), done with  */
 	uint64_t oldest_mid; /* no row up to it waits */
 	int64_t oldest_at;
 	uint64_t database_bytes, segment_bytes, file_bytes;

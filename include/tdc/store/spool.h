@@ -150,6 +150,10 @@ struct spool_outcome {
  * it is kept and tried again while the disk refuses. A row that meanwhile left the state that the outcome
  * belongs to is left alone. */
 void spool_record(struct spool *sp, const struct spool_outcome *o);
+/* Outcomes are applied in their order. Once the second number reaches what the first one was after a
+ * spool_record(), rows that are fetched from then on show that outcome. */
+uint64_t spool_outcomes_recorded(const struct spool *sp);
+uint64_t spool_outcomes_committed(const struct spool *sp);
 
 /*
  * The render profile in use towards a destination, so that after a crash a journal that was in flight

@@ -389,7 +389,9 @@ an_outcome_leaves_a_row_alone_that_is_no_longer_its_own(void **state)
 	record(&f, OUTCOME_DELIVERED, mid);
 	record(&f, OUTCOME_DEAD, mid);
 	record(&f, OUTCOME_DELIVERED, 123456789); /* no such row */
+	assert_int_equal(spool_outcomes_recorded(f.sp), 3);
 	assert_account(&f, "outcomes of a held row");
+	assert_int_equal(spool_outcomes_committed(f.sp), 3);
 	assert_int_equal(fetch_one(&f, mid)->state, JOURNAL_HELD);
 	fixture_done(&f);
 }
