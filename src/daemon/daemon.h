@@ -41,6 +41,8 @@ struct daemon {
 	struct spool *spool;
 	struct dns *dns;
 	struct server *server;
+	struct admin_listener *listeners; /* as they were bound; names are copies */
+	size_t n_listeners;
 	struct deliver *deliver;
 	struct admin *admin;
 	struct signal_watch *signals[DAEMON_SIGNALS];
@@ -69,6 +71,10 @@ int privileges_drop(const struct config *c, const struct server_settings *bound,
 /* ---- wiring.c: ops tables that one part declares and another fills */
 extern const struct deliver_content_ops daemon_content_ops; /* arg: struct daemon */
 extern const struct admin_daemon_ops daemon_admin_ops;      /* arg: struct daemon */
+
+/* ---- bound.c: what admin and the log say of the listeners, whatever a reload brings */
+int bound_new(struct daemon *d, struct err *e);
+void bound_free(struct daemon *d);
 
 /* ---- reload.c */
 int daemon_reload(struct daemon *d, struct err *e);

@@ -124,6 +124,29 @@ setup_server(const struct config *c, const char *hostname, struct server_setting
 	return 0;
 }
 
+/* The arrays are the setup's own, and const only for those who borrow them. */
+static struct server_listener_settings *
+own_listeners(const struct server_settings *s)
+{
+	return (struct server_listener_settings *)(uintptr_t)s->listeners;
+}
+
+void
+setup_server_keep_sockets(struct server_settings *s, const struct server_settings *bound)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		struct server_listener_settings *l = &own_listeners(s)[i];
+		for (size_t k = 0; k < bound->n_listeners; k++) {
+			const struct server_listener_settings *b = &bound->listeners[k];
+			if (strcmp(b->name, l->name) != 0)
+				continue;
+			l->address = b->address;
+			l->socket_mode = b->socket_mode;
+			l->protocol = b->protocol;
+		}
+	}
+}
+
 void
 setup_server_done(struct server_settings *s)
 {
@@ -131,6 +154,6 @@ setup_server_done(struct server_settings *s)
 		tls_context_unref(s->listeners[i].tls);
 		free((void *)(uintptr_t)s->listeners[i].trusted);
 	}
-	free((void *)(uintptr_t)s->listeners);
+	free(own_listeners(s));
 	*s = (struct server_settings){ 0 };
 }

@@ -136,17 +136,17 @@ start_server(struct daemon *d, struct err *e)
 	if (privileges_raise_for_binding(e) != 0 ||
 	    server_new(d->loop, &d->now.setup->server, d->spool, d->now.policy, &d->server, e) != 0)
 		return -1;
-	if (privileges_drop(d->now.config, &d->now.setup->server, e) != 0) {
-		server_free(d->server);
-		return -1;
-	}
-	return 0;
+	if (privileges_drop(d->now.config, &d->now.setup->server, e) == 0 && bound_new(d, e) == 0)
+		return 0;
+	server_free(d->server);
+	return -1;
 }
 
 static void
 stop_server(struct daemon *d)
 {
 	server_free(d->server);
+	bound_free(d);
 }
 
 static int
@@ -207,15 +207,15 @@ stop_signals(struct daemon *d)
 static int
 start_work(struct daemon *d, struct err *e)
 {
-	struct admin_listener l;
-
 	(void)e;
 	deliver_start(d->deliver);
 	server_start(d->server);
-	for (size_t i = 0; daemon_admin_ops.listener(d, i, &l); i++)
+	for (size_t i = 0; i < d->n_listeners; i++) {
+		const struct admin_listener *l = &d->listeners[i];
 		log_event(LOG_SERVER, INFO, "listener.open",
-			  F(LF_TEXT("listener", l.name), LF_TEXT("address", l.address)),
-			  "listener %s takes %s on %s", l.name, l.protocol, l.address);
+			  F(LF_TEXT("listener", l->name), LF_TEXT("address", l->address)),
+			  "listener %s takes %s on %s", l->name, l->protocol, l->address);
+	}
 	log_event(LOG_DAEMON, INFO, "daemon.ready", F0, "ready");
 	notify_send("READY=1");
 	return 0;

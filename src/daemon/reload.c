@@ -77,6 +77,7 @@ take(struct daemon *d, struct loaded *l)
 
 	take_log(d, l->setup);
 	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
+	setup_server_keep_sockets(&l->setup->server, &d->now.setup->server);
 	spool_reload(d->spool, &l->setup->spool);
 	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
 		log_event(LOG_DAEMON, WARNING, "config.listeners", F(LF_TEXT("reason", e.text)),

@@ -48,5 +48,7 @@ unsigned setup_mode(const char *octal); /* the schema has checked its form */
 int setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
 		 struct err *e);
 void setup_server_done(struct server_settings *s);
+/* Sockets stay: listeners of the same name get the address, mode and protocol that they are bound with. */
+void setup_server_keep_sockets(struct server_settings *s, const struct server_settings *bound);
 
 #endif

@@ -87,17 +87,11 @@ admin_listener(void *arg, size_t i, struct admin_listener *ret)
 {
 	const struct daemon *d = arg;
 
-	if (i >= d->now.setup->server.n_listeners)
+	if (i >= d->n_listeners)
 		return false;
-	const struct server_listener_settings *l = &d->now.setup->server.listeners[i];
-	struct socket_address bound = server_listener_address(d->server, i);
-	ret->name = l->name;
-	ret->protocol = l->protocol == SERVER_LMTP ? "lmtp" : "smtp";
-	socket_address_format(&bound, ret->address);
+	*ret = d->listeners[i];
 	return true;
 }
-
-_Static_assert(sizeof(((struct admin_listener *)0)->address) >= SOCKET_TEXT_MAX, "an address fits");
 
 const struct admin_daemon_ops daemon_admin_ops = {
 	.reload = admin_reload,

@@ -18,7 +18,7 @@ struct spool;
 struct admin;
 
 struct admin_listener {
-	const char *name, *protocol; /* "smtp", "lmtp"; valid until the next reload */
+	const char *name, *protocol; /* "smtp", "lmtp"; valid as long as the daemon */
 	char address[128];           /* where it is bound, with the real port        */
 };
 
