@@ -250,7 +250,6 @@ deliver_free(struct deliver *d)
 	for (struct list_node *n; (n = list_first(&d->destinations)) != NULL;)
 		destination_free(list_entry(n, struct destination, node));
 	item_set_done(&d->items);
-	settle_forget(d);
 	deliver_forget_tls(d);
 	deliver_free_tls(&d->tls);
 	policy_set_unref(d->policies);

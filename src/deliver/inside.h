@@ -50,10 +50,6 @@ struct deliver {
 	struct item_set items;
 	size_t n_connections;
 	uint64_t next_dcid;
-	uint64_t outcomes;   /* given to the spool so far                       */
-	uint64_t settled;    /* of these: the first so many are committed       */
-	struct settle_wait *settle_wait;
-	int64_t settle_at;   /* mono ms, 0 = nothing to settle                  */
 	uint64_t random;     /* state of the jitter's generator                  */
 	unsigned generation; /* of the configuration; older connections are closed */
 
@@ -138,10 +134,6 @@ void lane_take_due(struct lane *l, struct spool_due *due);
 
 /* Forgets MIDs whose outcomes are committed. */
 void lane_prune(struct lane *l);
-
-/* ---- settle.c: when the spool's answers show the outcomes that were recorded */
-void settle_outcomes(struct deliver *d);
-void settle_forget(struct deliver *d);
 
 /* ---- sweep.c: the end of what waits too long, also where nothing is delivered */
 void sweep_run(struct deliver *d);

@@ -16,6 +16,7 @@ enum {
 	FETCH_BYTES = 1 << 20,
 	RESCAN_GAP_MS = 500,       /* rows that come due one by one are read together */
 	WITHDRAWN_MS = 10000,      /* longer than a change of the operator takes        */
+	PRUNE_EACH = 64,
 };
 
 /* ------------------------------------------------------------------ life */
@@ -98,7 +99,7 @@ lane_bounce(const struct lane *l)
 void
 lane_prune(struct lane *l)
 {
-	uint64_t settled = l->deliver->settled;
+	uint64_t settled = spool_outcomes_committed(l->deliver->spool);
 
 	/* An answer that is still to come may show what was not yet committed when it was asked for. */
 	if (l->fetch != NULL && l->fetch->settled < settled)
@@ -112,11 +113,22 @@ lane_prune(struct lane *l)
 		list_remove(&l->finished, n);
 		item_free(&l->deliver->items, i);
 	}
-	/* What was skipped was stale, or is due again by another hand (a retry): the next walk tells. */
-	if (l->has_skipped && list_is_empty(&l->finished)) {
+}
+
+/* What was skipped was stale, or is due again by another hand (a retry): the next walk tells. */
+static void
+look_at_skipped(struct lane *l)
+{
+	struct deliver *d = l->deliver;
+
+	if (!l->has_skipped)
+		return;
+	lane_prune(l);
+	if (list_is_empty(&l->finished)) {
 		l->has_skipped = false;
 		l->must_rescan = true;
-		deliver_wake(l->deliver);
+	} else {
+		deliver_wake_at(d, loop_mono_ms(d->loop) + RESCAN_GAP_MS);
 	}
 }
 
@@ -151,7 +163,7 @@ lane_finish(struct item *i, int64_t next_at)
 		list_remove(i->is_old ? &l->old : &l->fresh, &i->node);
 	item_drop_journal(i);
 	i->state = ITEM_FINISHED;
-	i->sequence = l->deliver->outcomes;
+	i->sequence = spool_outcomes_recorded(l->deliver->spool);
 	list_append(&l->finished, &i->node);
 	note_due_at(l, next_at);
 	deliver_wake(l->deliver);
@@ -266,7 +278,8 @@ lane_fetch_new(struct lane *l)
 		deliver_pause(l->deliver, &e);
 		return NULL;
 	}
-	*f = (struct lane_fetch){ .lane = l, .settled = l->deliver->settled };
+	lane_prune(l);
+	*f = (struct lane_fetch){ .lane = l, .settled = spool_outcomes_committed(l->deliver->spool) };
 	l->deliver->waiting++;
 	return f;
 }
@@ -279,6 +292,9 @@ look_at_times(struct lane *l)
 	int64_t left;
 
 	prune_withdrawn(l, loop_mono_ms(d->loop));
+	look_at_skipped(l);
+	if (l->finished.count >= PRUNE_EACH)
+		lane_prune(l);
 	if (l->earliest_at != 0) {
 		left = l->earliest_at - loop_wall_ms(d->loop);
 		if (left <= 0) {

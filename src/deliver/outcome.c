@@ -151,11 +151,9 @@ outcome_record(struct connection *c, struct item *i, struct outcome *o)
 	};
 
 	spool_record(d->spool, &out);
-	d->outcomes++;
 	count(x, o->kind, c == NULL ? 0 : c->transaction.content.size);
 	report_outcome(c, i, o);
 	lane_finish(i, o->next_at);
-	settle_outcomes(d);
 }
 
 static void

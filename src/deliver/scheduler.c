@@ -181,7 +181,6 @@ scheduler_run(struct deliver *d)
 {
 	if (!d->is_started || d->is_stopping)
 		return;
-	settle_outcomes(d);
 	sweep_run(d);
 	if (d->paused_until > loop_mono_ms(d->loop)) {
 		deliver_wake_at(d, d->paused_until);

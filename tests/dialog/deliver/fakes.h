@@ -135,7 +135,6 @@ struct late {
 	size_t rows, bytes;
 	spool_due_fn *due_done;
 	/* profile */
-	char destination[64];
 	char *profile;
 	spool_done_fn *done;
 	/* body, dns */
@@ -324,12 +323,8 @@ late_profile(struct late *l)
 	static const struct err refused = { ERR_SPACE, 0, "no space" };
 	struct spool *sp = l->spool;
 
-	if (sp->refuses_profiles || (sp->is_slow && l->destination[0] == '\0')) {
+	if (sp->refuses_profiles) {
 		l->done(l->arg, &refused);
-		return;
-	}
-	if (l->destination[0] == '\0') {
-		l->done(l->arg, NULL);
 		return;
 	}
 	free(sp->destination_profile);
@@ -344,9 +339,9 @@ spool_set_destination_profile(struct spool *sp, const char *destination, const c
 {
 	struct late *l = late_new(sp->loop, late_profile);
 
+	(void)destination;
 	sp->profiles_set++;
 	l->spool = sp;
-	snprintf(l->destination, sizeof(l->destination), "%s", destination);
 	l->profile = strdup(profile);
 	l->done = done;
 	l->arg = arg;
@@ -360,6 +355,27 @@ spool_destination_profile(const struct spool *sp, const char *destination)
 }
 
 uint64_t
+spool_outcomes_recorded(const struct spool *sp)
+{
+	return sp->outcomes;
+}
+
+uint64_t
+spool_outcomes_committed(const struct spool *sp)
+{
+	return sp->outcomes - sp->n_late_outcomes;
+}
+
+/* What waited is committed now. */
+static inline void
+fake_commit(struct spool *sp)
+{
+	for (size_t i = 0; i < sp->n_late_outcomes; i++)
+		fake_apply(sp, &sp->late_outcomes[i]);
+	sp->n_late_outcomes = 0;
+}
+
+uint64_t
 spool_unclean_mid(const struct spool *sp)
 {
 	return sp->unclean_mid;
@@ -369,13 +385,6 @@ const struct spool_account *
 spool_account(const struct spool *sp)
 {
 	return &sp->account;
-}
-
-void
-spool_status(const struct spool *sp, struct spool_status *ret)
-{
-	(void)sp;
-	*ret = (struct spool_status){ .is_accepting = true };
 }
 
 size_t
