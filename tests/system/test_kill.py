@@ -12,7 +12,7 @@ from rig import corpus, wire
 from rig.process import count, wait_until
 from rig.unwrap import Journal, field
 
-FEEDERS = 6
+FEEDERS = 8
 
 
 class Feeder(threading.Thread):
@@ -94,7 +94,7 @@ def lost_and_doubled(sink, acknowledged):
 
 def hammer(work, kills, env=None):
     """Kills the daemon `kills` times at random instants; (lost, doubled, share of kills in the middle)."""
-    sink = work.sink("--delay", "final=5")
+    sink = work.sink("--delay", "final=30")
     daemon = work.daemon(sink, env=env)
     acknowledged = {}
     chance = random.Random(corpus.seed())
