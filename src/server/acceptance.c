@@ -1,6 +1,6 @@
 /*
- * acceptance.c - the end of the data: what is known becomes a message, a decision and a commit, and
- * the commit's completion becomes the reply.
+ * acceptance.c - the end of the data: what is known becomes a message, a decision and a
+ * commit, and the commit's completion becomes the reply.
  */
 #include "session_inside.h"
 
@@ -21,7 +21,7 @@ enum {
 	MESSAGE_ID_MAX = 998,
 };
 
-/* ------------------------------------------------------------------ what the message says */
+/* ----------------------------------------------- what the message says */
 
 /* Cut at `max`, never within a UTF-8 sequence. */
 static struct span
@@ -55,8 +55,8 @@ text_set(char **field, struct span value, size_t max)
 	return 0;
 }
 
-/* always_bcc: nobody was named but the copy address, so the header is asked; the copy address itself
- * stays when that names nobody either. */
+/* always_bcc: nobody was named but the copy address, so the header is asked; the copy
+ * address itself stays when that names nobody either. */
 static int
 recipients_from_header(struct session *s)
 {
@@ -123,7 +123,8 @@ message_complete(struct session *s)
 	return failed;
 }
 
-/* The policy's decision; a message that has been round too often is accepted, and dropped as a loop. */
+/* The policy's decision; a message that has been round too often is accepted, and
+ * dropped as a loop. */
 static void
 message_plan(struct session *s)
 {
@@ -206,21 +207,23 @@ acceptance_begin(struct session *s)
 /*
  * When 250 is said.
  *
- * "250" after the final dot moves the responsibility for a message from the sender to us (RFC 5321 4.2.5
- * and 6.1). The sender deletes its copy, and most senders here made that copy for us alone: if we lose
- * it, nobody will ever notice. So this function is the only place in the program that says it, and
- * it is called from one place only, the completion of spool_commit(): rows committed, body and
- * journal synced, the message survives kill -9 and power loss from now on.
+ * "250" after the final dot moves the responsibility for a message from the sender to us
+ * (RFC 5321 4.2.5 and 6.1). The sender deletes its copy, and most senders here made that
+ * copy for us alone: if we lose it, nobody will ever notice. So this function is the only
+ * place in the program that says it, and it is called from one place only, the completion
+ * of spool_commit(): rows committed, body and journal synced, the message survives kill
+ * -9 and power loss from now on.
  *
- * Before this instant nothing was promised. If the process dies, the client sees a broken connection
- * and sends again; the draft leaves nothing behind. Behind it, everything is ours: if the process
- * dies between the commit and the reply, or the reply is lost on its way, the client sends again and the
- * message is journaled twice. That window cannot be closed (RFC 1047); it is kept small by doing
- * nothing between the completion and the reply but writing lines into the log. A client that is gone already
- * changes nothing: the message is kept and delivered, as it would be if the reply had been lost.
+ * Before this instant nothing was promised. If the process dies, the client sees a broken
+ * connection and sends again; the draft leaves nothing behind. Behind it, everything is
+ * ours: if the process dies between the commit and the reply, or the reply is lost on its
+ * way, the client sends again and the message is journaled twice. That window cannot be
+ * closed (RFC 1047); it is kept small by doing nothing between the completion and the
+ * reply but writing lines into the log. A client that is gone already changes nothing:
+ * the message is kept and delivered, as it would be if the reply had been lost.
  *
- * A commit that failed kept nothing, and is our trouble whatever its reason: 4xx, and the client
- * comes back. There is no error of ours that a 5xx would be the right answer to.
+ * A commit that failed kept nothing, and is our trouble whatever its reason: 4xx, and the
+ * client comes back. There is no error of ours that a 5xx would be the right answer to.
  *
  * No input is used while the commit runs, so that the reply of a pipelined command cannot
  * overtake this one.

@@ -1,10 +1,10 @@
 /*
- * bdat.c - BDAT: counted octets (RFC 3030). They are the message byte for byte, bare line ends and NUL
- * included.
+ * bdat.c - BDAT: counted octets (RFC 3030). They are the message byte for byte, bare line
+ * ends and NUL included.
  *
- * The octets follow the command whether it is accepted or not, so those of a refused one are read
- * away and the reply is given behind them. A chunk that cannot be kept ends the transaction: the
- * chunks behind it are out of order, and refused one by one.
+ * The octets follow the command whether it is accepted or not, so those of a refused one
+ * are read away and the reply is given behind them. A chunk that cannot be kept ends the
+ * transaction: the chunks behind it are out of order, and refused one by one.
  */
 #include "session_inside.h"
 

@@ -1,9 +1,9 @@
 /*
  * connection.c - what lies between a stream and a session.
  *
- * Everything runs through connection_go_on(): give the session what input there is, send what it
- * said, do what it wants. While it waits for something else than input, the stream is paused and
- * the kernel pushes back.
+ * Everything runs through connection_go_on(): give the session what input there is, send
+ * what it said, do what it wants. While it waits for something else than input, the
+ * stream is paused and the kernel pushes back.
  */
 #include "connection.h"
 
@@ -79,11 +79,14 @@ connection_send(struct connection *c)
 {
 	struct buf *out = session_output(c->session);
 	struct span bytes = buf_span(out);
+	bool is_missing = out->failed;
 
-	if (bytes.n == 0)
+	if (bytes.n == 0 && !is_missing)
 		return;
-	if (c->stream != NULL && stream_write(c->stream, bytes.p, bytes.n) != 0) {
-		/* A reply that cannot be queued must not leave a gap before the next. */
+	if (c->stream != NULL && !is_missing)
+		is_missing = stream_write(c->stream, bytes.p, bytes.n) != 0;
+	if (is_missing) {
+		/* No reply may stand for another: without this one there are none. */
 		stream_close(c->stream);
 		c->stream = NULL;
 	}
@@ -107,7 +110,8 @@ connection_resume(struct connection *c)
 	c->is_paused = false;
 }
 
-/* Called from within the handshake's last step: the stream is left alone until that is over. */
+/* Called from within the handshake's last step: the stream is left alone until that is
+ * over. */
 static void
 on_handshake(void *arg, const struct tls_facts *facts, const struct err *e)
 {
@@ -215,7 +219,7 @@ on_task(struct loop_task *task)
 	connection_go_on(list_entry(&task->node, struct connection, task.node));
 }
 
-/* ------------------------------------------------------------------ the stream's events */
+/* ----------------------------------------------- the stream's events */
 
 static void
 on_input(void *arg)
@@ -266,7 +270,7 @@ static const struct stream_events events = {
 	.on_error = on_error,
 };
 
-/* ------------------------------------------------------------------ custody, for the session */
+/* ----------------------------------------------- custody, for the session */
 
 static uint64_t
 host_next_mid(void *host)

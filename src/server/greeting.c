@@ -93,10 +93,10 @@ on_helo(struct session *s, const struct smtp_command *c)
 
 /* EHLO or HELO on LMTP: RFC 2033 4.1 wants no positive answer. */
 enum verb_outcome
-on_other_greeting(struct session *s, const struct smtp_command *c)
+on_use_lhlo(struct session *s, const struct smtp_command *c)
 {
 	(void)c;
-	session_reply(s, REPLY_OTHER_GREETING);
+	session_reply(s, REPLY_USE_LHLO);
 	return VERB_REFUSED;
 }
 

@@ -1,8 +1,8 @@
 /*
  * listener.c - admission: trusted networks, connections in all, and for each client.
  *
- * A client that gets no session gets one line and is closed at once: RFC 5321 3.1 would have us
- * wait for its QUIT, but whoever is not trusted shall not hold anything here.
+ * A client that gets no session gets one line and is closed at once: RFC 5321 3.1 would
+ * have us wait for its QUIT, but whoever is not trusted shall not hold anything here.
  */
 #include "listener.h"
 
@@ -56,11 +56,13 @@ turn_away(const struct server_listener *l, int fd, const char *client, enum repl
 	size_t n = reply_format(r, l->config->hostname, line, sizeof(line));
 
 	counter_add(COUNTER_CONNECTIONS_REFUSED, 1);
-	mail_log_turned_away(l->config->settings.name, client, line);
-	/* What does not fit into an empty socket buffer at once is not worth waiting for. */
+	/* What does not fit into an empty socket buffer at once is not worth waiting
+	 * for. */
 	(void)!send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	close(fd);
+	line[strcspn(line, "\r")] = '\0';
+	mail_log_turned_away(l->config->settings.name, client, line);
 }
 
 static void

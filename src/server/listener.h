@@ -20,8 +20,8 @@ struct server_listener {
 };
 
 /* Binds; accepts after listener_resume(). */
-int server_listener_open(struct server_listener *l, struct server *s, struct listener_config *c,
-			 struct err *e);
+int server_listener_open(struct server_listener *l, struct server *s,
+			 struct listener_config *c, struct err *e);
 void server_listener_close(struct server_listener *l); /* no new connections */
 
 #endif

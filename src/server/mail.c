@@ -1,6 +1,6 @@
 /*
- * mail.c - MAIL: the transaction begins here, and so does everything that can be refused before the
- * data is sent.
+ * mail.c - MAIL: the transaction begins here, and so does everything that can be refused
+ * before the data is sent.
  */
 #include "session_inside.h"
 

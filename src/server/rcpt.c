@@ -2,7 +2,7 @@
  * rcpt.c - RCPT: where the envelope's recipients come from.
  *
  *   user=domain@QUEUE   a copy that names its recipient (recipient_bcc_maps): decoded
- *   any@QUEUE           a copy that does not (always_bcc): read from the header at the end
+ *   any@QUEUE           a copy that does not (always_bcc): the header is read
  *   anything else       a recipient
  *
  * No recipient is refused for what it is: who is journaled is the policy's business.

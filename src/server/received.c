@@ -1,13 +1,14 @@
 /*
- * received.c - reads the client out of a Received field as Postfix, Sendmail and Exim write it.
+ * received.c - reads the client out of a Received field as Postfix, Sendmail and Exim
+ * write it.
  *
  *   from HELO (NAME [192.0.2.1]) by ...           Postfix, Sendmail
  *   from NAME ([192.0.2.1] helo=HELO) by ...      Exim
  *   from [192.0.2.1] (helo=HELO) by ...           Exim, without a name
  *   from HELO ([IPv6:2001:db8::1]) by ...         RFC 5321
  *
- * HELO is the client's own word, and it may well be an address in brackets: the address counts that
- * the server put into the parenthesis behind it, and nothing that follows.
+ * HELO is the client's own word, and it may well be an address in brackets: the address
+ * counts that the server put into the parenthesis behind it, and nothing that follows.
  */
 #include "received.h"
 
@@ -39,8 +40,8 @@ parenthesis(struct span text)
 	if (text.n == 0 || text.p[0] != '(')
 		return span_make(NULL, 0);
 	const char *end = memchr(text.p, ')', text.n);
-	return end == NULL ? span_make(NULL, 0) :
-			     span_make(text.p + 1, (size_t)(end - text.p) - 1);
+	return end == NULL ? span_make(NULL, 0)
+			   : span_make(text.p + 1, (size_t)(end - text.p) - 1);
 }
 
 /* "[192.0.2.1]..." or "[IPv6:2001:db8::1]..." at the start of the text. */

@@ -1,5 +1,6 @@
 /*
- * received.h - the client as a trace field tells it (RFC 5321 4.4): "from HELO (NAME [ADDRESS]) by ...".
+ * received.h - the client as a trace field tells it (RFC 5321 4.4): "from HELO (NAME
+ * [ADDRESS]) by ...".
  */
 #ifndef SERVER_RECEIVED_H
 #define SERVER_RECEIVED_H
@@ -9,9 +10,9 @@
 #include <stdbool.h>
 
 struct received_client {
-	struct span helo;    /* into the value; empty = not told */
-	struct span name;    /* the same                          */
-	char address[48];    /* IPv4 or IPv6 without brackets     */
+	struct span helo; /* into the value; empty = not told */
+	struct span name; /* the same                          */
+	char address[48]; /* IPv4 or IPv6 without brackets     */
 };
 
 /* False when the field names no client address. */

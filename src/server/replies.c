@@ -22,43 +22,42 @@ static const struct reply_row {
 	[REPLY_GO_TLS]              = { 220, "2.0.0",  "Ready to start TLS" },
 	[REPLY_SENDER_OK]           = { 250, "2.1.0",  "Sender ok" },
 	[REPLY_RECIPIENT_OK]        = { 250, "2.1.5",  "Recipient ok" },
-	[REPLY_GO_DATA]             = { 354, NULL,     "Go ahead, end with <CRLF>.<CRLF>" },
+	[REPLY_GO_DATA]             = { 354, NULL,     "End data with <CRLF>.<CRLF>" },
 	[REPLY_CHUNK_OK]            = { 250, "2.0.0",  "Octets received: " },
 	[REPLY_QUEUED]              = { 250, "2.0.0",  "Ok: queued as " },
 	[REPLY_RESET]               = { 250, "2.0.0",  "Reset" },
 	[REPLY_NOOP]                = { 250, "2.0.0",  "Ok" },
 	[REPLY_XFORWARD_OK]         = { 250, "2.0.0",  "Taken" },
 	[REPLY_BYE]                 = { 221, "2.0.0",  "Bye" },
-	[REPLY_VRFY]                = { 252, "2.5.0",  "Send mail, and it will be journaled" },
+	[REPLY_VRFY]                = { 252, "2.5.0",  "Send it and see" },
 	[REPLY_HELP]                = { 214, "2.0.0",  "Commands: " },
 
 	[REPLY_TIMEOUT]             = { 421, "4.4.2",  "Timeout, closing" },
-	[REPLY_STOPPING]            = { 421, "4.3.2",  "Shutting down, try again later" },
-	[REPLY_BUSY]                = { 421, "4.3.2",  "Too many connections, try again later" },
-	[REPLY_BUSY_CLIENT]         = { 421, "4.7.0",  "Too many connections from your address" },
+	[REPLY_STOPPING]            = { 421, "4.3.2",  "Shutting down, try later" },
+	[REPLY_BUSY]                = { 421, "4.3.2",  "Too many connections" },
+	[REPLY_BUSY_CLIENT]         = { 421, "4.7.0",  "Too many connections from you" },
 	[REPLY_TOO_MANY_ERRORS]     = { 421, "4.7.0",  "Too many errors, closing" },
-	[REPLY_TOO_MANY_MESSAGES]   = { 421, "4.7.0",  "Too many messages on one connection" },
+	[REPLY_TOO_MANY_MESSAGES]   = { 421, "4.7.0",  "Too many messages, reconnect" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3",  "Too many recipients" },
-	[REPLY_NO_SPACE]            = { 452, "4.3.1",  "No room in the spool, try again later" },
-	[REPLY_TROUBLE]             = { 451, "4.3.0",  "Local trouble, try again later" },
-	[REPLY_NO_TLS_NOW]          = { 454, "4.7.0",  "TLS not available now" },
+	[REPLY_NO_SPACE]            = { 452, "4.3.1",  "No room now, try later" },
+	[REPLY_TROUBLE]             = { 451, "4.3.0",  "Local trouble, try later" },
 
 	[REPLY_UNKNOWN]             = { 500, "5.5.2",  "Command not recognized" },
-	[REPLY_CONTROL]             = { 500, "5.5.2",  "Control characters in a command" },
+	[REPLY_CONTROL]             = { 500, "5.5.2",  "Control character in it" },
 	[REPLY_LINE_TOO_LONG]       = { 500, "5.5.2",  "Line too long" },
-	[REPLY_OTHER_GREETING]      = { 500, "5.5.1",  "This is LMTP: use LHLO" },
+	[REPLY_USE_LHLO]            = { 500, "5.5.1",  "This is LMTP: use LHLO" },
 	[REPLY_NOT_HERE]            = { 502, "5.5.1",  "Command not implemented" },
 	[REPLY_ORDER]               = { 503, "5.5.1",  "Out of order: " },
 	[REPLY_GREET_FIRST]         = { 503, "5.5.1",  "Greet first: " },
 	[REPLY_TLS_ACTIVE]          = { 503, "5.5.1",  "TLS is already active" },
-	[REPLY_NEEDS_BDAT]          = { 503, "5.5.1",  "BODY=BINARYMIME is sent with BDAT" },
+	[REPLY_NEEDS_BDAT]          = { 503, "5.5.1",  "BINARYMIME needs BDAT" },
 	[REPLY_SYNTAX]              = { 501, "5.5.4",  "Syntax error" },
 	[REPLY_BAD_SENDER]          = { 501, "5.1.7",  "Bad sender address" },
 	[REPLY_BAD_RECIPIENT]       = { 501, "5.1.3",  "Bad recipient address" },
 	[REPLY_BAD_PARAMETER]       = { 501, "5.5.4",  "Bad parameter" },
 	[REPLY_UNKNOWN_PARAMETER]   = { 555, "5.5.4",  "Parameter not recognized" },
 	[REPLY_NOT_UTF8]            = { 550, "5.6.7",  "Address is not valid UTF-8" },
-	[REPLY_TOO_LARGE]           = { 552, "5.3.4",  "Message larger than the maximum of " },
+	[REPLY_TOO_LARGE]           = { 552, "5.3.4",  "Message over the maximum of " },
 	[REPLY_BARE_LINE_END]       = { 550, "5.6.11", "Bare CR or LF in the message" },
 	[REPLY_TLS_FIRST]           = { 530, "5.7.0",  "STARTTLS first" },
 	[REPLY_TLS_INJECTION]       = { 554, "5.5.1",  "Input behind STARTTLS, closing" },
@@ -80,10 +79,10 @@ reply_text(enum reply r, struct span detail, char text[REPLY_TEXT_MAX])
 {
 	size_t n = (size_t)snprintf(text, REPLY_TEXT_MAX, "%s", replies[r].text);
 
-	for (size_t i = 0; i < detail.n && n < REPLY_TEXT_MAX - 1; i++) {
-		unsigned char c = (unsigned char)detail.p[i];
-		text[n++] = c < ' ' || c == 0x7f ? '?' : (char)c;
-	}
+	/* A line feed would begin a line; other bytes are smtp_reply_format()'s to
+	 * clean. */
+	for (size_t i = 0; i < detail.n && n < REPLY_TEXT_MAX - 1; i++)
+		text[n++] = detail.p[i] == '\n' ? ' ' : detail.p[i];
 	text[n] = '\0';
 }
 

@@ -36,12 +36,11 @@ enum reply {
 	REPLY_TOO_MANY_RECIPIENTS,
 	REPLY_NO_SPACE,
 	REPLY_TROUBLE,
-	REPLY_NO_TLS_NOW,
 	/* 5xx */
 	REPLY_UNKNOWN,
 	REPLY_CONTROL,
 	REPLY_LINE_TOO_LONG,
-	REPLY_OTHER_GREETING,
+	REPLY_USE_LHLO,
 	REPLY_NOT_HERE,
 	REPLY_ORDER,
 	REPLY_GREET_FIRST,
@@ -62,9 +61,11 @@ enum reply {
 };
 
 int reply_code(enum reply r);
-/* Queues one reply in the session's output. A 5xx or 4xx from MAIL on is counted and logged here. */
+/* Queues one reply in the session's output. A 5xx or 4xx from MAIL on is counted and
+ * logged here. */
 void session_reply(struct session *s, enum reply r);
-/* The same with `detail` behind the table's text; bytes that could break a line become '?'. */
+/* The same with `detail` behind the table's text; bytes that could break a line become
+ * '?'. */
 void session_reply_with(struct session *s, enum reply r, struct span detail);
 /* The verb is named where the text asks for it. */
 void session_reply_refusal(struct session *s, enum reply r, enum smtp_verb verb);

@@ -171,7 +171,8 @@ is_same_address(const struct socket_address *a, const struct socket_address *b)
 	return strcmp(text_a, text_b) == 0;
 }
 
-/* The index of a listener of this name and address in the settings; n_listeners = none. */
+/* The index of a listener of this name and address in the settings; n_listeners =
+ * none. */
 static size_t
 settings_find(const struct server_settings *settings, const struct listener_config *c)
 {

@@ -156,7 +156,7 @@ session_dispatch(struct session *s, const struct smtp_command *c)
 		session_reply(s, REPLY_UNKNOWN);
 		return;
 	}
-	if (needs_tls && (v->flags & (VF_BEFORE_TLS | VF_NOT_HERE)) == 0) {
+	if (needs_tls && (v->flags & (VF_IN_CLEAR | VF_NOT_HERE)) == 0) {
 		session_refuse(s, c, REPLY_TLS_FIRST);
 		return;
 	}
@@ -169,8 +169,9 @@ session_dispatch(struct session *s, const struct smtp_command *c)
 		session_enter(s, (enum session_state)v->next);
 }
 
-/* A command line that is no command. Where a BDAT line cannot be read, it is not known how many octets
- * follow, and what follows must not be taken for commands: there is no way to go on. */
+/* A command line that is no command. Where a BDAT line cannot be read, it is not known
+ * how many octets follow, and what follows must not be taken for commands: there is no
+ * way to go on. */
 static void
 command_malformed(struct session *s, enum smtp_command_result r, struct span line,
 		  const struct smtp_command *c, const struct smtp_command_error *error)
@@ -237,7 +238,8 @@ session_command(struct session *s, struct span line)
 
 /* ------------------------------------------------------------------ input */
 
-/* Reads away the rest of a line that is too long; a CR at the end waits for what follows it. */
+/* Reads away the rest of a line that is too long; a CR at the end waits for what
+ * follows it. */
 static size_t
 discard_line(struct session *s, struct span input)
 {
@@ -307,12 +309,10 @@ session_input(struct session *s, struct span input)
 		if (n == 0 && s->state == before && s->is_discarding == was_discarding)
 			break;
 	}
-	if (s->output.failed && s->state != ST_CLOSED && s->state != ST_COMMIT)
-		session_drop(s);
 	return used;
 }
 
-/* ------------------------------------------------------------------ late answers and ends */
+/* ----------------------------------------------- late answers and ends */
 
 void
 session_after_feed(struct session *s)
@@ -358,8 +358,9 @@ session_timeout(struct session *s)
 	if (s->state == ST_TLS) {
 		session_drop(s);
 	} else if (s->is_waiting_for_room) {
-		/* All of the memory for drafts is taken. This one gives its share back, so that
-		 * others can end, and is answered with a 4xx as soon as its data is over. */
+		/* All of the memory for drafts is taken. This one gives its share
+		 * back, so that others can end, and is answered with a 4xx as soon as
+		 * its data is over. */
 		err_set(&e, ERR_SPACE, 0, "no room for the message's data");
 		ingest_give_up(&s->transaction->ingest, &e);
 		session_room(s);

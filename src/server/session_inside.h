@@ -28,25 +28,26 @@ struct session {
 	enum session_state state; /* written by session_enter() only */
 	char *helo;
 	bool is_esmtp, is_tls;
-	struct xforward *forward; /* NULL: none given */
+	struct xforward *forward;        /* NULL: none given */
 	struct transaction *transaction; /* NULL: none */
 
 	/* of the present input */
-	enum smtp_verb verb;       /* of the command being served */
-	size_t behind;             /* bytes that came behind its line */
-	size_t scanned;            /* of an incomplete line */
-	bool is_discarding;        /* the rest of a line that is too long */
+	enum smtp_verb verb; /* of the command being served */
+	size_t behind;       /* bytes that came behind its line */
+	size_t scanned;      /* of an incomplete line */
+	bool is_discarding;  /* the rest of a line that is too long */
 	bool is_waiting_for_room;
 	bool is_deadline_due;
 	struct {
-		uint64_t left;     /* octets of the chunk still to come */
+		uint64_t left; /* octets of the chunk still to come */
 		bool is_last;
 		enum session_state then; /* behind a refused chunk */
 		enum reply reply;
 	} chunk;
 };
 
-/* The one setter of the state: an edge that is not in the table is an error of the programmer. */
+/* The one setter of the state: an edge that is not in the table is an error of the
+ * programmer. */
 void session_enter(struct session *s, enum session_state to);
 /* The transaction is over, one way or another: back to IDLE. */
 void session_reset(struct session *s);

@@ -1,5 +1,6 @@
 /*
- * simple.c - verbs that are one reply: RSET, NOOP, QUIT, VRFY, HELP, and those that are not here.
+ * simple.c - verbs that are one reply: RSET, NOOP, QUIT, VRFY, HELP, and those that are
+ * not here.
  */
 #include "session_inside.h"
 

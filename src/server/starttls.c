@@ -1,8 +1,8 @@
 /*
  * starttls.c - STARTTLS: RFC 3207. The handshake itself is the connection's.
  *
- * What was pipelined behind the command came in the clear and would be obeyed as if it had come
- * encrypted: it is an attack or a broken client, and the session ends.
+ * What was pipelined behind the command came in the clear and would be obeyed as if it
+ * had come encrypted: it is an attack or a broken client, and the session ends.
  */
 #include "session_inside.h"
 

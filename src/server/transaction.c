@@ -91,7 +91,8 @@ message_fill(struct session *s, struct spool_message *m, const struct smtp_comma
 	if ((c->parameters & SMTP_PARAMETER_ENVID) != 0) {
 		struct buf envid;
 		buf_init(&envid, ENVID_MAX);
-		/* One that cannot be decoded is kept as it came: it is not worth a message. */
+		/* One that cannot be decoded is kept as it came: it is not worth a
+		 * message. */
 		bool ok = smtp_xtext_decode(c->envid, &envid) == 0;
 		failed |= spool_message_set(&m->envid, ok ? buf_span(&envid) : c->envid);
 		buf_done(&envid);

@@ -1,9 +1,9 @@
 /*
  * transaction.h - one mail transaction: from an accepted MAIL to the final reply.
  *
- * The middle one of three nested lifetimes: a connection has at most one transaction, which has
- * recipients. Objects are taken from a listener's pool, so that an idle connection costs nothing
- * and a message costs no set-up. Loop thread only.
+ * The middle one of three nested lifetimes: a connection has at most one transaction,
+ * which has recipients. Objects are taken from a listener's pool, so that an idle
+ * connection costs nothing and a message costs no set-up. Loop thread only.
  */
 #ifndef SERVER_TRANSACTION_H
 #define SERVER_TRANSACTION_H
@@ -23,14 +23,14 @@ struct transaction {
 	struct spool_message *message; /* owned reference                          */
 	struct ingest ingest;
 	struct smtp_data_decoder decoder;
-	unsigned accepted;             /* RCPT commands: LMTP owes so many replies */
-	struct buf copy_address;       /* the bare copy address, if one was given  */
-	bool is_forwarded;             /* client facts are XFORWARD's              */
+	unsigned accepted;       /* RCPT commands: LMTP owes so many replies */
+	struct buf copy_address; /* the bare copy address, if one was given  */
+	bool is_forwarded;       /* client facts are XFORWARD's              */
 	enum smtp_body_type body;
-	struct body_facts facts;       /* from the end of data on, as all below    */
+	struct body_facts facts; /* from the end of data on, as all below    */
 	struct spool_plan plans[SPOOL_PLANS_MAX];
 	size_t n_plans;
-	bool is_answered_early;        /* by the negative control only             */
+	bool is_answered_early; /* by the negative control only             */
 };
 
 struct transaction_pool {
@@ -41,7 +41,8 @@ void transaction_pool_done(struct transaction_pool *p); /* all have been ended *
 
 /* Begins the session's transaction from a MAIL command: takes a MID, makes a draft. */
 int transaction_begin(struct session *s, const struct smtp_command *c, struct err *e);
-/* Gives it back; a draft that was not committed is abandoned. Without one nothing happens. */
+/* Gives it back; a draft that was not committed is abandoned. Without one nothing
+ * happens. */
 void transaction_end(struct session *s);
 
 #endif

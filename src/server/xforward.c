@@ -1,5 +1,6 @@
 /*
- * xforward.c - XFORWARD: attributes are taken as values, and put into the next message's envelope.
+ * xforward.c - XFORWARD: attributes are taken as values, and put into the next message's
+ * envelope.
  */
 #include "xforward.h"
 
@@ -7,21 +8,15 @@
 #include "session_inside.h"
 #include "verbs.h"
 
-#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* "192.0.2.1" or "IPV6:2001:db8::1"; the prefix goes. False when it is no address. */
-static bool
-address_clean(char *value)
+/* The attribute's words are written in one way, whatever the case they came in. */
+static const char *
+source_word(const char *value)
 {
-	struct in6_addr any;
-	struct span all = span_of(value), six = span_of("IPV6:");
-
-	if (span_starts_nocase(all, six))
-		memmove(value, value + six.n, all.n - six.n + 1);
-	return inet_pton(AF_INET, value, &any) == 1 ||
-	       inet_pton(AF_INET6, value, &any) == 1;
+	return strcasecmp(value, "LOCAL") == 0 ? "LOCAL" : "REMOTE";
 }
 
 /* Takes all attributes or none. */
@@ -33,8 +28,8 @@ attributes_take(struct span text, struct xforward *f)
 	int r, n = 0;
 
 	while ((r = smtp_xforward_take(&text, &a, value)) > 0) {
-		if (a == SMTP_XFORWARD_ADDR && value[0] != '\0' && !address_clean(value))
-			return -1;
+		if (a == SMTP_XFORWARD_SOURCE && value[0] != '\0')
+			snprintf(value, sizeof(value), "%s", source_word(value));
 		f->seen |= 1u << a;
 		memcpy(f->value[a], value, sizeof(value));
 		n++;

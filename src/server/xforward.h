@@ -15,8 +15,8 @@ struct xforward {
 };
 
 void xforward_forget(struct session *s);
-/* Client address, name, HELO, protocol, queue id and source of the message: XFORWARD's where it was given,
- * the connection's own otherwise. -1: no memory. */
+/* Client address, name, HELO, protocol, queue id and source of the message: XFORWARD's
+ * where it was given, the connection's own otherwise. -1: no memory. */
 int session_client_facts(struct session *s, struct spool_message *m);
 
 #endif

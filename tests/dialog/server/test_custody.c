@@ -152,6 +152,8 @@ test_a_chunk_that_ends_while_the_draft_is_full(void **state)
 	fake_open(&f, NULL);
 	fake_say(&f, ENVELOPE "BDAT 5\r\nabcdeBDAT 0 LAST\r\n");
 	assert_int_equal(session_wants(f.session), SESSION_WANTS_ROOM);
+	assert_int_equal(fake_expect(&f, "the client waits as well", "220|250|250 2.1.0|250 2.1.5"),
+			 0);
 	fake_room_now(&f);
 	fake_go_on(&f);
 	assert_int_equal(fake_expect(&f, "the chunk's reply, then the message's",

@@ -111,7 +111,7 @@ static const struct {
 	{ "xtext is decoded", SERVER_SMTP, "EHLO gw\r\n" XF("HELO=a+2Bb NAME=n"), DATA(""),
 	  "10.1.1.209 n a+b ESMTP - -" },
 	{ "what is unavailable is not known", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] SOURCE=LOCAL"),
+	  "EHLO gw\r\n" XF("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] SOURCE=local"),
 	  DATA(""), "- - - ESMTP - LOCAL" },
 	{ "a later attribute replaces an earlier one", SERVER_SMTP,
 	  "EHLO gw\r\n" XF("NAME=a IDENT=1") XF("NAME=b"), DATA(""), "10.1.1.209 b gw ESMTP 1 -" },

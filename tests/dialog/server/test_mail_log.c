@@ -96,7 +96,7 @@ static const struct {
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
 		"Info: MID 1 ready 0 bytes from <s@x>\n"
 		"Info: MID 1 " POLICY "Error: MID 1 ICID 5 could not be kept: told to fail\n"
-		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try again later\n" },
+		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try later\n" },
 	{ "a refusal after MAIL is an error",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<>\r\n",
 	  { 0 },
@@ -104,7 +104,7 @@ static const struct {
 	{ "so is one of MAIL itself",
 	  "MAIL FROM:<s@x> SIZE=999999999999\r\n",
 	  { 0 },
-	  "Error: ICID 5 refused: 552 5.3.4 Message larger than the maximum of 268435456\n" },
+	  "Error: ICID 5 refused: 552 5.3.4 Message over the maximum of 268435456\n" },
 	{ "no value of a peer begins a line",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT 33 LAST\r\nSubject: =?utf-8?Q?a=0AInfo:_b?=\r\n",
 	  { 0 },
