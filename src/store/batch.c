@@ -234,6 +234,8 @@ after_environment(struct writer *w, const struct err *e)
 	}
 }
 
+enum { SETBACKS_TOGETHER = 8 };
+
 /* Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or waits. */
 static void
 batch_without_room(struct writer *w, struct err *e)
@@ -262,8 +264,11 @@ batch_without_room(struct writer *w, struct err *e)
 			return;
 	}
 	after_environment(w, e);
+	/* It may be one row after all that the database chokes on: now and then each has its own chance. */
+	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
 	for (size_t i = 0; i < n; i++)
-		keep(w, &w->kept, b->at[i]);
+		if (!is_alone || transact(w, &b->at[i], 1, e) != 0)
+			keep(w, &w->kept, b->at[i]);
 }
 
 static void

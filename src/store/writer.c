@@ -79,7 +79,8 @@ writer_main(void *arg)
 	struct writer *w = arg;
 	int attempts_left = LAST_ATTEMPTS;
 
-	while (!w->is_stopping || w->again.n > 0 || (w->kept.n > 0 && attempts_left-- > 0)) {
+	while (!atomic_load(&w->is_stopping) || w->again.n > 0 ||
+	       (w->kept.n > 0 && attempts_left-- > 0)) {
 		bool is_closed;
 		struct work_job *chain =
 			work_queue_take_all(w->queue, upkeep_wait_ms(w), &is_closed);
@@ -91,16 +92,17 @@ writer_main(void *arg)
 	return NULL;
 }
 
+/* Only wakes the thread, which looks whether it is to stop. */
 static int
-stop_apply(struct writer *w, struct store_op *op, struct err *e)
+wake_apply(struct writer *w, struct store_op *op, struct err *e)
 {
+	(void)w;
 	(void)op;
 	(void)e;
-	w->is_stopping = true;
 	return 0;
 }
 
-static const struct op_kind stop_kind = { .name = "stop", .flags = OP_KEPT, .apply = stop_apply };
+static const struct op_kind wake_kind = { .name = "wake", .apply = wake_apply };
 
 int
 writer_start(struct writer *w, struct err *e)
@@ -126,7 +128,8 @@ writer_stop(struct writer *w)
 	struct store_op *op = calloc(1, sizeof(*op));
 	if (op == NULL)
 		abort(); /* see spool_record() */
-	op_init(op, &stop_kind, w->spool);
+	op_init(op, &wake_kind, w->spool);
+	atomic_store(&w->is_stopping, true);
 	op_submit(op);
 	pthread_join(w->thread, NULL);
 	w->has_thread = false;

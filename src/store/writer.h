@@ -12,6 +12,7 @@
 #include "tdc/loop/work.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 enum {
@@ -34,10 +35,11 @@ struct writer {
 	struct work_queue *queue;
 	pthread_t thread;
 	bool has_thread;
-	bool is_stopping; /* the thread's own */
+	_Atomic bool is_stopping;
 
 	/* the batch */
 	struct ops batch, kept, again;
+	unsigned setbacks; /* times that what was kept had to be kept again */
 	struct completion *answers, **answers_end;
 	struct pending pending;
 	struct buf scratch; /* packed recipients */

@@ -182,6 +182,103 @@ an_unusable_database_is_said_so(void **state)
 	}
 }
 
+/* -- any page -- */
+
+enum { DAMAGE_ROUNDS = 40, DAMAGE_ROWS = 40 };
+
+static char *
+read_database(struct fixture *f, size_t *n)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/spool.tdc.queue", f->directory);
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	fseek(file, 0, SEEK_END);
+	*n = (size_t)ftell(file);
+	rewind(file);
+	char *p = malloc(*n);
+	assert_int_equal(fread(p, 1, *n, file), *n);
+	fclose(file);
+	return p;
+}
+
+static void
+write_database(struct fixture *f, const char *p, size_t n)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/spool.tdc.queue", f->directory);
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(p, 1, n, file), n);
+	fclose(file);
+}
+
+/* Everything that a daemon would do. Every call answers; what it answers is not promised. */
+static void
+use_everything(struct fixture *f)
+{
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	unsigned done = f->done;
+
+	fetch_due(f, "DEFAULT", (struct spool_cursor){ 0, 0 }, 100, 1u << 20);
+	for (size_t i = 0; i < f->n_rows; i++) {
+		size_t n;
+		free(read_body(f, f->rows[i]->body, &n));
+		record(f, i % 2 == 0 ? OUTCOME_DELIVERED : OUTCOME_DEAD, f->rows[i]->mid);
+	}
+	list_rows(f, JOURNAL_STATE_COUNT, 0, 100);
+	list_rows(f, JOURNAL_QUARANTINED, 0, 100);
+	if (begin_accept(f, 1, 3000, &plan, 1) == 0) {
+		AWAIT(f, f->done > done);
+		if (f->failed > 0 && !err_is_temporary(&f->error))
+			fail_msg("a mail was refused for good: %s", f->error.text);
+	}
+	change(f, CHANGE_HOLD, 0);
+	change(f, CHANGE_DELETE, 0);
+}
+
+static void
+no_damaged_page_brings_the_daemon_down(void **state)
+{
+	struct fixture f;
+	size_t n;
+	const char *given = getenv("STORE_SEED");
+	unsigned seed = given != NULL ? (unsigned)atoi(given) : (unsigned)getpid(), opened = 0;
+
+	(void)state;
+	srand(seed);
+	print_message("STORE_SEED=%u\n", seed);
+	fixture_init(&f);
+	open_spool(&f);
+	for (uint64_t i = 0; i < DAMAGE_ROWS; i++)
+		accept_one(&f, "DEFAULT", i, i * 400);
+	close_spool(&f);
+	char *sound = read_database(&f, &n);
+	char *damaged = malloc(n);
+	for (int round = 0; round < DAMAGE_ROUNDS; round++) {
+		struct err e;
+		size_t page = 1 + (size_t)rand() % (n / 8192 - 1);
+		size_t from = (size_t)rand() % 8192, length = 1 + (size_t)rand() % (8192 - from);
+		memcpy(damaged, sound, n);
+		for (size_t i = 0; i < length; i++)
+			damaged[page * 8192 + from + i] ^= (char)rand();
+		write_database(&f, damaged, n);
+		f.done = f.failed = 0;
+		if (try_open(&f, &e) != 0)
+			continue;
+		opened++;
+		use_everything(&f);
+		close_spool(&f);
+	}
+	/* Pages of bodies are most of them: the damage was not all at the door. */
+	assert_true(opened > DAMAGE_ROUNDS / 4);
+	free(sound);
+	free(damaged);
+	fixture_done(&f);
+}
+
 /* -- spool_check -- */
 
 /* A hash that is good enough to notice: the digest is the sum of the bytes, spread. */
@@ -310,6 +407,7 @@ main(void)
 		cmocka_unit_test(a_corrupt_row_is_quarantined_and_the_rest_comes),
 		cmocka_unit_test(a_lost_body_is_corrupt_and_said_so),
 		cmocka_unit_test(an_unusable_database_is_said_so),
+		cmocka_unit_test(no_damaged_page_brings_the_daemon_down),
 		cmocka_unit_test(a_check_finds_each_flaw),
 		cmocka_unit_test(a_check_needs_the_spool_for_itself),
 	};
