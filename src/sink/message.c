@@ -72,13 +72,13 @@ static json_t *
 describe(const struct session *s, bool is_final)
 {
 	const struct content *c = &s->content;
-	const char *from = s->from.n > 0 ? buf_span(&s->from).p : "";
+	const char *from = s->from.n > 0 ? buf_span(&s->from).p : "\0"; /* path NUL parameters */
 	json_t *o = json_object();
 	char at[CLOCK_TEXT_MAX];
 
 	clock_format_iso(loop_wall_ms(s->sink->loop), at);
 	set_text(o, "from", from);
-	set_text(o, "parameters", s->from.n > 0 ? from + strlen(from) + 1 : "");
+	set_text(o, "parameters", from + strlen(from) + 1);
 	json_object_set_new(o, "to", every_second(&s->recipients, 0));
 	json_object_set_new(o, "recipient_parameters", every_second(&s->recipients, 1));
 	set_text(o, "helo", s->helo);
