@@ -1,8 +1,8 @@
 /*
  * attempt.c - the hops of a route, in the order of one attempt.
  *
- * Priority first (the policy sorted them); equals take turns from attempt to attempt. Names and
- * ports are copied: a reload may replace the route meanwhile.
+ * Priority first (the policy sorted them); equals take turns from attempt to attempt.
+ * Names and ports are copied: a reload may replace the route meanwhile.
  */
 #include "connection.h"
 
@@ -24,20 +24,23 @@ equals(const struct smtp_route *r, size_t first)
 {
 	size_t n = 1;
 
-	while (first + n < r->n_hops && r->hops[first + n].priority == r->hops[first].priority)
+	while (first + n < r->n_hops &&
+	       r->hops[first + n].priority == r->hops[first].priority)
 		n++;
 	return n;
 }
 
 static void
-add_equals(struct attempt *a, const struct destination *x, const struct next_hop *hops, size_t n)
+add_equals(struct attempt *a, const struct destination *x, const struct next_hop *hops,
+	   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct next_hop *hop = &hops[(x->rotation + i) % n];
 		if (hop->kind == NEXT_HOP_HOST)
 			add_hop(a, hop->host, hop->port);
 		else if (hop->kind == NEXT_HOP_USEDNS)
-			add_hop(a, x->domain, 25); /* the domain's addresses; MX is not looked up yet */
+			add_hop(a, x->domain,
+				25); /* the domain's addresses; MX is not looked up yet */
 	}
 }
 
@@ -53,6 +56,7 @@ attempt_begin(struct attempt *a, struct destination *x, struct err *e)
 		add_hop(a, x->domain, 25);
 	x->rotation++;
 	if (a->n_hops == 0)
-		return err_set(e, ERR_CONFIG, 0, "the SMTP route of %s has no host", x->domain);
+		return err_set(e, ERR_CONFIG, 0, "the SMTP route of %s has no host",
+			       x->domain);
 	return 0;
 }

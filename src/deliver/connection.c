@@ -1,5 +1,6 @@
 /*
- * connection.c - the states of a connection, its deadlines, and what happens when it breaks.
+ * connection.c - the states of a connection, its deadlines, and what happens when it
+ * breaks.
  */
 #include "connection.h"
 #include "report.h"
@@ -13,11 +14,12 @@
 
 enum {
 	QUIT_TIMEOUT_MS = 5000,
-	LOSSES_MAX = 3, /* then a journal that breaks connections is treated as the cause */
+	LOSSES_MAX =
+		3, /* then a journal that breaks connections is treated as the cause */
 };
 
 #define IN(state) (1u << CONNECTION_##state)
-#define ANEW (IN(RESOLVING) | IN(CONNECTING) | IN(CLOSED))
+#define ANEW      (IN(RESOLVING) | IN(CONNECTING) | IN(CLOSED))
 static const struct {
 	const char *name;
 	unsigned next; /* the legal edges */
@@ -30,8 +32,10 @@ static const struct {
 	[CONNECTION_HANDSHAKE] = { "handshake", IN(EHLO_TLS) | ANEW },
 	[CONNECTION_EHLO_TLS] = { "ehlo-tls", IN(PROFILE) | IN(QUITTING) | ANEW },
 	[CONNECTION_PROFILE] = { "profile", IN(IDLE) | IN(QUITTING) | IN(CLOSED) },
-	[CONNECTION_IDLE] = { "idle", IN(BUSY) | IN(PROFILE) | IN(QUITTING) | IN(CLOSED) },
-	[CONNECTION_BUSY] = { "busy", IN(IDLE) | IN(PROFILE) | IN(QUITTING) | IN(CLOSED) },
+	[CONNECTION_IDLE] = { "idle",
+			      IN(BUSY) | IN(PROFILE) | IN(QUITTING) | IN(CLOSED) },
+	[CONNECTION_BUSY] = { "busy",
+			      IN(IDLE) | IN(PROFILE) | IN(QUITTING) | IN(CLOSED) },
 	[CONNECTION_QUITTING] = { "quitting", IN(CLOSED) },
 	[CONNECTION_CLOSED] = { "closed", 0 },
 };
@@ -57,7 +61,9 @@ connection_enter(struct connection *c, enum connection_state to)
 	list_remove(c->state == CONNECTION_IDLE ? &x->idle : &x->busy, &c->node);
 	c->state = to;
 	if (to == CONNECTION_IDLE)
-		list_prepend(&x->idle, &c->node); /* the one used last is warm; the others time out */
+		list_prepend(
+			&x->idle,
+			&c->node); /* the one used last is warm; the others time out */
 	else if (to != CONNECTION_CLOSED)
 		list_append(&x->busy, &c->node);
 }
@@ -111,7 +117,10 @@ connection_close(struct connection *c)
 		connecting_cancel(c->connecting);
 	dialogue_end(&c->dialogue);
 	if (c->stream != NULL) {
-		/* A close would try to send what is queued; it might be the end of a journal. */
+		/*
+		 * A close would try to send what is queued; it might be the end of a
+		 * journal.
+		 */
 		if (stream_output_queued(c->stream) > 0)
 			shutdown(stream_fd(c->stream), SHUT_RDWR);
 		stream_close(c->stream);
@@ -153,7 +162,8 @@ connection_ready(struct connection *c)
 {
 	bool is_used_up = c->messages >= connection_messages_max(c);
 
-	if (is_used_up || c->deliver->is_stopping || c->generation != c->deliver->generation)
+	if (is_used_up || c->deliver->is_stopping ||
+	    c->generation != c->deliver->generation)
 		connection_quit(c);
 	else
 		connection_profile_turn(c);
@@ -192,7 +202,7 @@ reply_timeout(const struct destination_controls *k, enum command next)
 		[COMMAND_CONTENT] = k->final_timeout_ms,
 		[COMMAND_RSET] = k->mail_timeout_ms,
 		[COMMAND_QUIT] = QUIT_TIMEOUT_MS,
-		[COMMAND_COUNT] = k->mail_timeout_ms, /* nothing is owed: never for long */
+		[COMMAND_COUNT] = k->mail_timeout_ms, /* nothing is owed */
 	};
 	return timeouts[next];
 }
@@ -228,9 +238,11 @@ connection_set_tls_text(struct connection *c)
 	char text[TLS_TEXT_MAX];
 
 	tls_facts_format(f, text, sizeof(text));
-	snprintf(c->tls, sizeof(c->tls), "%s %s%s", text, f->is_verified ? "verified " : "not verified",
+	snprintf(c->tls, sizeof(c->tls), "%s %s%s", text,
+		 f->is_verified ? "verified " : "not verified",
 		 f->is_verified ? f->peer_name : "");
-	snprintf(c->destination->last_tls, sizeof(c->destination->last_tls), "%s", c->tls);
+	snprintf(c->destination->last_tls, sizeof(c->destination->last_tls), "%s",
+		 c->tls);
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -238,7 +250,9 @@ connection_set_tls_text(struct connection *c)
 static void
 blame(struct connection *c, enum failure f, const struct err *why)
 {
-	/* Peers close a connection when they have had enough of it; the next one will do. */
+	/*
+	 * Peers close a connection when they have had enough of it; the next one will do.
+	 */
 	if (f == FAILURE_CLOSED && c->messages > 0)
 		return;
 	destination_failed(c->destination, f, why);
@@ -269,9 +283,10 @@ become_uncertain(struct connection *c, const struct err *why)
 }
 
 /*
- * The connection broke in the middle of a journal. Mostly that is the network; but a journal that breaks every
- * connection would block its destination for ever. So the second time others go first, and when they
- * were delivered meanwhile, it is the journal that waits.
+ * The connection broke in the middle of a journal. Mostly that is the network; but a
+ * journal that breaks every connection would block its destination for ever. So the
+ * second time others go first, and when they were delivered meanwhile, it is the journal
+ * that waits.
  */
 static void
 lose_journal(struct connection *c, enum failure f, const struct err *why)

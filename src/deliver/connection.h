@@ -1,13 +1,15 @@
 /*
- * connection.h - one SMTP session with a hop: how it is made, its commands in flight, its end.
+ * connection.h - one SMTP session with a hop: how it is made, its commands in flight, its
+ * end.
  *
  *	RESOLVING -> CONNECTING -> GREETING -> EHLO -> STARTTLS -> HANDSHAKE -> EHLO_TLS
- *	    ^____________|____________|_________|_________|___________|___________|  next address
- *	EHLO_TLS -> PROFILE -> IDLE <-> BUSY         IDLE, BUSY, PROFILE -> QUITTING -> CLOSED
- *	             ^__________/                    every state -> CLOSED
+ *	    ^____________|____________|_________|_________|___________|___________|
+ *	EHLO_TLS -> PROFILE -> IDLE <-> BUSY                     (back: the next address)
+ *	             ^__________/
+ *	IDLE, BUSY, PROFILE -> QUITTING -> CLOSED                every state -> CLOSED
  *
- * A connection belongs to its destination and takes one journal at a time. Nothing but EHLO and STARTTLS is
- * said before HANDSHAKE succeeded.
+ * A connection belongs to its destination and takes one journal at a time. Nothing but
+ * EHLO and STARTTLS is said before HANDSHAKE succeeded.
  */
 #ifndef TDC_DELIVER_CONNECTION_H
 #define TDC_DELIVER_CONNECTION_H
@@ -68,13 +70,13 @@ struct transaction {
 	struct smtp_data_encoder encoder;
 	uint64_t body_left;
 	bool uses_bdat;
-	bool is_pipelined;      /* all commands of the envelope in one flight           */
-	bool is_content_open;   /* it may be sent                                        */
+	bool is_pipelined;    /* all commands of the envelope in one flight           */
+	bool is_content_open; /* it may be sent                                        */
 	bool is_head_sent;
-	bool is_reading;        /* the body's next run is awaited                        */
-	bool is_all_queued;     /* the final dot or the last octet is in the stream      */
-	bool is_one_flight;     /* the content follows the envelope without waiting       */
-	bool must_keep_profile; /* an earlier life may have sent it with this one          */
+	bool is_reading;    /* the body's next run is awaited                        */
+	bool is_all_queued; /* the final dot or the last octet is in the stream      */
+	bool is_one_flight; /* the content follows the envelope without waiting       */
+	bool must_keep_profile; /* an earlier life may have sent it with this one */
 };
 
 struct connection {
@@ -95,7 +97,7 @@ struct connection {
 	uint16_t port;
 	struct tls_facts tls_facts;
 	char tls[TLS_TEXT_MAX * 2];
-	char *profile; /* what this hop makes of the settings; NULL before the second EHLO */
+	char *profile; /* what this hop makes of the settings; NULL before EHLO_TLS */
 	unsigned messages;
 	struct transaction transaction;
 };
@@ -106,7 +108,9 @@ enum connection_stop { STOP_BEGINS, STOP_IS_OVER };
 void connection_enter(struct connection *c, enum connection_state to);
 /* Opens one for the destination; failures go to destination_failed(). */
 void connection_open(struct destination *x);
-/* At once: what was sent stays sent, nothing more is. Its journal was dealt with before. */
+/*
+ * At once: what was sent stays sent, nothing more is. Its journal was dealt with before.
+ */
 void connection_close(struct connection *c);
 /* The polite way, when no reply is owed. */
 void connection_quit(struct connection *c);
@@ -114,7 +118,10 @@ void connection_quit(struct connection *c);
 void connection_broke(struct connection *c, enum failure f, const struct err *why);
 /* A reply before the content refused: no journal is to blame. */
 void connection_refused(struct connection *c, enum failure f, const struct err *why);
-/* Ready for a journal, or (its messages are used up, the configuration is new, we stop) for the end. */
+/*
+ * Ready for a journal, or (its messages are used up, the configuration is new, we stop)
+ * for the end.
+ */
 void connection_ready(struct connection *c);
 /* We stop. A journal whose final reply is awaited may stay until the grace is over. */
 void connection_wind_down(struct connection *c, enum connection_stop when);
@@ -132,12 +139,15 @@ int attempt_begin(struct attempt *a, struct destination *x, struct err *e);
 void establish_begin(struct connection *c);
 /* This address failed; the next one, or the end. */
 void establish_failed(struct connection *c, enum failure f, const struct err *why);
-void establish_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
+void establish_reply(struct connection *c, enum command command,
+		     const struct smtp_reply *reply);
 
 /* ---- transaction.c */
 void transaction_init(struct transaction *t);
 void transaction_done(struct transaction *t);
-/* Takes the item: begins to send it, or decides about it at once (held, too large, ...). */
+/*
+ * Takes the item: begins to send it, or decides about it at once (held, too large, ...).
+ */
 void transaction_send(struct connection *c, struct item *i);
 void transaction_send_rcpt(struct connection *c);
 void transaction_send_data(struct connection *c);
@@ -149,13 +159,15 @@ struct item *transaction_finish(struct connection *c);
 void transaction_go_on(struct connection *c);
 
 /* ---- replies.c */
-void transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply);
+void transaction_reply(struct connection *c, enum command command,
+		       const struct smtp_reply *reply);
 
 /* ---- content.c */
 enum content_result { CONTENT_LATER, CONTENT_QUEUED, CONTENT_CORRUPT, CONTENT_FAILED };
 /* Sends as much as the stream takes. LATER: on_drain or the body's reader goes on. */
 enum content_result content_pump(struct connection *c, struct err *e);
-int content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp, struct err *e);
+int content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp,
+		  struct err *e);
 void content_end(struct transaction *t);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * content.c - head, body and tail of a journal, onto the stream.
  *
- * Constant memory: the stream takes until it is full, and its drain goes on. The body's checksum is taken on
- * the way; the last run of it is sent only when it is right, so that a message which differs from what
- * was accepted can never be complete at the peer. The final dot is queued in the same turn as the end of the
- * body and leaves with it.
+ * Constant memory: the stream takes until it is full, and its drain goes on. The body's
+ * checksum is taken on the way; the last run of it is sent only when it is right, so that
+ * a message which differs from what was accepted can never be complete at the peer. The
+ * final dot is queued in the same turn as the end of the body and leaves with it.
  */
 #include "connection.h"
 
@@ -15,7 +15,8 @@
 #include <stdio.h>
 
 enum {
-	BASE64_RUN = 48 * 1024, /* of the body, at a time: a multiple of 57 is not needed */
+	BASE64_RUN =
+		48 * 1024, /* of the body, at a time: a multiple of 57 is not needed */
 	SCRATCH_MAX = 80 * 1024,
 };
 
@@ -25,7 +26,10 @@ to_stream(void *arg, const char *p, size_t n)
 	stream_write(arg, p, n);
 }
 
-/* The bytes as they are (BDAT), or made transparent (DATA). -1: they cannot go through DATA. */
+/*
+ * The bytes as they are (BDAT), or made transparent (DATA). -1: they cannot go through
+ * DATA.
+ */
 static int
 send_span(struct connection *c, struct span s)
 {
@@ -45,7 +49,8 @@ send_base64(struct connection *c, struct span run, bool is_last)
 	struct transaction *t = &c->transaction;
 
 	do {
-		struct span part = span_make(run.p, run.n < BASE64_RUN ? run.n : BASE64_RUN);
+		struct span part =
+			span_make(run.p, run.n < BASE64_RUN ? run.n : BASE64_RUN);
 		run = span_skip(run, part.n);
 		buf_clear(&t->scratch);
 		mime_base64_encode(&t->base64, part, &t->scratch);
@@ -75,7 +80,8 @@ send_head(struct connection *c)
 
 	t->is_head_sent = true;
 	if (t->uses_bdat) {
-		int n = snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n", t->content.size);
+		int n = snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n",
+				 t->content.size);
 		dialogue_send(&c->dialogue, COMMAND_BDAT, line, (size_t)n);
 	} else {
 		dialogue_expect(&c->dialogue, COMMAND_CONTENT);
@@ -103,7 +109,8 @@ checksum_is_right(struct transaction *t)
 	uint8_t digest[SHA256_BYTES];
 
 	sha256_finish(t->sha256, digest);
-	return memcmp(digest, spool_body_facts(t->item->journal->body)->sha256, sizeof(digest)) == 0;
+	return memcmp(digest, spool_body_facts(t->item->journal->body)->sha256,
+		      sizeof(digest)) == 0;
 }
 
 static enum content_result
@@ -163,7 +170,8 @@ content_pump(struct connection *c, struct err *e)
 	if (!t->is_head_sent) {
 		if (t->body_left == 0 && !checksum_is_right(t))
 			return corrupt(e, "does not match its SHA-256");
-		if (send_head(c) != 0 || (t->body_left == 0 && send_body_run(c, span_make("", 0)) != 0))
+		if (send_head(c) != 0 ||
+		    (t->body_left == 0 && send_body_run(c, span_make("", 0)) != 0))
 			return corrupt(e, "cannot be sent");
 	}
 	while (t->body_left > 0 && r == CONTENT_QUEUED) {
@@ -179,7 +187,8 @@ content_pump(struct connection *c, struct err *e)
 }
 
 int
-content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp, struct err *e)
+content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp,
+	      struct err *e)
 {
 	if (t->sha256 == NULL && sha256_new(&t->sha256, e) != 0)
 		return -1;

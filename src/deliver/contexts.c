@@ -1,5 +1,6 @@
 /*
- * contexts.c - TLS contexts: one for the settings, one more for each CA file of the destination controls.
+ * contexts.c - TLS contexts: one for the settings, one more for each CA file of the
+ * destination controls.
  */
 #include "inside.h"
 
@@ -22,13 +23,15 @@ drop(const char **text)
 }
 
 int
-deliver_copy_tls(struct tls_client_settings *to, const struct tls_client_settings *from, struct err *e)
+deliver_copy_tls(struct tls_client_settings *to, const struct tls_client_settings *from,
+		 struct err *e)
 {
 	struct tls_client_settings made = { .sessions_max = from->sessions_max };
 
 	if (copy(&made.ca_file, from->ca_file) != 0 ||
 	    copy(&made.min_version, from->min_version) != 0 ||
-	    copy(&made.ciphers, from->ciphers) != 0 || copy(&made.groups, from->groups) != 0 ||
+	    copy(&made.ciphers, from->ciphers) != 0 ||
+	    copy(&made.groups, from->groups) != 0 ||
 	    copy(&made.certificate_file, from->certificate_file) != 0 ||
 	    copy(&made.key_file, from->key_file) != 0) {
 		deliver_free_tls(&made);
@@ -56,7 +59,8 @@ is_same(const char *a, const char *b)
 }
 
 int
-deliver_tls_context(struct deliver *d, const char *ca_file, struct tls_context **ret, struct err *e)
+deliver_tls_context(struct deliver *d, const char *ca_file, struct tls_context **ret,
+		    struct err *e)
 {
 	struct tls_client_settings s = d->tls;
 

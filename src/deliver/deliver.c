@@ -71,9 +71,11 @@ each_connection(struct deliver *d, enum connection_stop when)
 		struct destination *x = list_entry(n, struct destination, node);
 		struct list *lists[] = { &x->idle, &x->busy };
 		for (size_t k = 0; k < 2; k++) {
-			for (struct list_node *m = list_first(lists[k]), *next; m != NULL; m = next) {
+			for (struct list_node *m = list_first(lists[k]), *next; m != NULL;
+			     m = next) {
 				next = list_next(lists[k], m);
-				connection_wind_down(list_entry(m, struct connection, node), when);
+				connection_wind_down(
+					list_entry(m, struct connection, node), when);
 			}
 		}
 	}
@@ -107,7 +109,8 @@ timer_fired(void *arg)
 void
 deliver_check_stopped(struct deliver *d)
 {
-	if (d->is_stopping && d->stopped != NULL && d->n_connections == 0 && d->waiting == 0)
+	if (d->is_stopping && d->stopped != NULL && d->n_connections == 0 &&
+	    d->waiting == 0)
 		timer_set(&d->timer, 0);
 }
 
@@ -126,13 +129,15 @@ accepted(void *arg, struct spool_journal *j)
 }
 
 static int
-init(struct deliver *d, const struct deliver_settings *s, const struct tls_client_settings *tls,
-     struct err *e)
+init(struct deliver *d, const struct deliver_settings *s,
+     const struct tls_client_settings *tls, struct err *e)
 {
 	struct tls_context *context;
 
 	snprintf(d->hostname, sizeof(d->hostname), "%s", s->hostname);
-	d->window = s->window == 0 ? WINDOW : s->window < WINDOW_LEAST ? WINDOW_LEAST : s->window;
+	d->window = s->window == 0             ? WINDOW
+		    : s->window < WINDOW_LEAST ? WINDOW_LEAST
+					       : s->window;
 	d->connections_max = s->connections_max == 0 ? CONNECTIONS : s->connections_max;
 	if (getrandom(&d->random, sizeof(d->random), 0) != (ssize_t)sizeof(d->random))
 		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
@@ -144,9 +149,10 @@ init(struct deliver *d, const struct deliver_settings *s, const struct tls_clien
 }
 
 int
-deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp, struct dns *dns,
-	    struct policy_set *p, const struct tls_client_settings *tls,
-	    const struct deliver_content_ops *ops, void *ops_arg, struct deliver **ret, struct err *e)
+deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
+	    struct dns *dns, struct policy_set *p, const struct tls_client_settings *tls,
+	    const struct deliver_content_ops *ops, void *ops_arg, struct deliver **ret,
+	    struct err *e)
 {
 	struct deliver *d = calloc(1, sizeof(*d));
 
@@ -193,8 +199,8 @@ deliver_start(struct deliver *d)
 }
 
 int
-deliver_reload(struct deliver *d, struct policy_set *p, const struct tls_client_settings *tls,
-	       struct err *e)
+deliver_reload(struct deliver *d, struct policy_set *p,
+	       const struct tls_client_settings *tls, struct err *e)
 {
 	struct tls_client_settings made;
 	struct tls_context *context;
@@ -213,7 +219,8 @@ deliver_reload(struct deliver *d, struct policy_set *p, const struct tls_client_
 	policy_set_unref(d->policies);
 	d->policies = p;
 	d->generation++;
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n))
 		lane_resolve(list_entry(n, struct lane, node));
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n))
@@ -264,7 +271,8 @@ void
 deliver_look_again(struct deliver *d)
 {
 	find_lanes(d);
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n))
 		lane_look_again(list_entry(n, struct lane, node));
 }
 
@@ -289,16 +297,19 @@ withdraw_all(struct deliver *d)
 {
 	bool is_any_in_flight = false;
 
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n)) {
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n)) {
 		struct lane *l = list_entry(n, struct lane, node);
 		struct list *lists[] = { &l->fresh, &l->old };
 		for (size_t k = 0; k < 2; k++)
 			while (!list_is_empty(lists[k]))
-				lane_withdraw(list_entry(list_first(lists[k]), struct item, node));
+				lane_withdraw(list_entry(list_first(lists[k]),
+							 struct item, node));
 	}
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n))
-		is_any_in_flight |= list_entry(n, struct destination, node)->in_flight > 0;
+		is_any_in_flight |=
+			list_entry(n, struct destination, node)->in_flight > 0;
 	return is_any_in_flight;
 }
 
@@ -321,7 +332,8 @@ deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
 
 void
 deliver_each_destination(const struct deliver *d,
-			 void (*fn)(void *arg, const struct destination_status *s), void *arg)
+			 void (*fn)(void *arg, const struct destination_status *s),
+			 void *arg)
 {
 	int64_t ahead = loop_wall_ms(d->loop) - loop_mono_ms(d->loop);
 

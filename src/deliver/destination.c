@@ -1,13 +1,15 @@
 /*
- * destination.c - one intake's domain as a whole: up, backed off or suspended, and its render profile.
+ * destination.c - one intake's domain as a whole: up, backed off or suspended, and its
+ * render profile.
  *
  *	           trouble, 4xx before the content
- *	   UP ----------------------------------------> BACKED_OFF  (waits double, one probe at a time)
- *	    ^ \__ 5xx before the content ____________      |
- *	    |                                        v     v
- *	    +--- a recipient was accepted --------- SUSPENDED       (probes at a fixed interval)
+ *	   UP ----------------------------------> BACKED_OFF  (waits double, one probe)
+ *	    ^ \__ 5xx before the content _______      |
+ *	    |                                   v     v
+ *	    +--- a recipient was accepted ---- SUSPENDED      (probes at an interval)
  *
- * No row is touched by any of it. Recovery is this one change of state, whatever the backlog.
+ * No row is touched by any of it. Recovery is this one change of state, whatever the
+ * backlog.
  */
 #include "connection.h"
 #include "report.h"
@@ -69,10 +71,10 @@ fingerprint(const struct policy_set *p, const char *domain)
 	}
 	h = mix_text(mix_text(h, c->ca_file), c->tls_name);
 	const int64_t numbers[] = {
-		c->concurrency,		c->messages_per_connection, c->tls_mode,
-		c->connect_timeout_ms,	c->greeting_timeout_ms,	    c->ehlo_timeout_ms,
-		c->starttls_timeout_ms, c->mail_timeout_ms,	    c->rcpt_timeout_ms,
-		c->probe_first_ms,	c->probe_longest_ms,	    c->suspended_probe_ms,
+		c->concurrency,         c->messages_per_connection, c->tls_mode,
+		c->connect_timeout_ms,  c->greeting_timeout_ms,     c->ehlo_timeout_ms,
+		c->starttls_timeout_ms, c->mail_timeout_ms,         c->rcpt_timeout_ms,
+		c->probe_first_ms,      c->probe_longest_ms,        c->suspended_probe_ms,
 	};
 	return mix(h, numbers, sizeof(numbers));
 }
@@ -140,14 +142,15 @@ next_wait(const struct destination *x, enum failure f)
 		return c->suspended_probe_ms;
 	if (x->state != DESTINATION_BACKED_OFF || x->wait_ms == 0)
 		return c->probe_first_ms;
-	return x->wait_ms < c->probe_longest_ms / 2 ? x->wait_ms * 2 : c->probe_longest_ms;
+	return x->wait_ms < c->probe_longest_ms / 2 ? x->wait_ms * 2
+						    : c->probe_longest_ms;
 }
 
 void
 destination_failed(struct destination *x, enum failure f, const struct err *why)
 {
-	enum destination_state to = f == FAILURE_SUSPEND ? DESTINATION_SUSPENDED :
-							   DESTINATION_BACKED_OFF;
+	enum destination_state to =
+		f == FAILURE_SUSPEND ? DESTINATION_SUSPENDED : DESTINATION_BACKED_OFF;
 	int64_t now = loop_mono_ms(x->deliver->loop);
 
 	x->last_error = *why;
@@ -216,7 +219,9 @@ destination_room(struct destination *x)
 		limit = x->allowed < limit ? x->allowed : limit;
 	}
 	size_t room = open < limit ? limit - open : 0;
-	size_t left = d->n_connections < d->connections_max ? d->connections_max - d->n_connections : 0;
+	size_t left = d->n_connections < d->connections_max
+			      ? d->connections_max - d->n_connections
+			      : 0;
 	return room < left ? room : left;
 }
 
@@ -299,13 +304,14 @@ record_profile(struct destination *x, const char *profile)
 	}
 	x->profile_wait->destination = x;
 	x->deliver->waiting++;
-	spool_set_destination_profile(x->deliver->spool, x->domain, profile, profile_recorded,
-				      x->profile_wait);
+	spool_set_destination_profile(x->deliver->spool, x->domain, profile,
+				      profile_recorded, x->profile_wait);
 }
 
 /*
- * One profile at a time: after a crash the recorded one must be that of every journal which was in flight. So
- * a hop that makes another one (two hops of a route with different extensions) waits until none is.
+ * One profile at a time: after a crash the recorded one must be that of every journal
+ * which was in flight. So a hop that makes another one (two hops of a route with
+ * different extensions) waits until none is.
  */
 bool
 destination_takes_profile(struct destination *x, const char *profile)

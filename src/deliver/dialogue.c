@@ -8,9 +8,9 @@
 static const char *const names[COMMAND_COUNT] = {
 	[COMMAND_GREETING] = "greeting", [COMMAND_EHLO] = "EHLO",
 	[COMMAND_STARTTLS] = "STARTTLS", [COMMAND_MAIL] = "MAIL",
-	[COMMAND_RCPT] = "RCPT",	 [COMMAND_DATA] = "DATA",
-	[COMMAND_BDAT] = "BDAT",	 [COMMAND_CONTENT] = "end of data",
-	[COMMAND_RSET] = "RSET",	 [COMMAND_QUIT] = "QUIT",
+	[COMMAND_RCPT] = "RCPT",         [COMMAND_DATA] = "DATA",
+	[COMMAND_BDAT] = "BDAT",         [COMMAND_CONTENT] = "end of data",
+	[COMMAND_RSET] = "RSET",         [COMMAND_QUIT] = "QUIT",
 };
 
 const char *
@@ -21,7 +21,8 @@ command_name(enum command c)
 }
 
 void
-dialogue_begin(struct dialogue *d, struct stream *s, const struct dialogue_events *events, void *arg)
+dialogue_begin(struct dialogue *d, struct stream *s, const struct dialogue_events *events,
+	       void *arg)
 {
 	d->stream = s;
 	d->events = events;
@@ -85,7 +86,8 @@ tell_surplus(struct dialogue *d, int code, const char *text)
 {
 	struct err e;
 
-	err_set(&e, ERR_PROTOCOL, 0, "a reply that nothing asked for: %d %.200s", code, text);
+	err_set(&e, ERR_PROTOCOL, 0, "a reply that nothing asked for: %d %.200s", code,
+		text);
 	d->events->on_broken(d->arg, &e, code == 421 ? &d->parser.reply : NULL);
 }
 

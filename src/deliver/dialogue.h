@@ -1,8 +1,8 @@
 /*
  * dialogue.h - commands in flight: every reply is matched to its command.
  *
- * The queue holds what a reply is owed for, in order. A reply that none is owed for, or that cannot be
- * read, breaks the dialogue: it never stands for another.
+ * The queue holds what a reply is owed for, in order. A reply that none is owed for, or
+ * that cannot be read, breaks the dialogue: it never stands for another.
  */
 #ifndef TDC_DELIVER_DIALOGUE_H
 #define TDC_DELIVER_DIALOGUE_H
@@ -20,8 +20,8 @@ enum command {
 	COMMAND_MAIL,
 	COMMAND_RCPT,
 	COMMAND_DATA,
-	COMMAND_BDAT,     /* the chunk that is also the last  */
-	COMMAND_CONTENT,  /* the final dot                    */
+	COMMAND_BDAT,    /* the chunk that is also the last  */
+	COMMAND_CONTENT, /* the final dot                    */
 	COMMAND_RSET,
 	COMMAND_QUIT,
 	COMMAND_COUNT
@@ -33,8 +33,12 @@ enum { DIALOGUE_IN_FLIGHT_MAX = 8 };
 struct dialogue_events {
 	/* The dialogue may be ended inside; it looks at `stream` afterwards. */
 	void (*on_reply)(void *arg, enum command c, const struct smtp_reply *reply);
-	/* Malformed or surplus. `goodbye`: a surplus 421, the peer's way to say that it closes. */
-	void (*on_broken)(void *arg, const struct err *e, const struct smtp_reply *goodbye);
+	/*
+	 * Malformed or surplus. `goodbye`: a surplus 421, the peer's way to say that it
+	 * closes.
+	 */
+	void (*on_broken)(void *arg, const struct err *e,
+			  const struct smtp_reply *goodbye);
 };
 struct dialogue {
 	struct stream *stream; /* borrowed; NULL = ended */
@@ -43,19 +47,21 @@ struct dialogue {
 	struct smtp_reply_parser parser;
 	/* Lines of a reply, one by one; set while an EHLO's is awaited. */
 	void (*on_line)(void *arg, int line, struct span text);
-	bool is_mid_reply;     /* a part of one is there                             */
-	bool is_blocked;       /* something should be sent, but an unasked reply waits */
+	bool is_mid_reply; /* a part of one is there                             */
+	bool is_blocked;   /* something should be sent, but an unasked reply waits */
 	unsigned first, count;
 	unsigned char in_flight[DIALOGUE_IN_FLIGHT_MAX]; /* enum command */
 };
 
-void dialogue_begin(struct dialogue *d, struct stream *s, const struct dialogue_events *events,
-		    void *arg);
+void dialogue_begin(struct dialogue *d, struct stream *s,
+		    const struct dialogue_events *events, void *arg);
 void dialogue_end(struct dialogue *d);
 /* Owes a reply for something that is not sent here. */
 void dialogue_expect(struct dialogue *d, enum command c);
-/* Queues the line with its CRLF, and owes its reply. Nothing is said while a reply waits that nothing asked
- * for: the dialogue breaks then. */
+/*
+ * Queues the line with its CRLF, and owes its reply. Nothing is said while a reply waits
+ * that nothing asked for: the dialogue breaks then.
+ */
 int dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n);
 /* The command whose reply is next; COMMAND_COUNT: none. */
 enum command dialogue_next(const struct dialogue *d);

@@ -1,8 +1,10 @@
 /*
- * establish.c - from a domain to a connection that is ready: addresses, greeting, EHLO, STARTTLS, EHLO.
+ * establish.c - from a domain to a connection that is ready: addresses, greeting, EHLO,
+ * STARTTLS, EHLO.
  *
- * In the clear nothing is said but EHLO and STARTTLS. What a peer sends behind its reply to STARTTLS was not
- * protected by anything, and is taken as an attack (CVE-2011-0411 and its kin).
+ * In the clear nothing is said but EHLO and STARTTLS. What a peer sends behind its reply
+ * to STARTTLS was not protected by anything, and is taken as an attack (CVE-2011-0411 and
+ * its kin).
  */
 #include "connection.h"
 #include "report.h"
@@ -69,9 +71,13 @@ on_eof(void *arg)
 	struct err e;
 
 	err_set(&e, c->state == CONNECTION_HANDSHAKE ? ERR_TLS : ERR_NETWORK, 0,
-		"the connection was closed%s%s", c->state == CONNECTION_HANDSHAKE ? " in the TLS handshake" :
-		next == COMMAND_COUNT ? "" : " instead of a reply to ",
-		c->state == CONNECTION_HANDSHAKE || next == COMMAND_COUNT ? "" : command_name(next));
+		"the connection was closed%s%s",
+		c->state == CONNECTION_HANDSHAKE ? " in the TLS handshake"
+		: next == COMMAND_COUNT          ? ""
+						 : " instead of a reply to ",
+		c->state == CONNECTION_HANDSHAKE || next == COMMAND_COUNT
+			? ""
+			: command_name(next));
 	connection_broke(c, FAILURE_CLOSED, &e);
 }
 
@@ -89,7 +95,8 @@ on_timeout(void *arg)
 	if (c->state == CONNECTION_HANDSHAKE)
 		err_set(&e, ERR_TLS, 0, "the TLS handshake took too long");
 	else
-		err_set(&e, ERR_TIMEOUT, 0, "no reply in time%s%s", next == COMMAND_COUNT ? "" : " to ",
+		err_set(&e, ERR_TIMEOUT, 0, "no reply in time%s%s",
+			next == COMMAND_COUNT ? "" : " to ",
 			next == COMMAND_COUNT ? "" : command_name(next));
 	connection_broke(c, FAILURE_BACK_OFF, &e);
 }
@@ -178,7 +185,8 @@ on_connected(void *arg, int fd, const struct err *e)
 		return;
 	}
 	set_names(c, fd, &c->attempt.addresses[c->attempt.address - 1]);
-	if (stream_new(c->deliver->loop, fd, &settings, &stream_events, c, &c->stream, &local) != 0) {
+	if (stream_new(c->deliver->loop, fd, &settings, &stream_events, c, &c->stream,
+		       &local) != 0) {
 		c->stream = NULL;
 		establish_failed(c, FAILURE_BACK_OFF, &local);
 		return;
@@ -206,8 +214,8 @@ connect_next(struct connection *c)
 	a->tries++;
 	counter_add(COUNTER_CONNECTIONS_OUT, 1);
 	socket_address_format_host(to, c->remote);
-	if (connecting_new(c->deliver->loop, to, NULL, k->connect_timeout_ms, on_connected, c,
-			   &c->connecting, &e) != 0) {
+	if (connecting_new(c->deliver->loop, to, NULL, k->connect_timeout_ms,
+			   on_connected, c, &c->connecting, &e) != 0) {
 		c->connecting = NULL;
 		establish_failed(c, FAILURE_BACK_OFF, &e);
 	}
@@ -237,7 +245,8 @@ on_addresses(void *arg, const struct dns_addresses *found, const struct err *e)
 		return;
 	}
 	a->address = 0;
-	a->n_addresses = found->count < ATTEMPT_ADDRESSES_MAX ? found->count : ATTEMPT_ADDRESSES_MAX;
+	a->n_addresses = found->count < ATTEMPT_ADDRESSES_MAX ? found->count
+							      : ATTEMPT_ADDRESSES_MAX;
 	memcpy(a->addresses, found->address, a->n_addresses * sizeof(a->addresses[0]));
 	connect_next(c);
 }
@@ -259,8 +268,8 @@ resolve_next(struct connection *c)
 	c->port = hop->port;
 	c->remote[0] = '\0';
 	a->address = a->n_addresses = 0;
-	if (dns_find_addresses(c->deliver->dns, hop->host, hop->port, on_addresses, c, &c->query, &e) !=
-	    0) {
+	if (dns_find_addresses(c->deliver->dns, hop->host, hop->port, on_addresses, c,
+			       &c->query, &e) != 0) {
 		c->query = NULL;
 		hop_not_found(c, &e);
 	}
@@ -344,15 +353,17 @@ start_tls(struct connection *c)
 
 	if (!stream_wire_is_clean(c->stream)) {
 		report_injection(c, stream_discard_input(c->stream));
-		err_set(&e, ERR_TLS, 0, "plaintext behind the reply to STARTTLS: injection");
+		err_set(&e, ERR_TLS, 0,
+			"plaintext behind the reply to STARTTLS: injection");
 		establish_failed(c, FAILURE_BACK_OFF, &e);
 		return;
 	}
 	snprintf(key, sizeof(key), "%s:%u", c->host, (unsigned)c->port);
 	connection_enter(c, CONNECTION_HANDSHAKE);
 	if (deliver_tls_context(c->deliver, k->ca_file, &context, &e) != 0 ||
-	    tls_client_start(context, c->stream, k->tls_name == NULL ? c->host : k->tls_name,
-			     k->tls_mode, key, on_tls, c, &e) != 0)
+	    tls_client_start(context, c->stream,
+			     k->tls_name == NULL ? c->host : k->tls_name, k->tls_mode,
+			     key, on_tls, c, &e) != 0)
 		establish_failed(c, FAILURE_BACK_OFF, &e);
 }
 
@@ -365,7 +376,8 @@ finish(struct connection *c)
 
 	buf_init(&text, PROFILE_TEXT_MAX);
 	c->dialogue.on_line = NULL;
-	if (d->ops->profile(d->ops_arg, c->destination->domain, c->capabilities.extensions, &text) == 0)
+	if (d->ops->profile(d->ops_arg, c->destination->domain,
+			    c->capabilities.extensions, &text) == 0)
 		c->profile = strdup(buf_text(&text) == NULL ? "" : buf_text(&text));
 	buf_done(&text);
 	if (c->profile == NULL) {
@@ -378,23 +390,29 @@ finish(struct connection *c)
 }
 
 static void
-refused(struct connection *c, enum command command, const struct smtp_reply *reply, enum verdict v)
+refused(struct connection *c, enum command command, const struct smtp_reply *reply,
+	enum verdict v)
 {
 	bool is_tls = command == COMMAND_STARTTLS;
-	enum err_kind kind = is_tls ? ERR_TLS : v == VERDICT_SUSPEND ? ERR_REFUSED : ERR_BUSY;
+	enum err_kind kind = is_tls                 ? ERR_TLS
+			     : v == VERDICT_SUSPEND ? ERR_REFUSED
+						    : ERR_BUSY;
 	char text[ERR_TEXT_MAX / 2];
 	struct err e;
 
 	outcome_reply_text(reply, text, sizeof(text));
 	if (v == VERDICT_BREAK)
-		err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %s", command_name(command), text);
+		err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %s",
+			command_name(command), text);
 	else
 		err_set(&e, kind, 0, "%s was refused: %s", command_name(command), text);
-	establish_failed(c, v == VERDICT_SUSPEND ? FAILURE_SUSPEND : FAILURE_BACK_OFF, &e);
+	establish_failed(c, v == VERDICT_SUSPEND ? FAILURE_SUSPEND : FAILURE_BACK_OFF,
+			 &e);
 }
 
 void
-establish_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
+establish_reply(struct connection *c, enum command command,
+		const struct smtp_reply *reply)
 {
 	enum verdict v = verdict_of(command, reply);
 

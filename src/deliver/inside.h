@@ -4,8 +4,8 @@
  *	lane         one policy's window of due journals            lane.c, sweep.c
  *	scheduler    which journal goes to which connection, when    scheduler.c
  *	destination  an intake's domain: up, backed off, suspended   destination.c
- *	connection   one SMTP session with a hop of its route        connection.c, establish.c
- *	transaction  one journal on a connection                     transaction.c, content.c
+ *	connection   one SMTP session with a hop      connection.c, attempt.c, establish.c
+ *	transaction  one journal on a connection      transaction.c, content.c, replies.c
  *	outcome      what a reply means for a journal                outcome.c
  *
  * All of it belongs to the loop's thread.
@@ -55,13 +55,13 @@ struct deliver {
 
 	struct timer timer;
 	struct loop_task pump;
-	int64_t wake_at;   /* mono ms of the timer; 0 = not set               */
+	int64_t wake_at;      /* mono ms of the timer; 0 = not set               */
 	int64_t paused_until; /* mono ms: trouble of our own                   */
 	int64_t next_sweep_at;
-	size_t waiting;    /* answers of the spool that are still to come      */
+	size_t waiting; /* answers of the spool that are still to come      */
 	bool is_started;
 	bool is_stopping;
-	int64_t stop_at;   /* mono ms: the end of the grace                    */
+	int64_t stop_at; /* mono ms: the end of the grace                    */
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
@@ -76,8 +76,8 @@ void deliver_wake_at(struct deliver *d, int64_t mono_ms);
 void deliver_pause(struct deliver *d, const struct err *why);
 int deliver_tls_context(struct deliver *d, const char *ca_file, struct tls_context **ret,
 			struct err *e);
-int deliver_copy_tls(struct tls_client_settings *to, const struct tls_client_settings *from,
-		     struct err *e);
+int deliver_copy_tls(struct tls_client_settings *to,
+		     const struct tls_client_settings *from, struct err *e);
 void deliver_forget_tls(struct deliver *d);
 void deliver_free_tls(struct tls_client_settings *s);
 /* After a step towards the stop; tells `stopped` when nothing is left. */
@@ -96,18 +96,20 @@ struct lane {
 	struct list fresh, old;          /* items: just accepted; read from the spool */
 	bool takes_old_next;
 	struct spool_cursor cursor;
-	bool is_exhausted;  /* nothing due is behind the cursor                         */
-	bool must_rescan;   /* something due may be in front of it                      */
-	int64_t earliest_at; /* wall ms of the next row with a time of its own; 0 = none */
-	struct lane_fetch *fetch, *sweep; /* answers that are still to come               */
+	bool is_exhausted; /* nothing due is behind the cursor                         */
+	bool must_rescan;  /* something due may be in front of it                      */
+	int64_t earliest_at; /* wall ms: the next row with a time of its own; 0 = none */
+	struct lane_fetch *fetch,
+		*sweep;       /* answers that are still to come               */
 	int64_t rescanned_at; /* mono ms                                               */
-	struct list finished;  /* items, by sequence                                   */
-	bool has_skipped;      /* a row was not taken, as its MID is among them          */
+	struct list finished; /* items, by sequence                                   */
+	bool has_skipped;     /* a row was not taken, as its MID is among them          */
 	struct list withdrawn; /* items, by time                                       */
 	struct spool_cursor sweep_cursor;
-	bool is_sweep_due;      /* its next page                                          */
+	bool is_sweep_due; /* its next page                                          */
 };
-struct lane *lane_find(struct deliver *d, const char *policy); /* makes it; NULL: no memory */
+struct lane *lane_find(struct deliver *d,
+		       const char *policy); /* makes it; NULL: no memory */
 void lane_free(struct lane *l);
 void lane_resolve(struct lane *l); /* finds the destination anew */
 size_t lane_waiting(const struct lane *l);
@@ -120,14 +122,20 @@ struct item *lane_take(struct lane *l);
 /* Back to the window's front (or its end), not attempted. */
 void lane_put_back(struct item *i);
 void lane_put_back_last(struct item *i);
-/* Its outcome was recorded; the MID is kept until that is on disk. next_at: when its row is due again, 0. */
+/*
+ * Its outcome was recorded; the MID is kept until that is on disk. next_at: when its row
+ * is due again, 0.
+ */
 void lane_finish(struct item *i, int64_t next_at);
 /* Forgets a waiting item; its row is being changed. */
 void lane_withdraw(struct item *i);
 /* Looks at all rows again, from the beginning. */
 void lane_look_again(struct lane *l);
 const struct bounce_profile *lane_bounce(const struct lane *l);
-/* An answer of the spool that is still to come is counted and told what it cannot have seen. NULL: no memory. */
+/*
+ * An answer of the spool that is still to come is counted and told what it cannot have
+ * seen. NULL: no memory.
+ */
 struct lane_fetch *lane_fetch_new(struct lane *l);
 /* Takes the journals: into the window, or (l == NULL) out of this world. */
 void lane_take_due(struct lane *l, struct spool_due *due);
@@ -158,28 +166,35 @@ struct destination {
 
 	struct list idle, busy; /* connections: ready for a journal; all others        */
 	size_t in_flight;
-	size_t allowed;        /* connections: grows with success, 1 after a failure   */
-	unsigned rotation;     /* round robin of equal hops                            */
+	size_t allowed;    /* connections: grows with success, 1 after a failure   */
+	unsigned rotation; /* round robin of equal hops                            */
 	struct lane *last_lane;
 
-	char *profile;         /* recorded for it; what a journal in flight uses       */
+	char *profile; /* recorded for it; what a journal in flight uses       */
 	char *recovered_profile; /* as it was when we started                          */
-	char *profile_wanted;  /* being recorded; NULL = none                          */
+	char *profile_wanted; /* being recorded; NULL = none                          */
 	struct profile_wait *profile_wait;
 
 	uint64_t delivered, soft_bounced, hard_bounced;
 	char last_tls[TLS_TEXT_MAX * 2];
 };
-struct destination *destination_find(struct deliver *d, const char *domain); /* makes it */
+struct destination *destination_find(struct deliver *d,
+				     const char *domain); /* makes it */
 void destination_free(struct destination *x);
 size_t destination_connections(const struct destination *x);
 const struct destination_controls *destination_controls(const struct destination *x);
-/* Before the content something failed: the intake's or the network's fault, not a journal's. */
+/*
+ * Before the content something failed: the intake's or the network's fault, not a
+ * journal's.
+ */
 enum failure {
-	FAILURE_CLOSED,   /* the peer closed, or said 421: as BACK_OFF, but no blame to a connection that
-			   * has carried journals already                                          */
-	FAILURE_BACK_OFF, /* 4xx, time-out, TLS, broken protocol                                    */
-	FAILURE_SUSPEND,  /* 5xx                                                                   */
+	/*
+	 * The peer closed, or said 421: as BACK_OFF, but without blame when the
+	 * connection has carried journals already.
+	 */
+	FAILURE_CLOSED,
+	FAILURE_BACK_OFF, /* 4xx, time-out, TLS, broken protocol */
+	FAILURE_SUSPEND,  /* 5xx                                 */
 };
 void destination_failed(struct destination *x, enum failure f, const struct err *why);
 /* A journal's recipient was accepted: it works. */
@@ -190,8 +205,10 @@ void destination_probe_now(struct destination *x);
 void destination_reload(struct destination *x);
 /* How many more connections may be opened now. */
 size_t destination_room(struct destination *x);
-/* True when journals of this profile may be sent now; otherwise the connection waits in its PROFILE state
- * and destination_profile_turn() looks again. */
+/*
+ * True when journals of this profile may be sent now; otherwise the connection waits in
+ * its PROFILE state and destination_profile_turn() looks again.
+ */
 bool destination_takes_profile(struct destination *x, const char *profile);
 void destination_profile_turn(struct destination *x);
 

@@ -1,8 +1,10 @@
 /*
- * item.h - the scheduler's memory of a journal, and the set of all MIDs that it must not send again.
+ * item.h - the scheduler's memory of a journal, and the set of all MIDs that it must not
+ * send again.
  *
- * A journal is in memory while it waits in a window or is being sent. Its MID stays in the set after its
- * outcome was recorded, until that outcome is on disk: before, the due queue still shows the row.
+ * A journal is in memory while it waits in a window or is being sent. Its MID stays in
+ * the set after its outcome was recorded, until that outcome is on disk: before, the due
+ * queue still shows the row.
  */
 #ifndef TDC_DELIVER_ITEM_H
 #define TDC_DELIVER_ITEM_H

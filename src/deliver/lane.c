@@ -1,10 +1,10 @@
 /*
  * lane.c - the window of one policy's due journals.
  *
- * Fresh journals come straight from their commit, old ones from the spool, each into a list of half the
- * window; they are taken in turn, so that neither starves the other. What does not fit is forgotten here
- * and read later: the spool has all of it. The cursor walks the due queue; `must_rescan` says that
- * something may be in front of it.
+ * Fresh journals come straight from their commit, old ones from the spool, each into a
+ * list of half the window; they are taken in turn, so that neither starves the other.
+ * What does not fit is forgotten here and read later: the spool has all of it. The cursor
+ * walks the due queue; `must_rescan` says that something may be in front of it.
  */
 #include "inside.h"
 
@@ -14,8 +14,8 @@
 
 enum {
 	FETCH_BYTES = 1 << 20,
-	RESCAN_GAP_MS = 500,       /* rows that come due one by one are read together */
-	WITHDRAWN_MS = 10000,      /* longer than a change of the operator takes        */
+	RESCAN_GAP_MS = 500,  /* rows that come due one by one are read together */
+	WITHDRAWN_MS = 10000, /* longer than a change of the operator takes        */
 	PRUNE_EACH = 64,
 };
 
@@ -24,7 +24,8 @@ enum {
 struct lane *
 lane_find(struct deliver *d, const char *policy)
 {
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n)) {
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n)) {
 		struct lane *l = list_entry(n, struct lane, node);
 		if (strcmp(l->policy, policy) == 0)
 			return l;
@@ -94,14 +95,17 @@ lane_bounce(const struct lane *l)
 	return &policy_controls(l->deliver->policies, domain)->bounce;
 }
 
-/* ------------------------------------------------------------------ what must not come again */
+/* ---------------------------------------- what must not come again */
 
 void
 lane_prune(struct lane *l)
 {
 	uint64_t settled = spool_outcomes_committed(l->deliver->spool);
 
-	/* An answer that is still to come may show what was not yet committed when it was asked for. */
+	/*
+	 * An answer that is still to come may show what was not yet committed when it was
+	 * asked for.
+	 */
 	if (l->fetch != NULL && l->fetch->settled < settled)
 		settled = l->fetch->settled;
 	if (l->sweep != NULL && l->sweep->settled < settled)
@@ -115,7 +119,10 @@ lane_prune(struct lane *l)
 	}
 }
 
-/* What was skipped was stale, or is due again by another hand (a retry): the next walk tells. */
+/*
+ * What was skipped was stale, or is due again by another hand (a retry): the next walk
+ * tells.
+ */
 static void
 look_at_skipped(struct lane *l)
 {
@@ -279,7 +286,9 @@ lane_fetch_new(struct lane *l)
 		return NULL;
 	}
 	lane_prune(l);
-	*f = (struct lane_fetch){ .lane = l, .settled = spool_outcomes_committed(l->deliver->spool) };
+	*f = (struct lane_fetch){ .lane = l,
+				  .settled =
+					  spool_outcomes_committed(l->deliver->spool) };
 	l->deliver->waiting++;
 	return f;
 }

@@ -1,20 +1,25 @@
 /*
  * outcome.c - the retry rules, as one table and four short functions.
  *
- * Every journal has the same envelope: the intake's address. So a refusal before the content speaks of
- * the intake, not of the journal, and the whole destination waits: 4xx, a closed or broken connection
- * and TLS trouble back it off; 5xx suspends it until an operator, a reload or a probe finds it well again. No
- * row is written for any of that, however many wait, and no retry is counted.
+ * Every journal has the same envelope: the intake's address. So a refusal before the
+ * content speaks of the intake, not of the journal, and the whole destination waits: 4xx,
+ * a closed or broken connection and TLS trouble back it off; 5xx suspends it until an
+ * operator, a reload or a probe finds it well again. No row is written for any of that,
+ * however many wait, and no retry is counted.
  *
- * Once DATA was answered, a refusal speaks of the content. 4xx moves this one row to a later time: the wait
- * doubles from the bounce profile's first to its longest, with jitter, until the number of retries or
- * the time in queue is used up. 5xx makes a dead letter, which is kept for an operator; nothing is
- * ever sent to the original's sender. Two answers need care:
+ * Once DATA was answered, a refusal speaks of the content. 4xx moves this one row to a
+ * later time: the wait doubles from the bounce profile's first to its longest, with
+ * jitter, until the number of retries or the time in queue is used up. 5xx makes a dead
+ * letter, which is kept for an operator; nothing is ever sent to the original's sender.
+ * Two answers need care:
  *
- * - 421 says that the peer closes, not what it thinks of the journal. Before the content was sent it is
- *   connection trouble. After the final dot it is the reply to the content, and as soft as any 4xx.
- * - No reply to the final dot: nobody knows whether the intake has the message. The row becomes uncertain, with
- *   the profile that rendered it, and the same bytes go out again under the same Message-ID.
+ * - 421 says that the peer closes, not what it thinks of the journal. Before the content was
+ *   sent it is connection trouble. After the final dot it is the reply to the content,
+ *   and as soft as any 4xx.
+ *
+ * - No reply to the final dot: nobody knows whether the intake has the message. The row
+ *   becomes uncertain, with the profile that rendered it, and the same bytes go out again
+ *   under the same Message-ID.
  */
 #include "outcome.h"
 
@@ -29,8 +34,10 @@ struct verdict_row {
 	unsigned char second, third, fourth, fifth, closing; /* by the code; 421 */
 };
 static const struct verdict_row verdicts[COMMAND_COUNT] = {
-#define ROW(c2, c3, c4, c5, c421) \
-	{ VERDICT_##c2, VERDICT_##c3, VERDICT_##c4, VERDICT_##c5, VERDICT_##c421 }
+#define ROW(c2, c3, c4, c5, c421)                                                        \
+	{                                                                                \
+		VERDICT_##c2, VERDICT_##c3, VERDICT_##c4, VERDICT_##c5, VERDICT_##c421   \
+	}
 	/*                    2xx    3xx    4xx       5xx      421      */
 	[COMMAND_GREETING] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
 	[COMMAND_EHLO] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
@@ -53,13 +60,16 @@ verdict_of(enum command c, const struct smtp_reply *reply)
 	if (reply->code == 421)
 		return (enum verdict)row->closing;
 	/* RFC 1870 6.1: the answer to SIZE= speaks of this journal alone. */
-	if (c == COMMAND_MAIL && (reply->code == 552 || strcmp(reply->enhanced, "5.3.4") == 0))
+	if (c == COMMAND_MAIL &&
+	    (reply->code == 552 || strcmp(reply->enhanced, "5.3.4") == 0))
 		return VERDICT_TOO_LARGE;
 	switch (reply->code / 100) {
 	case 2:
 		return (enum verdict)row->second;
 	case 3:
-		return (enum verdict)(c == COMMAND_DATA && reply->code != 354 ? VERDICT_BREAK : row->third);
+		return (enum verdict)(c == COMMAND_DATA && reply->code != 354
+					      ? VERDICT_BREAK
+					      : row->third);
 	case 4:
 		return (enum verdict)row->fourth;
 	case 5:
@@ -70,16 +80,19 @@ verdict_of(enum command c, const struct smtp_reply *reply)
 }
 
 bool
-outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b, int64_t now)
+outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b,
+		   int64_t now)
 {
-	return now - j->created_at >= b->max_time_in_queue_ms || j->attempts > b->max_retries;
+	return now - j->created_at >= b->max_time_in_queue_ms ||
+	       j->attempts > b->max_retries;
 }
 
 void
 outcome_reply_text(const struct smtp_reply *reply, char *text, size_t n)
 {
-	snprintf(text, n, "%d%s%s%s%s", reply->code, reply->enhanced[0] == '\0' ? "" : " ",
-		 reply->enhanced, reply->text[0] == '\0' ? "" : " ", reply->text);
+	snprintf(text, n, "%d%s%s%s%s", reply->code,
+		 reply->enhanced[0] == '\0' ? "" : " ", reply->enhanced,
+		 reply->text[0] == '\0' ? "" : " ", reply->text);
 }
 
 void
@@ -110,8 +123,10 @@ count(struct destination *x, enum outcome_kind kind, uint64_t bytes)
 		enum outcome_kind kind;
 		enum counter counter;
 	} counters[] = {
-		{ OUTCOME_DELIVERED, COUNTER_DELIVERED }, { OUTCOME_SOFT, COUNTER_SOFT_BOUNCED },
-		{ OUTCOME_UNCERTAIN, COUNTER_UNCERTAIN }, { OUTCOME_DEAD, COUNTER_HARD_BOUNCED },
+		{ OUTCOME_DELIVERED, COUNTER_DELIVERED },
+		{ OUTCOME_SOFT, COUNTER_SOFT_BOUNCED },
+		{ OUTCOME_UNCERTAIN, COUNTER_UNCERTAIN },
+		{ OUTCOME_DEAD, COUNTER_HARD_BOUNCED },
 		{ OUTCOME_QUARANTINED, COUNTER_QUARANTINED },
 	};
 
@@ -135,7 +150,8 @@ outcome_record(struct connection *c, struct item *i, struct outcome *o)
 	const struct spool_journal *j = i->journal;
 	/* What may have been received once is sent with the same bytes ever after. */
 	const char *profile = j->profile;
-	if (c != NULL && (o->kind == OUTCOME_UNCERTAIN || c->transaction.must_keep_profile))
+	if (c != NULL &&
+	    (o->kind == OUTCOME_UNCERTAIN || c->transaction.must_keep_profile))
 		profile = buf_text(&c->transaction.profile);
 	struct spool_outcome out = {
 		.kind = o->kind,
@@ -159,7 +175,8 @@ outcome_record(struct connection *c, struct item *i, struct outcome *o)
 static void
 expire(struct connection *c, struct item *i, struct outcome *o)
 {
-	bool is_old = !(i->journal->attempts + (o->was_attempted ? 1 : 0) > lane_bounce(i->lane)->max_retries);
+	bool is_old = !(i->journal->attempts + (o->was_attempted ? 1 : 0) >
+			lane_bounce(i->lane)->max_retries);
 
 	o->kind = OUTCOME_DEAD;
 	o->reason = "expired";
@@ -179,12 +196,14 @@ outcome_soft(struct connection *c, struct item *i, struct outcome *o)
 	int64_t now = loop_wall_ms(d->loop);
 	uint32_t attempts = i->journal->attempts + (o->was_attempted ? 1 : 0);
 
-	if (attempts > b->max_retries || now - i->journal->created_at >= b->max_time_in_queue_ms) {
+	if (attempts > b->max_retries ||
+	    now - i->journal->created_at >= b->max_time_in_queue_ms) {
 		expire(c, i, o);
 		return;
 	}
 	o->kind = OUTCOME_SOFT;
-	o->next_at = now + bounce_profile_wait(b, attempts < 1 ? 1 : attempts, deliver_random(d));
+	o->next_at = now + bounce_profile_wait(b, attempts < 1 ? 1 : attempts,
+					       deliver_random(d));
 	outcome_record(c, i, o);
 }
 

@@ -24,19 +24,20 @@ enum verdict {
 };
 enum verdict verdict_of(enum command c, const struct smtp_reply *reply);
 
-bool outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b, int64_t now);
+bool outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b,
+			int64_t now);
 /* "250 2.0.0 Ok" */
 void outcome_reply_text(const struct smtp_reply *reply, char *text, size_t n);
 
 enum { OUTCOME_TEXT_MAX = SMTP_REPLY_TEXT_MAX + 32 };
 struct outcome {
 	enum outcome_kind kind;
-	int code;              /* of the reply, 0 = none                     */
+	int code; /* of the reply, 0 = none                     */
 	char enhanced[12];
 	char reply[OUTCOME_TEXT_MAX];
-	const char *reason;    /* for DEAD, HELD, QUARANTINED                */
-	int64_t next_at;       /* wall ms                                    */
-	bool was_attempted;    /* its MAIL was sent                          */
+	const char *reason; /* for DEAD, HELD, QUARANTINED                */
+	int64_t next_at;    /* wall ms                                    */
+	bool was_attempted; /* its MAIL was sent                          */
 };
 void outcome_init(struct outcome *o, enum outcome_kind kind, const char *reason);
 void outcome_set_reply(struct outcome *o, const struct smtp_reply *reply);

@@ -14,14 +14,14 @@ not_a_reply(struct connection *c, enum command command, const struct smtp_reply 
 {
 	struct err e;
 
-	err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %d %.200s", command_name(command), reply->code,
-		reply->text);
+	err_set(&e, ERR_PROTOCOL, 0, "not a reply to %s: %d %.200s",
+		command_name(command), reply->code, reply->text);
 	connection_broke(c, FAILURE_BACK_OFF, &e);
 }
 
 static void
-envelope_refused(struct connection *c, enum command command, const struct smtp_reply *reply,
-		 enum verdict v)
+envelope_refused(struct connection *c, enum command command,
+		 const struct smtp_reply *reply, enum verdict v)
 {
 	char text[ERR_TEXT_MAX / 2];
 	struct outcome o;
@@ -37,12 +37,12 @@ envelope_refused(struct connection *c, enum command command, const struct smtp_r
 		return;
 	}
 	outcome_reply_text(reply, text, sizeof(text));
-	err_set(&e, v == VERDICT_SUSPEND ? ERR_REFUSED : ERR_BUSY, 0, "%s was refused: %s",
-		command_name(command), text);
+	err_set(&e, v == VERDICT_SUSPEND ? ERR_REFUSED : ERR_BUSY, 0,
+		"%s was refused: %s", command_name(command), text);
 	connection_refused(c,
-			   v == VERDICT_SUSPEND ? FAILURE_SUSPEND :
-			   reply->code == 421	? FAILURE_CLOSED :
-						  FAILURE_BACK_OFF,
+			   v == VERDICT_SUSPEND ? FAILURE_SUSPEND
+			   : reply->code == 421 ? FAILURE_CLOSED
+						: FAILURE_BACK_OFF,
 			   &e);
 }
 
@@ -101,7 +101,8 @@ may_be_moved(const struct connection *c, const struct smtp_reply *reply)
 {
 	if (!c->transaction.is_one_flight)
 		return false;
-	return strncmp(reply->enhanced, "2.", 2) != 0 || strncmp(reply->enhanced, "2.1.", 4) == 0 ||
+	return strncmp(reply->enhanced, "2.", 2) != 0 ||
+	       strncmp(reply->enhanced, "2.1.", 4) == 0 ||
 	       !dialogue_is_clean(&c->dialogue);
 }
 
@@ -123,7 +124,8 @@ content_accepted(struct connection *c, const struct smtp_reply *reply)
 static void
 content_refused(struct connection *c, const struct smtp_reply *reply, enum verdict v)
 {
-	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+	bool is_whole =
+		c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
 	struct item *i = c->transaction.item;
 	struct outcome o;
 
@@ -145,14 +147,16 @@ content_refused(struct connection *c, const struct smtp_reply *reply, enum verdi
 }
 
 static void
-content_replied(struct connection *c, enum command command, const struct smtp_reply *reply,
-		enum verdict v)
+content_replied(struct connection *c, enum command command,
+		const struct smtp_reply *reply, enum verdict v)
 {
-	bool is_whole = c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+	bool is_whole =
+		c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
 	struct err e;
 
 	if (reply->code == 421 && !is_whole) {
-		err_set(&e, ERR_BUSY, 0, "the content was broken off: 421 %.200s", reply->text);
+		err_set(&e, ERR_BUSY, 0, "the content was broken off: 421 %.200s",
+			reply->text);
 		connection_broke(c, FAILURE_CLOSED, &e);
 	} else if (v != VERDICT_GOOD) {
 		content_refused(c, reply, v);
@@ -164,7 +168,8 @@ content_replied(struct connection *c, enum command command, const struct smtp_re
 }
 
 void
-transaction_reply(struct connection *c, enum command command, const struct smtp_reply *reply)
+transaction_reply(struct connection *c, enum command command,
+		  const struct smtp_reply *reply)
 {
 	enum verdict v = verdict_of(command, reply);
 

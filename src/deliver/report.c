@@ -1,8 +1,9 @@
 /*
  * report.c - the mail log's lines about deliveries.
  *
- * The words are the field's. A destination's trouble is told once, when its state changes, and names the
- * journal that is next in its queue; what follows from it is silent until it is over.
+ * The words are the field's. A destination's trouble is told once, when its state
+ * changes, and names the journal that is next in its queue; what follows from it is
+ * silent until it is over.
  */
 #include "report.h"
 
@@ -22,10 +23,14 @@ class_of(enum err_kind kind)
 		enum err_kind kind;
 		const char *text;
 	} classes[] = {
-		{ ERR_TLS, "TLS Error" },	  { ERR_DNS, "DNS Error" },
-		{ ERR_NOT_FOUND, "DNS Error" },	  { ERR_TIMEOUT, "Timeout" },
-		{ ERR_NETWORK, "Network Error" }, { ERR_PROTOCOL, "Protocol Error" },
-		{ ERR_REFUSED, "Refused" },	  { ERR_BUSY, "Refused for now" },
+		{ ERR_TLS, "TLS Error" },
+		{ ERR_DNS, "DNS Error" },
+		{ ERR_NOT_FOUND, "DNS Error" },
+		{ ERR_TIMEOUT, "Timeout" },
+		{ ERR_NETWORK, "Network Error" },
+		{ ERR_PROTOCOL, "Protocol Error" },
+		{ ERR_REFUSED, "Refused" },
+		{ ERR_BUSY, "Refused for now" },
 		{ ERR_CONFIG, "Configuration Error" },
 	};
 
@@ -49,7 +54,8 @@ next_item(const struct destination *x)
 {
 	struct list *lanes = &x->deliver->lanes;
 
-	for (struct list_node *n = list_first(lanes); n != NULL; n = list_next(lanes, n)) {
+	for (struct list_node *n = list_first(lanes); n != NULL;
+	     n = list_next(lanes, n)) {
 		struct lane *l = list_entry(n, struct lane, node);
 		struct list_node *first = list_first(&l->old);
 		if (first == NULL)
@@ -67,26 +73,29 @@ report_destination_down(const struct destination *x)
 	const struct item *i = next_item(x);
 	const char *state = destination_state_name(x->state);
 	const char *class = class_of(e->kind);
-	int64_t wait = (x->next_probe_at - loop_mono_ms(x->deliver->loop) + SECOND / 2) / SECOND;
+	int64_t wait =
+		(x->next_probe_at - loop_mono_ms(x->deliver->loop) + SECOND / 2) / SECOND;
 
 	if (i != NULL)
 		log_event(LOG_DELIVER, WARNING, "delivery.failed",
 			  F(LF_INT("mid", i->mid), LF_TEXT("destination", x->domain),
-			    LF_TEXT("class", err_kind_name(e->kind)), LF_TEXT("reason", e->text)),
-			  "TDC: Message %" PRIu64 " delivery failed to %s: %s. %s", i->mid, intake_of(i),
-			  class, e->text);
+			    LF_TEXT("class", err_kind_name(e->kind)),
+			    LF_TEXT("reason", e->text)),
+			  "TDC: Message %" PRIu64 " delivery failed to %s: %s. %s",
+			  i->mid, intake_of(i), class, e->text);
 	if (x->state == DESTINATION_SUSPENDED)
 		log_event(LOG_DELIVER, ERROR, "destination.suspended",
 			  F(LF_TEXT("destination", x->domain), LF_TEXT("reason", e->text),
 			    LF_INT("wait_s", wait)),
-			  "TDC: Destination %s is %s: it refuses our mail: %s. %s; probed in %" PRId64 " s",
+			  "TDC: Destination %s is %s: it refuses our mail: %s. %s; "
+			  "probed in %" PRId64 " s",
 			  x->domain, state, class, e->text, wait);
 	else
 		log_event(LOG_DELIVER, WARNING, "destination.backed-off",
 			  F(LF_TEXT("destination", x->domain), LF_TEXT("reason", e->text),
 			    LF_INT("wait_s", wait)),
-			  "TDC: Destination %s is %s: %s. %s; probed in %" PRId64 " s", x->domain, state,
-			  class, e->text, wait);
+			  "TDC: Destination %s is %s: %s. %s; probed in %" PRId64 " s",
+			  x->domain, state, class, e->text, wait);
 }
 
 void
@@ -105,20 +114,24 @@ report_connected(const struct connection *c)
 	char facts[TLS_TEXT_MAX];
 
 	log_event(LOG_DELIVER, INFO, "connection.new",
-		  F(LF_INT("dcid", c->dcid), LF_TEXT("destination", c->destination->domain),
-		    LF_TEXT("host", c->host), LF_TEXT("local", c->local), LF_TEXT("remote", c->remote),
-		    LF_INT("port", c->port)),
-		  "New SMTP DCID %" PRIu64 " interface %s address %s port %u", c->dcid, c->local,
-		  c->remote, (unsigned)c->port);
+		  F(LF_INT("dcid", c->dcid),
+		    LF_TEXT("destination", c->destination->domain),
+		    LF_TEXT("host", c->host), LF_TEXT("local", c->local),
+		    LF_TEXT("remote", c->remote), LF_INT("port", c->port)),
+		  "New SMTP DCID %" PRIu64 " interface %s address %s port %u", c->dcid,
+		  c->local, c->remote, (unsigned)c->port);
 	tls_facts_format(&c->tls_facts, facts, sizeof(facts));
-	log_event(LOG_DELIVER, INFO, "connection.tls",
-		  F(LF_INT("dcid", c->dcid), LF_TEXT("version", c->tls_facts.version),
-		    LF_TEXT("cipher", c->tls_facts.cipher), LF_TEXT("peer", c->tls_facts.peer_name),
-		    LF_TEXT("issuer", c->tls_facts.issuer), LF_INT("verified", c->tls_facts.is_verified),
-		    LF_INT("resumed", c->tls_facts.is_resumed)),
-		  "DCID %" PRIu64 " TLS success %s%s%s%s", c->dcid, facts,
-		  c->tls_facts.is_resumed ? " resumed" : "",
-		  c->tls_facts.is_verified ? "" : " not verified: ", c->tls_facts.failure);
+	log_event(
+		LOG_DELIVER, INFO, "connection.tls",
+		F(LF_INT("dcid", c->dcid), LF_TEXT("version", c->tls_facts.version),
+		  LF_TEXT("cipher", c->tls_facts.cipher),
+		  LF_TEXT("peer", c->tls_facts.peer_name),
+		  LF_TEXT("issuer", c->tls_facts.issuer),
+		  LF_INT("verified", c->tls_facts.is_verified),
+		  LF_INT("resumed", c->tls_facts.is_resumed)),
+		"DCID %" PRIu64 " TLS success %s%s%s%s", c->dcid, facts,
+		c->tls_facts.is_resumed ? " resumed" : "",
+		c->tls_facts.is_verified ? "" : " not verified: ", c->tls_facts.failure);
 }
 
 void
@@ -134,9 +147,10 @@ report_injection(const struct connection *c, size_t bytes)
 {
 	counter_add(COUNTER_TLS_INJECTION, 1);
 	log_event(LOG_DELIVER, ERROR, "tls.injection",
-		  F(LF_INT("dcid", c->dcid), LF_TEXT("host", c->host), LF_TEXT("remote", c->remote),
-		    LF_INT("bytes", bytes)),
-		  "TDC: STARTTLS injection: %zu bytes of plaintext stood behind the reply of %s [%s]; "
+		  F(LF_INT("dcid", c->dcid), LF_TEXT("host", c->host),
+		    LF_TEXT("remote", c->remote), LF_INT("bytes", bytes)),
+		  "TDC: STARTTLS injection: %zu bytes of plaintext stood behind the "
+		  "reply of %s [%s]; "
 		  "connection DCID %" PRIu64 " broken off",
 		  bytes, c->host, c->remote, c->dcid);
 }
@@ -145,13 +159,17 @@ void
 report_started(const struct connection *c, const struct item *i)
 {
 	log_event(LOG_DELIVER, INFO, "delivery.start",
-		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("intake", intake_of(i)),
+		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
+		    LF_TEXT("intake", intake_of(i)),
 		    LF_INT("attempt", i->journal->attempts + 1)),
-		  "Delivery start DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid, i->mid);
+		  "Delivery start DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid,
+		  i->mid);
 	if (c->transaction.content.mark[0] != '\0')
 		log_event(LOG_DELIVER, INFO, "delivery.mark",
-			  F(LF_INT("mid", i->mid), LF_TEXT("mark", c->transaction.content.mark)),
-			  "TDC: Message %" PRIu64 " carried as: %s", i->mid, c->transaction.content.mark);
+			  F(LF_INT("mid", i->mid),
+			    LF_TEXT("mark", c->transaction.content.mark)),
+			  "TDC: Message %" PRIu64 " carried as: %s", i->mid,
+			  c->transaction.content.mark);
 }
 
 /* ------------------------------------------------------------------ outcomes */
@@ -159,17 +177,20 @@ report_started(const struct connection *c, const struct item *i)
 static void
 tell_delivered(const struct connection *c, const struct item *i, const struct outcome *o)
 {
-	log_event(LOG_DELIVER, INFO, "delivery.done", F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid)),
-		  "Message done DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid, i->mid);
+	log_event(LOG_DELIVER, INFO, "delivery.done",
+		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid)),
+		  "Message done DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid,
+		  i->mid);
 	log_event(LOG_DELIVER, INFO, "delivery.response",
-		  F(LF_INT("mid", i->mid), LF_INT("code", o->code), LF_TEXT("reply", o->reply)),
+		  F(LF_INT("mid", i->mid), LF_INT("code", o->code),
+		    LF_TEXT("reply", o->reply)),
 		  "MID %" PRIu64 " RID [0] Response '%s'", i->mid, o->reply);
 	log_event(LOG_DELIVER, INFO, "delivery.delivered",
-		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("intake", intake_of(i)),
-		    LF_TEXT("reply", o->reply), LF_TEXT("tls", c->tls),
-		    LF_INT("bytes", c->transaction.content.size)),
-		  "TDC: Message %" PRIu64 " delivered to %s: '%s' (%s)", i->mid, intake_of(i), o->reply,
-		  c->tls);
+		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
+		    LF_TEXT("intake", intake_of(i)), LF_TEXT("reply", o->reply),
+		    LF_TEXT("tls", c->tls), LF_INT("bytes", c->transaction.content.size)),
+		  "TDC: Message %" PRIu64 " delivered to %s: '%s' (%s)", i->mid,
+		  intake_of(i), o->reply, c->tls);
 	log_event(LOG_DELIVER, INFO, "mid.finished", F(LF_INT("mid", i->mid)),
 		  "Message finished MID %" PRIu64 " done", i->mid);
 }
@@ -192,15 +213,20 @@ words_of(const struct outcome *o)
 	static const struct {
 		const char *subject, *text;
 	} subjects[] = {
-		{ ".1.", "Unknown address error" }, { ".2.", "Mailbox error" },
-		{ ".3.", "Mail system error" },	    { ".4.7", "Delivery expired (message too old)" },
-		{ ".4.", "Network error" },	    { ".5.", "Protocol error" },
-		{ ".6.", "Content error" },	    { ".7.", "Refused by policy" },
+		{ ".1.", "Unknown address error" },
+		{ ".2.", "Mailbox error" },
+		{ ".3.", "Mail system error" },
+		{ ".4.7", "Delivery expired (message too old)" },
+		{ ".4.", "Network error" },
+		{ ".5.", "Protocol error" },
+		{ ".6.", "Content error" },
+		{ ".7.", "Refused by policy" },
 	};
 
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
-		if (o->enhanced[0] != '\0' && strncmp(o->enhanced + 1, subjects[i].subject,
-						      strlen(subjects[i].subject)) == 0)
+		if (o->enhanced[0] != '\0' &&
+		    strncmp(o->enhanced + 1, subjects[i].subject,
+			    strlen(subjects[i].subject)) == 0)
 			return subjects[i].text;
 	return "Undefined error";
 }
@@ -221,8 +247,9 @@ tell_delayed(const struct connection *c, const struct item *i, const struct outc
 	log_event(LOG_DELIVER, WARNING, "delivery.delayed",
 		  F(LF_INT("dcid", dcid), LF_INT("mid", i->mid), LF_INT("code", o->code),
 		    LF_TEXT("enhanced", enhanced_of(o)), LF_TEXT("reply", o->reply)),
-		  "Delayed: DCID %" PRIu64 " MID %" PRIu64 " to RID 0 - %s - %s ('%03d', ['%s'])[]", dcid,
-		  i->mid, enhanced_of(o), words_of(o), o->code, o->reply);
+		  "Delayed: DCID %" PRIu64 " MID %" PRIu64
+		  " to RID 0 - %s - %s ('%03d', ['%s'])[]",
+		  dcid, i->mid, enhanced_of(o), words_of(o), o->code, o->reply);
 	tell_pending(i, o);
 }
 
@@ -235,11 +262,15 @@ tell_bounced(const struct connection *c, const struct item *i, const struct outc
 		  F(LF_INT("dcid", dcid), LF_INT("mid", i->mid), LF_INT("code", o->code),
 		    LF_TEXT("enhanced", enhanced_of(o)), LF_TEXT("reason", o->reason),
 		    LF_TEXT("reply", o->reply)),
-		  "Bounced: DCID %" PRIu64 " MID %" PRIu64 " to RID 0 - %s - %s ('%03d', ['%s']) []", dcid,
-		  i->mid, enhanced_of(o), words_of(o), o->code, o->code == 0 ? "timeout" : o->reply);
+		  "Bounced: DCID %" PRIu64 " MID %" PRIu64
+		  " to RID 0 - %s - %s ('%03d', ['%s']) []",
+		  dcid, i->mid, enhanced_of(o), words_of(o), o->code,
+		  o->code == 0 ? "timeout" : o->reply);
 	log_event(LOG_DELIVER, ERROR, "delivery.dead",
-		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason), LF_TEXT("reply", o->reply)),
-		  "TDC: Message %" PRIu64 " delivery failed to %s: Hard bounced (%s). %s; kept as a dead "
+		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason),
+		    LF_TEXT("reply", o->reply)),
+		  "TDC: Message %" PRIu64
+		  " delivery failed to %s: Hard bounced (%s). %s; kept as a dead "
 		  "letter",
 		  i->mid, intake_of(i), o->reason, o->reply);
 }
@@ -248,8 +279,10 @@ static void
 tell_uncertain(const struct connection *c, const struct item *i, const struct outcome *o)
 {
 	log_event(LOG_DELIVER, WARNING, "delivery.uncertain",
-		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("reason", o->reply)),
-		  "TDC: Message %" PRIu64 " delivery to %s is uncertain: no reply to the end of its data: "
+		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
+		    LF_TEXT("reason", o->reply)),
+		  "TDC: Message %" PRIu64
+		  " delivery to %s is uncertain: no reply to the end of its data: "
 		  "%s; the same bytes are sent again (DCID %" PRIu64 ")",
 		  i->mid, intake_of(i), o->reply, c->dcid);
 	tell_pending(i, o);
@@ -261,12 +294,13 @@ tell_held(const struct connection *c, const struct item *i, const struct outcome
 	(void)c;
 	log_event(LOG_DELIVER, WARNING, "delivery.held",
 		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason)),
-		  "TDC: Message %" PRIu64 " held: the next hop of %s cannot carry it: %s", i->mid,
-		  intake_of(i), o->reason);
+		  "TDC: Message %" PRIu64 " held: the next hop of %s cannot carry it: %s",
+		  i->mid, intake_of(i), o->reason);
 }
 
 static void
-tell_quarantined(const struct connection *c, const struct item *i, const struct outcome *o)
+tell_quarantined(const struct connection *c, const struct item *i,
+		 const struct outcome *o)
 {
 	(void)c;
 	log_event(LOG_DELIVER, ERROR, "delivery.quarantined",
@@ -280,7 +314,8 @@ tell_dropped(const struct connection *c, const struct item *i, const struct outc
 	(void)c;
 	(void)o;
 	log_event(LOG_DELIVER, INFO, "delivery.dropped", F(LF_INT("mid", i->mid)),
-		  "TDC: Message %" PRIu64 " dropped: the route of %s is /dev/null", i->mid, intake_of(i));
+		  "TDC: Message %" PRIu64 " dropped: the route of %s is /dev/null",
+		  i->mid, intake_of(i));
 }
 
 void
@@ -288,9 +323,12 @@ report_outcome(const struct connection *c, const struct item *i, const struct ou
 {
 	static void (*const tell[])(const struct connection *, const struct item *,
 				    const struct outcome *) = {
-		[OUTCOME_DELIVERED] = tell_delivered, [OUTCOME_SOFT] = tell_delayed,
-		[OUTCOME_UNCERTAIN] = tell_uncertain, [OUTCOME_DEAD] = tell_bounced,
-		[OUTCOME_HELD] = tell_held,	      [OUTCOME_QUARANTINED] = tell_quarantined,
+		[OUTCOME_DELIVERED] = tell_delivered,
+		[OUTCOME_SOFT] = tell_delayed,
+		[OUTCOME_UNCERTAIN] = tell_uncertain,
+		[OUTCOME_DEAD] = tell_bounced,
+		[OUTCOME_HELD] = tell_held,
+		[OUTCOME_QUARANTINED] = tell_quarantined,
 		[OUTCOME_DROPPED] = tell_dropped,
 	};
 	tell[o->kind](c, i, o);
@@ -300,15 +338,19 @@ void
 report_broken_off(const struct connection *c, const struct item *i, const struct err *why)
 {
 	log_event(LOG_DELIVER, DEBUG, "delivery.broken-off",
-		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("reason", why->text)),
-		  "DCID %" PRIu64 " MID %" PRIu64 " broken off before the end of its data: %s", c->dcid,
-		  i->mid, why->text);
+		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
+		    LF_TEXT("reason", why->text)),
+		  "DCID %" PRIu64 " MID %" PRIu64
+		  " broken off before the end of its data: %s",
+		  c->dcid, i->mid, why->text);
 }
 
 void
 report_fallback(const struct connection *c, const struct item *i, const char *why)
 {
-	log_event(LOG_DELIVER, WARNING, "delivery.profile",
-		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("reason", why)),
-		  "TDC: Message %" PRIu64 " rendered anew for DCID %" PRIu64 ": %s", i->mid, c->dcid, why);
+	log_event(
+		LOG_DELIVER, WARNING, "delivery.profile",
+		F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid), LF_TEXT("reason", why)),
+		"TDC: Message %" PRIu64 " rendered anew for DCID %" PRIu64 ": %s", i->mid,
+		c->dcid, why);
 }

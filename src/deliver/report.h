@@ -15,9 +15,11 @@ void report_closed(const struct connection *c);
 void report_injection(const struct connection *c, size_t bytes);
 void report_started(const struct connection *c, const struct item *i);
 /* An outcome was recorded. c == NULL: without a connection. */
-void report_outcome(const struct connection *c, const struct item *i, const struct outcome *o);
+void report_outcome(const struct connection *c, const struct item *i,
+		    const struct outcome *o);
 /* The content broke off; the journal goes back. */
-void report_broken_off(const struct connection *c, const struct item *i, const struct err *why);
+void report_broken_off(const struct connection *c, const struct item *i,
+		       const struct err *why);
 void report_fallback(const struct connection *c, const struct item *i, const char *why);
 
 #endif

@@ -1,15 +1,17 @@
 /*
  * scheduler.c - which journal goes to which connection, and when a connection is opened.
  *
- * Runs after every turn in which something happened, over lanes and destinations; both are few. No attempt is
- * made for a journal: connections are opened for a destination, and take what comes next when they are
- * ready. So a destination that is down costs one probe, not one attempt per journal.
+ * Runs after every turn in which something happened, over lanes and destinations; both
+ * are few. No attempt is made for a journal: connections are opened for a destination,
+ * and take what comes next when they are ready. So a destination that is down costs one
+ * probe, not one attempt per journal.
  */
 #include "connection.h"
 #include "outcome.h"
 
 enum {
-	JOURNALS_PER_NEW_CONNECTION = 4, /* a few in a row are faster than a handshake more */
+	JOURNALS_PER_NEW_CONNECTION =
+		4, /* a few in a row are faster than a handshake more */
 };
 
 static struct lane *
@@ -28,7 +30,8 @@ scheduler_waiting(const struct destination *x)
 	struct list *lanes = &x->deliver->lanes;
 	size_t waiting = 0;
 
-	for (struct list_node *n = list_first(lanes); n != NULL; n = list_next(lanes, n)) {
+	for (struct list_node *n = list_first(lanes); n != NULL;
+	     n = list_next(lanes, n)) {
 		struct lane *l = list_entry(n, struct lane, node);
 		if (l->destination == x)
 			waiting += lane_waiting(l);
@@ -124,7 +127,8 @@ use_idle(struct destination *x)
 
 	while ((n = list_first(&x->idle)) != NULL && may_send(x)) {
 		struct connection *c = list_entry(n, struct connection, node);
-		if (c->generation != x->deliver->generation || !dialogue_is_clean(&c->dialogue)) {
+		if (c->generation != x->deliver->generation ||
+		    !dialogue_is_clean(&c->dialogue)) {
 			connection_quit(c);
 			continue;
 		}
@@ -171,7 +175,8 @@ run_destination(struct destination *x)
 	waiting = scheduler_waiting(x);
 	if (x->deliver->paused_until > loop_mono_ms(x->deliver->loop) || waiting == 0)
 		return;
-	size_t wanted = (waiting + JOURNALS_PER_NEW_CONNECTION - 1) / JOURNALS_PER_NEW_CONNECTION;
+	size_t wanted =
+		(waiting + JOURNALS_PER_NEW_CONNECTION - 1) / JOURNALS_PER_NEW_CONNECTION;
 	for (size_t room = destination_room(x); room > 0 && made < wanted; room--, made++)
 		connection_open(x);
 }
@@ -186,7 +191,8 @@ scheduler_run(struct deliver *d)
 		deliver_wake_at(d, d->paused_until);
 		return;
 	}
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n))
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n))
 		lane_refill(list_entry(n, struct lane, node));
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n))

@@ -1,9 +1,10 @@
 /*
  * sweep.c - the end of what waited too long.
  *
- * A journal's time in queue ends also while its destination is down and nothing is taken. Once a minute the
- * windows are looked through; and only when the oldest row of all is old enough, a walk over the due
- * queue follows, page by page, one at a time, without the window's help.
+ * A journal's time in queue ends also while its destination is down and nothing is taken.
+ * Once a minute the windows are looked through; and only when the oldest row of all is
+ * old enough, a walk over the due queue follows, page by page, one at a time, without the
+ * window's help.
  */
 #include "inside.h"
 
@@ -83,8 +84,9 @@ next_page(struct lane *l)
 	l->is_sweep_due = false;
 	l->sweep = lane_fetch_new(l);
 	if (l->sweep != NULL)
-		spool_fetch_due(d->spool, l->policy, l->sweep_cursor, loop_wall_ms(d->loop),
-				SWEEP_ROWS, SWEEP_BYTES, swept, l->sweep);
+		spool_fetch_due(d->spool, l->policy, l->sweep_cursor,
+				loop_wall_ms(d->loop), SWEEP_ROWS, SWEEP_BYTES, swept,
+				l->sweep);
 }
 
 static void
@@ -111,7 +113,8 @@ sweep_run(struct deliver *d)
 		d->next_sweep_at = now + SWEEP_GAP_MS;
 	deliver_wake_at(d, d->next_sweep_at);
 	int64_t oldest_at = spool_account(d->spool)->oldest_waiting_at;
-	for (struct list_node *n = list_first(&d->lanes); n != NULL; n = list_next(&d->lanes, n)) {
+	for (struct list_node *n = list_first(&d->lanes); n != NULL;
+	     n = list_next(&d->lanes, n)) {
 		struct lane *l = list_entry(n, struct lane, node);
 		if (is_time)
 			begin(l, oldest_at);

@@ -1,15 +1,17 @@
 /*
- * transaction.c - one journal on a connection: MAIL, RCPT, DATA or BDAT, the content, its reply.
+ * transaction.c - one journal on a connection: MAIL, RCPT, DATA or BDAT, the content, its
+ * reply.
  *
  *	PIPELINING              MAIL RCPT DATA            | content .
  *	  and CHUNKING          MAIL RCPT                 | BDAT n LAST content
  *	  small, enhanced codes MAIL RCPT BDAT n LAST content
  *	neither                 MAIL | RCPT | DATA        | content .
  *
- * The last but one saves a round trip, and has a price: a reply that the peer sends twice would move all that
- * follow, and RCPT's could be taken for the content's. So it is used only where enhanced status
- * codes tell them apart (2.1.x speaks of an address, RFC 3463 3.2). Everywhere else the content waits
- * for the replies to the envelope; a moved one is then a reply that its command cannot have.
+ * The last but one saves a round trip, and has a price: a reply that the peer sends twice
+ * would move all that follow, and RCPT's could be taken for the content's. So it is used
+ * only where enhanced status codes tell them apart (2.1.x speaks of an address, RFC 3463
+ * 3.2). Everywhere else the content waits for the replies to the envelope; a moved one is
+ * then a reply that its command cannot have.
  */
 #include "connection.h"
 #include "report.h"
@@ -61,11 +63,14 @@ transaction_finish(struct connection *c)
 bool
 transaction_is_uncertain(const struct connection *c)
 {
-	/* The end of the content is the last that is queued: if anything is left, it did not go. */
+	/*
+	 * The end of the content is the last that is queued: if anything is left, it did
+	 * not go.
+	 */
 	return c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
 }
 
-/* ------------------------------------------------------------------ the content's form */
+/* ---------------------------------------- the content's form */
 
 /* A recorded profile may ask for what this hop does not offer. */
 static bool
@@ -90,18 +95,21 @@ render(struct connection *c, const char *profile, const char *intake, struct err
 	struct transaction *t = &c->transaction;
 
 	content_end(t);
-	if (c->deliver->ops->render(c->deliver->ops_arg, profile, t->item->journal, intake, &t->content,
-				    e) != 0)
+	if (c->deliver->ops->render(c->deliver->ops_arg, profile, t->item->journal,
+				    intake, &t->content, e) != 0)
 		return -1;
 	t->has_content = true;
 	buf_clear(&t->profile);
 	buf_append_text(&t->profile, profile);
-	return t->profile.failed || buf_text(&t->profile) == NULL ?
-		       err_set(e, ERR_MEMORY, 0, "no memory for a render profile") :
-		       0;
+	return t->profile.failed || buf_text(&t->profile) == NULL
+		       ? err_set(e, ERR_MEMORY, 0, "no memory for a render profile")
+		       : 0;
 }
 
-/* The profile of an earlier life, when the intake may already have these bytes. NULL: none. */
+/*
+ * The profile of an earlier life, when the intake may already have these bytes. NULL:
+ * none.
+ */
 static const char *
 earlier_profile(const struct connection *c)
 {
@@ -127,7 +135,9 @@ choose_content(struct connection *c, const char *intake, struct err *e)
 		t->must_keep_profile = true;
 		return 0;
 	}
-	report_fallback(c, t->item, t->has_content ? "the hop does not carry its earlier form" : e->text);
+	report_fallback(c, t->item,
+			t->has_content ? "the hop does not carry its earlier form"
+				       : e->text);
 	return render(c, c->profile, intake, e);
 }
 
@@ -156,8 +166,9 @@ send_mail(struct connection *c)
 
 	if ((offered & SMTP_EXT_SIZE) != 0)
 		snprintf(size, sizeof(size), " SIZE=%" PRIu64, content->size);
-	int n = snprintf(line, sizeof(line), "MAIL FROM:<%s>%s%s%s\r\n", content->mail_from, size,
-			 bodies[content->body], content->needs_smtputf8 ? " SMTPUTF8" : "");
+	int n = snprintf(line, sizeof(line), "MAIL FROM:<%s>%s%s%s\r\n",
+			 content->mail_from, size, bodies[content->body],
+			 content->needs_smtputf8 ? " SMTPUTF8" : "");
 	dialogue_send(&c->dialogue, COMMAND_MAIL, line, (size_t)n);
 }
 
@@ -188,7 +199,8 @@ send_envelope(struct connection *c)
 
 	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0;
 	t->is_pipelined = (offered & SMTP_EXT_PIPELINING) != 0;
-	t->is_one_flight = t->uses_bdat && t->is_pipelined && t->content.size <= ONE_FLIGHT_MAX &&
+	t->is_one_flight = t->uses_bdat && t->is_pipelined &&
+			   t->content.size <= ONE_FLIGHT_MAX &&
 			   (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0;
 	report_started(c, t->item);
 	send_mail(c);
@@ -205,8 +217,8 @@ send_envelope(struct connection *c)
 
 /* Decided without a word to the peer. */
 static void
-decide(struct connection *c, enum outcome_kind kind, const char *reason, const char *enhanced,
-       const char *text)
+decide(struct connection *c, enum outcome_kind kind, const char *reason,
+       const char *enhanced, const char *text)
 {
 	struct outcome o;
 
@@ -248,7 +260,8 @@ check_addresses(const struct connection *c, const char *intake, struct err *e)
 	if (!is_one_line(intake) || !is_one_line(c->transaction.content.mail_from))
 		return err_set(e, ERR_CONFIG, 0, "the envelope holds control characters");
 	if (c->transaction.content.needs_smtputf8 && !has_utf8)
-		return err_set(e, ERR_CONFIG, 0, "the envelope needs SMTPUTF8, which is not offered");
+		return err_set(e, ERR_CONFIG, 0,
+			       "the envelope needs SMTPUTF8, which is not offered");
 	return 0;
 }
 
@@ -282,12 +295,14 @@ transaction_send(struct connection *c, struct item *i)
 		return;
 	}
 	if (largest > 0 && t->content.size > largest) {
-		snprintf(text, sizeof(text), "%" PRIu64 " bytes, the intake takes %" PRIu64,
-			 t->content.size, largest);
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " bytes, the intake takes %" PRIu64, t->content.size,
+			 largest);
 		decide(c, OUTCOME_DEAD, "too large for the intake", "5.3.4", text);
 		return;
 	}
-	if (check_addresses(c, intake, &e) != 0 || content_begin(t, i->journal, d->spool, &e) != 0) {
+	if (check_addresses(c, intake, &e) != 0 ||
+	    content_begin(t, i->journal, d->spool, &e) != 0) {
 		local_trouble(c, &e);
 		return;
 	}
@@ -303,7 +318,10 @@ break_off(struct connection *c, enum content_result r, const struct err *e)
 	struct item *i = c->transaction.item;
 	struct outcome o;
 
-	/* The peer has a part of it at most: the last run and the final dot were not sent. */
+	/*
+	 * The peer has a part of it at most: the last run and the final dot were not
+	 * sent.
+	 */
 	outcome_init(&o, r == CONTENT_CORRUPT ? OUTCOME_QUARANTINED : OUTCOME_SOFT,
 		     r == CONTENT_CORRUPT ? "body" : NULL);
 	outcome_set_text(&o, r == CONTENT_CORRUPT ? "" : "4.3.0", e->text);
@@ -322,7 +340,8 @@ transaction_go_on(struct connection *c)
 	struct transaction *t = &c->transaction;
 	struct err e;
 
-	if (c->state != CONNECTION_BUSY || t->item == NULL || !t->is_content_open || t->is_all_queued)
+	if (c->state != CONNECTION_BUSY || t->item == NULL || !t->is_content_open ||
+	    t->is_all_queued)
 		return;
 	enum content_result r = content_pump(c, &e);
 	if (r == CONTENT_CORRUPT || r == CONTENT_FAILED) {

@@ -1,8 +1,8 @@
 /*
  * carry.c - what the next hop can carry: the table of the capabilities.
  *
- * Every row is looked at. "hold" of any row wins, then "attach"; a row without trouble costs nothing. Only
- * what is written here can happen to an original: nothing is recoded.
+ * Every row is looked at. "hold" of any row wins, then "attach"; a row without trouble
+ * costs nothing. Only what is written here can happen to an original: nothing is recoded.
  */
 #include "render.h"
 
@@ -11,25 +11,25 @@
 enum { BINARY = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME };
 
 struct carry_rule {
-	unsigned facts;             /* the original holds one of these           */
-	unsigned extensions;        /* and the hop needs all of these             */
-	size_t choice;              /* place of the configured choice             */
-	bool must_not_go_raw;       /* the default without them is `attach`       */
-	size_t effect;              /* with them, this of struct carry is set     */
+	unsigned facts;       /* the original holds one of these           */
+	unsigned extensions;  /* and the hop needs all of these             */
+	size_t choice;        /* place of the configured choice             */
+	bool must_not_go_raw; /* the default without them is `attach`       */
+	size_t effect;        /* with them, this of struct carry is set     */
 	const char *why;
 };
 
 #define NO_EFFECT SIZE_MAX
 static const struct carry_rule rules[] = {
 	{ MIME_HAS_NUL | MIME_HAS_BARE_CR | MIME_HAS_BARE_LF, BINARY,
-	  offsetof(struct profile, bare_line_ends), true, offsetof(struct carry, is_binary),
-	  "bare line ends or NUL" },
-	{ MIME_HAS_8BIT, SMTP_EXT_8BITMIME, offsetof(struct profile, eight_bit), true, NO_EFFECT,
-	  "8-bit data, no 8BITMIME" },
+	  offsetof(struct profile, bare_line_ends), true,
+	  offsetof(struct carry, is_binary), "bare line ends or NUL" },
+	{ MIME_HAS_8BIT, SMTP_EXT_8BITMIME, offsetof(struct profile, eight_bit), true,
+	  NO_EFFECT, "8-bit data, no 8BITMIME" },
 	{ MIME_HAS_LONG_LINE, BINARY, offsetof(struct profile, long_lines), false,
 	  offsetof(struct carry, is_binary), "lines over 998 octets" },
-	{ MIME_HAS_UTF8_HEADER, SMTP_EXT_SMTPUTF8, offsetof(struct profile, utf8_header), false,
-	  offsetof(struct carry, is_global), "UTF-8 header, no SMTPUTF8" },
+	{ MIME_HAS_UTF8_HEADER, SMTP_EXT_SMTPUTF8, offsetof(struct profile, utf8_header),
+	  false, offsetof(struct carry, is_global), "UTF-8 header, no SMTPUTF8" },
 };
 
 static void

@@ -1,8 +1,8 @@
 /*
  * header.c - the fields around an original.
  *
- * Every value that comes from outside is cleaned and written by mime_field_write(), so that none can
- * begin a field of its own.
+ * Every value that comes from outside is cleaned and written by mime_field_write(), so
+ * that none can begin a field of its own.
  */
 #include "render.h"
 
@@ -19,7 +19,8 @@ is_printable(struct span value)
 }
 
 static void
-write_field(const struct rendering_parts *r, struct buf *out, const char *name, struct span value)
+write_field(const struct rendering_parts *r, struct buf *out, const char *name,
+	    struct span value)
 {
 	struct buf clean;
 
@@ -37,7 +38,8 @@ write_field(const struct rendering_parts *r, struct buf *out, const char *name, 
 }
 
 static void
-write_text(const struct rendering_parts *r, struct buf *out, const char *name, const char *value)
+write_text(const struct rendering_parts *r, struct buf *out, const char *name,
+	   const char *value)
 {
 	write_field(r, out, name, span_of(value));
 }
@@ -138,12 +140,14 @@ header_write_outer(const struct rendering_parts *r, struct buf *out)
 		buf_append_text(out, "X-MS-Journal-Report:\r\n");
 	write_text(r, out, "From", r->profile->header_from);
 	write_text(r, out, "To", r->intake);
-	write_text(r, out, "Subject", subject == NULL || subject[0] == '\0' ? "(no subject)" : subject);
+	write_text(r, out, "Subject",
+		   subject == NULL || subject[0] == '\0' ? "(no subject)" : subject);
 	clock_format_mail(j->message->accepted_at, date);
 	buf_printf(out, "Date: %s\r\n", date);
 	buf_printf(out, "Message-ID: <%s@", r->uid);
 	clean_text_append(out, span_of(r->profile->hostname));
-	buf_append_text(out, ">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
+	buf_append_text(out,
+			">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
 	header_write_facts(r, out);
 	buf_printf(out, "Content-Type: multipart/mixed; boundary=\"tdc-%s\"\r\n", r->uid);
 	buf_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n", outer_encoding(r));

@@ -1,9 +1,9 @@
 /*
  * profile.c - the table of a profile's keys, and the text both ways.
  *
- * "v1 format=journal ext=8bitmime,chunking host=mx.example ...": values are xtext, so that none can hold a
- * space. A released version never changes; what changes the bytes gets a new version and a parser
- * beside this one.
+ * "v1 format=journal ext=8bitmime,chunking host=mx.example ...": values are xtext, so
+ * that none can hold a space. A released version never changes; what changes the bytes
+ * gets a new version and a parser beside this one.
  */
 #include "profile.h"
 
@@ -43,7 +43,8 @@ static const struct word extensions[] = {
 	{ NULL, 0 },
 };
 
-#define PLACE(member) offsetof(struct profile, member), sizeof(((struct profile *)0)->member)
+#define PLACE(member)                                                                    \
+	offsetof(struct profile, member), sizeof(((struct profile *)0)->member)
 static const struct key keys[] = {
 	/* name        kind      place                     words      */
 	{ "format", KEY_WORD, PLACE(format), formats },
@@ -201,7 +202,8 @@ profile_parse(const char *text, struct profile *ret, struct err *e)
 	unsigned seen = 0;
 
 	if (!span_equal(take_until(&rest, ' '), span_of("v1")))
-		return err_set(e, ERR_SYNTAX, 0, "render profile of an unknown version: %.40s", text);
+		return err_set(e, ERR_SYNTAX, 0,
+			       "render profile of an unknown version: %.40s", text);
 	while (rest.n > 0) {
 		struct span value = take_until(&rest, ' ');
 		struct span name = take_until(&value, '=');
@@ -209,11 +211,13 @@ profile_parse(const char *text, struct profile *ret, struct err *e)
 		unsigned bit = k == NULL ? 0 : 1u << (k - keys);
 		if (k == NULL || (seen & bit) != 0 || parse_value(k, value, &p) != 0)
 			return err_set(e, ERR_SYNTAX, 0, "render profile: bad \"%.*s\"",
-				       (int)(name.n > 40 ? 40 : name.n), name.n == 0 ? "" : name.p);
+				       (int)(name.n > 40 ? 40 : name.n),
+				       name.n == 0 ? "" : name.p);
 		seen |= bit;
 	}
 	if (seen != (1u << KEYS) - 1)
-		return err_set(e, ERR_SYNTAX, 0, "render profile: not all keys are there");
+		return err_set(e, ERR_SYNTAX, 0,
+			       "render profile: not all keys are there");
 	*ret = p;
 	return 0;
 }
@@ -225,7 +229,8 @@ copy_text(char *to, size_t size, const char *from)
 }
 
 int
-journal_profile_write(const struct journal_settings *s, unsigned extension_bits, struct buf *ret)
+journal_profile_write(const struct journal_settings *s, unsigned extension_bits,
+		      struct buf *ret)
 {
 	struct profile p = {
 		.format = (int)s->format,
@@ -241,7 +246,8 @@ journal_profile_write(const struct journal_settings *s, unsigned extension_bits,
 	copy_text(p.mail_from, sizeof(p.mail_from), s->mail_from);
 	copy_text(p.client_ip_field, sizeof(p.client_ip_field), s->client_ip_field);
 	if (s->header_from == NULL)
-		snprintf(p.header_from, sizeof(p.header_from), "postmaster@%s", p.hostname);
+		snprintf(p.header_from, sizeof(p.header_from), "postmaster@%s",
+			 p.hostname);
 	else
 		copy_text(p.header_from, sizeof(p.header_from), s->header_from);
 	return profile_write(&p, ret);

@@ -1,8 +1,8 @@
 /*
  * profile.h - the render profile as values, and its one line of text.
  *
- * Owned by src/journal. The text is what the spool keeps; it is parsed again at each rendering, so that
- * the bytes depend on nothing else than the row and this line.
+ * Owned by src/journal. The text is what the spool keeps; it is parsed again at each
+ * rendering, so that the bytes depend on nothing else than the row and this line.
  */
 #ifndef TDC_JOURNAL_PROFILE_H
 #define TDC_JOURNAL_PROFILE_H
@@ -10,8 +10,8 @@
 #include "tdc/journal/journal.h"
 
 enum {
-	PROFILE_NAME_MAX = 255,    /* host name, name of a header field   */
-	PROFILE_TEXT_MAX = 8192,   /* the whole line                      */
+	PROFILE_NAME_MAX = 255,  /* host name, name of a header field   */
+	PROFILE_TEXT_MAX = 8192, /* the whole line                      */
 };
 
 /* The extensions that change the bytes; others never stand in a profile. */

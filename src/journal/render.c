@@ -1,8 +1,8 @@
 /*
  * render.c - head and tail of a journal, by row and profile.
  *
- *	journal, exchange   outer header | report | message/rfc822 or message/global: the original
- *	attach              outer header | report | application/octet-stream: the original in base64
+ *	journal, exchange   outer header | report | message/rfc822 or message/global
+ *	attach              outer header | report | application/octet-stream in base64
  *	bcc                 the X-TDC and X-CSE fields, then the original
  */
 #include "render.h"
@@ -12,9 +12,9 @@
 #include <stdio.h>
 
 enum {
-	HEAD_MAX = 128 * 1024,           /* without the recipients           */
+	HEAD_MAX = 128 * 1024, /* without the recipients           */
 	HEAD_PER_RECIPIENT_MAX = 8192,
-	REPORT_LINE_MAX = 998,           /* RFC 5322 2.1.1                   */
+	REPORT_LINE_MAX = 998, /* RFC 5322 2.1.1                   */
 };
 
 static bool
@@ -36,7 +36,10 @@ write_report_part(const struct rendering_parts *r, struct buf *out)
 	buf_printf(out,
 		   "--tdc-%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
 		   "Content-Transfer-Encoding: %s\r\n\r\n",
-		   r->uid, r->report_is_base64 ? "base64" : r->report_is_8bit ? "8bit" : "7bit");
+		   r->uid,
+		   r->report_is_base64 ? "base64"
+		   : r->report_is_8bit ? "8bit"
+				       : "7bit");
 	if (!r->report_is_base64) {
 		buf_append_span(out, buf_span(&r->report));
 		return;
@@ -58,8 +61,11 @@ write_original_header(const struct rendering_parts *r, struct buf *out)
 			   "Content-Disposition: attachment; filename=\"%s.eml\"\r\n\r\n",
 			   r->uid, r->uid);
 	else
-		buf_printf(out, "Content-Type: message/%s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-			   r->carry.is_global ? "global" : "rfc822", encoding_of_original(r));
+		buf_printf(out,
+			   "Content-Type: message/%s\r\nContent-Transfer-Encoding: "
+			   "%s\r\n\r\n",
+			   r->carry.is_global ? "global" : "rfc822",
+			   encoding_of_original(r));
 }
 
 static void
@@ -67,9 +73,9 @@ write_multipart(struct rendering_parts *r, struct buf *head, struct buf *tail)
 {
 	report_write(r->journal, &r->report);
 	r->report_is_8bit = !text_is_ascii(buf_span(&r->report));
-	r->report_is_base64 =
-		(r->report_is_8bit && (r->profile->extensions & SMTP_EXT_8BITMIME) == 0) ||
-		has_long_line(buf_span(&r->report));
+	r->report_is_base64 = (r->report_is_8bit &&
+			       (r->profile->extensions & SMTP_EXT_8BITMIME) == 0) ||
+			      has_long_line(buf_span(&r->report));
 	header_write_outer(r, head);
 	write_report_part(r, head);
 	write_original_header(r, head);

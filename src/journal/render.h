@@ -25,7 +25,7 @@ struct rendering_parts {
 	char uid[UID_TEXT_MAX];
 	struct carry carry;
 	const char *mark;
-	struct buf report;        /* text of the first part                   */
+	struct buf report; /* text of the first part                   */
 	bool report_is_8bit, report_is_base64;
 };
 
@@ -33,7 +33,10 @@ struct rendering_parts {
 typedef void recipient_fn(void *arg, const struct message_recipient *r);
 void recipients_each(const struct spool_journal *j, recipient_fn *fn, void *arg);
 
-/* Appends `text` as valid UTF-8 without control characters or line separators ('?' for each). */
+/*
+ * Appends `text` as valid UTF-8 without control characters or line separators ('?' for
+ * each).
+ */
 void clean_text_append(struct buf *out, struct span text);
 bool text_is_ascii(struct span text);
 

@@ -1,9 +1,10 @@
 /*
  * report.c - the journal report: the public envelope-journal form.
  *
- * Sender:, Subject:, Message-ID:, then a Recipient: line for each. What was read from header fields
- * instead of the envelope is said in Recipient-Source: lines behind all of these, where a parser that
- * stops at the first unknown line has everything that it knows (docs/journal.md).
+ * Sender:, Subject:, Message-ID:, then a Recipient: line for each. What was read from
+ * header fields instead of the envelope is said in Recipient-Source: lines behind all of
+ * these, where a parser that stops at the first unknown line has everything that it knows
+ * (docs/journal.md).
  */
 #include "render.h"
 
@@ -15,13 +16,20 @@ is_line_breaking(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629), 0 for none; *code is its character. */
+/*
+ * Length of the valid UTF-8 sequence at p (RFC 3629), 0 for none; *code is its character.
+ */
 static size_t
 utf8_take(const char *p, size_t n, uint32_t *code)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char c = (unsigned char)p[0];
-	size_t length = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+	size_t length = c < 0x80   ? 1
+			: c < 0xc2 ? 0
+			: c < 0xe0 ? 2
+			: c < 0xf0 ? 3
+			: c < 0xf5 ? 4
+				   : 0;
 
 	if (length == 0 || length > n)
 		return 0;
@@ -32,7 +40,8 @@ utf8_take(const char *p, size_t n, uint32_t *code)
 			return 0;
 		value = value << 6 | (next & 0x3f);
 	}
-	if (value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+	if (value < smallest[length] || value > 0x10ffff ||
+	    (value >= 0xd800 && value < 0xe000))
 		return 0;
 	*code = value;
 	return length;
@@ -132,7 +141,8 @@ report_write(const struct spool_journal *j, struct buf *out)
 	const struct spool_message *m = j->message;
 	struct sources s = { .out = out };
 
-	write_line(out, "Sender", m->sender == NULL || m->sender[0] == '\0' ? "<>" : m->sender);
+	write_line(out, "Sender",
+		   m->sender == NULL || m->sender[0] == '\0' ? "<>" : m->sender);
 	write_line(out, "Subject", m->subject);
 	write_line(out, "Message-ID", m->message_id);
 	recipients_each(j, write_recipient, &s);

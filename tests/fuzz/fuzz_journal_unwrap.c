@@ -1,10 +1,10 @@
 /*
  * fuzz_journal_unwrap.c - any envelope and any body, wrapped and taken apart again.
  *
- * Unwrapping, by a parser of this file's own, gives back the body byte for byte. No value begins a header
- * field or a line of the report. What is said about the bytes (7bit, no need of BDAT, size) is true.
- * Input: flags, then sender, subject, Message-ID, client and recipients (by commas), each up to a NUL; the
- * rest is the body.
+ * Unwrapping, by a parser of this file's own, gives back the body byte for byte. No value
+ * begins a header field or a line of the report. What is said about the bytes (7bit, no
+ * need of BDAT, size) is true. Input: flags, then sender, subject, Message-ID, client and
+ * recipients (by commas), each up to a NUL; the rest is the body.
  */
 #include "tdc/base/check.h"
 #include "tdc/journal/journal.h"
@@ -30,7 +30,7 @@ spool_body_facts(const struct spool_body *b)
 	return &b->facts;
 }
 
-/* ------------------------------------------------------------------ a parser of its own */
+/* ---------------------------------------- a parser of its own */
 
 static struct span
 take_line(struct span *rest)
@@ -64,15 +64,34 @@ name_of(struct span line)
 	return span_make(line.p, (size_t)(colon - line.p));
 }
 
-/* Reads fields up to the empty line, or (bcc) as long as they are ours. Returns the count. */
+/*
+ * Reads fields up to the empty line, or (bcc) as long as they are ours. Returns the
+ * count.
+ */
 static size_t
 take_header(struct span *rest)
 {
 	static const char *const known[] = {
-		"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Auto-Submitted",
-		"X-MS-Journal-Report", "X-TDC-Journal", "X-TDC-SHA256", "X-TDC-Size", "X-TDC-Mark",
-		"X-IronPort-RemoteIP", "X-CSE-ClientIP", "X-CSE-MailFrom", "X-CSE-RcptTo",
-		"X-CSE-MsgDirection", "Content-Type", "Content-Transfer-Encoding", NULL,
+		"From",
+		"To",
+		"Subject",
+		"Date",
+		"Message-ID",
+		"MIME-Version",
+		"Auto-Submitted",
+		"X-MS-Journal-Report",
+		"X-TDC-Journal",
+		"X-TDC-SHA256",
+		"X-TDC-Size",
+		"X-TDC-Mark",
+		"X-IronPort-RemoteIP",
+		"X-CSE-ClientIP",
+		"X-CSE-MailFrom",
+		"X-CSE-RcptTo",
+		"X-CSE-MsgDirection",
+		"Content-Type",
+		"Content-Transfer-Encoding",
+		NULL,
 	};
 	size_t fields = 0;
 
@@ -91,7 +110,8 @@ take_header(struct span *rest)
 static int
 digit_of(char c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *at = c == '\0' ? NULL : strchr(digits, c);
 
 	return at == NULL ? -1 : (int)(at - digits);
@@ -122,7 +142,8 @@ static struct span
 take_part(struct span *rest, const char *boundary, size_t n)
 {
 	for (size_t i = 0; i + n + 2 <= rest->n; i++) {
-		if (memcmp(rest->p + i, "\r\n", 2) == 0 && memcmp(rest->p + i + 2, boundary, n) == 0) {
+		if (memcmp(rest->p + i, "\r\n", 2) == 0 &&
+		    memcmp(rest->p + i + 2, boundary, n) == 0) {
 			struct span part = span_make(rest->p, i);
 			*rest = span_skip(*rest, i + 2 + n);
 			return part;
@@ -161,7 +182,8 @@ open_part(struct span part, struct buf *ret)
 static void
 check_report(struct span report, size_t recipients)
 {
-	static const char *const known[] = { "Sender", "Subject", "Message-ID", "Recipient",
+	static const char *const known[] = { "Sender",           "Subject",
+					     "Message-ID",       "Recipient",
 					     "Recipient-Source", NULL };
 	size_t found = 0, at = 0;
 
@@ -218,7 +240,10 @@ scan_body(struct made *m)
 	mime_scan_free(scan);
 }
 
-/* In life it is random and unknown to whoever wrote the body; here it is one that is not in the body. */
+/*
+ * In life it is random and unknown to whoever wrote the body; here it is one that is not
+ * in the body.
+ */
 static void
 choose_uid(struct made *m)
 {
@@ -227,7 +252,8 @@ choose_uid(struct made *m)
 	do {
 		m->journal.uid.b[UID_BYTES - 1]++;
 		uid_format(&m->journal.uid, uid);
-	} while (m->bytes.n > 0 && memmem(m->bytes.p, m->bytes.n, uid, sizeof(uid) - 1) != NULL);
+	} while (m->bytes.n > 0 &&
+		 memmem(m->bytes.p, m->bytes.n, uid, sizeof(uid) - 1) != NULL);
 }
 
 static void
@@ -237,7 +263,8 @@ make(struct made *m, struct span rest)
 	m->message.subject = take_string(m, &rest);
 	m->message.message_id = take_string(m, &rest);
 	m->message.client_address = take_string(m, &rest);
-	for (char *p = take_string(m, &rest); m->message.n_recipients < RECIPIENTS_MAX; p++) {
+	for (char *p = take_string(m, &rest); m->message.n_recipients < RECIPIENTS_MAX;
+	     p++) {
 		struct message_recipient *r = &m->recipients[m->message.n_recipients++];
 		r->address = p;
 		r->source = *p == 'h' ? RECIPIENT_FROM_HEADER : RECIPIENT_FROM_ENVELOPE;
@@ -334,8 +361,8 @@ wrap(const struct made *m, const struct journal_rendering *r, struct buf *whole)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const unsigned extensions[] = { SMTP_EXT_8BITMIME, SMTP_EXT_SMTPUTF8, SMTP_EXT_CHUNKING,
-					       SMTP_EXT_BINARYMIME };
+	static const unsigned extensions[] = { SMTP_EXT_8BITMIME, SMTP_EXT_SMTPUTF8,
+					       SMTP_EXT_CHUNKING, SMTP_EXT_BINARYMIME };
 	struct made m = { 0 };
 	struct journal_rendering r;
 	struct buf profile, whole;
@@ -353,13 +380,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.mail_from = "",
 		.client_ip_field = "X-IronPort-RemoteIP",
 		.has_cse_fields = true,
-		.utf8_header = data[0] & 64 ? JOURNAL_CHOICE_ATTACH : JOURNAL_CHOICE_DEFAULT,
+		.utf8_header =
+			data[0] & 64 ? JOURNAL_CHOICE_ATTACH : JOURNAL_CHOICE_DEFAULT,
 	};
 	make(&m, span_make(data + 2, size - 2));
 	buf_init(&profile, 8192);
 	buf_init(&whole, SIZE_MAX);
 	check(journal_profile_write(&settings, offered, &profile) == 0);
-	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", &r, &e) == 0);
+	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", &r,
+			     &e) == 0);
 	wrap(&m, &r, &whole);
 	check_claims(&r, buf_span(&whole));
 	check_unwrap(&m, &r, buf_span(&whole));

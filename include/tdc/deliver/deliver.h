@@ -1,10 +1,12 @@
 /*
- * deliver.h - from the due queue to the intake: scheduler, connection pool, SMTP client, outcome.
+ * deliver.h - from the due queue to the intake: scheduler, connection pool, SMTP client,
+ * outcome.
  *
- * A destination is an intake's domain. One lane per policy holds a bounded window of due journals;
- * the rest stays in the database. A failing destination touches no row: it is backed off (connection
- * trouble, 4xx before the content) or suspended (5xx before the content) as a whole, with one probe at a time.
- * Only the outcome of a journal's own content moves its row. Loop thread only.
+ * A destination is an intake's domain. One lane per policy holds a bounded window of due
+ * journals; the rest stays in the database. A failing destination touches no row: it is
+ * backed off (connection trouble, 4xx before the content) or suspended (5xx before the
+ * content) as a whole, with one probe at a time. Only the outcome of a journal's own
+ * content moves its row. Loop thread only.
  */
 #ifndef TDC_DELIVER_DELIVER_H
 #define TDC_DELIVER_DELIVER_H
@@ -26,7 +28,7 @@ struct deliver;
 /* What is sent around the body; filled by `render` below. */
 struct deliver_content {
 	struct buf head, tail;
-	bool body_is_base64;       /* else as it is                        */
+	bool body_is_base64; /* else as it is                        */
 	uint64_t size;
 	bool must_use_bdat;
 	enum smtp_body_type body;
@@ -37,37 +39,51 @@ struct deliver_content {
 };
 /* What deliver needs of the journal's renderer; the daemon fills it. */
 struct deliver_content_ops {
-	int (*profile)(void *arg, const char *destination, unsigned extensions, struct buf *ret);
-	int (*render)(void *arg, const char *profile, const struct spool_journal *j, const char *intake,
-		      struct deliver_content *ret, struct err *e);
+	int (*profile)(void *arg, const char *destination, unsigned extensions,
+		       struct buf *ret);
+	int (*render)(void *arg, const char *profile, const struct spool_journal *j,
+		      const char *intake, struct deliver_content *ret, struct err *e);
 };
 
 struct deliver_settings {
-	const char *hostname;      /* EHLO name; copied                     */
-	size_t window;             /* journals in memory per lane; 0 = 500    */
-	size_t connections_max;    /* outgoing, in all; 0 = 500             */
+	const char *hostname;   /* EHLO name; copied                     */
+	size_t window;          /* journals in memory per lane; 0 = 500    */
+	size_t connections_max; /* outgoing, in all; 0 = 500             */
 };
 
-/* Borrows loop, spool, dns and tls until deliver_free(). Sets spool_on_accepted() itself. */
-int deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp, struct dns *d,
-		struct policy_set *p, const struct tls_client_settings *tls,
-		const struct deliver_content_ops *ops, void *ops_arg, struct deliver **ret, struct err *e);
+/*
+ * Borrows loop, spool, dns and tls until deliver_free(). Sets spool_on_accepted() itself.
+ */
+int deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
+		struct dns *d, struct policy_set *p,
+		const struct tls_client_settings *tls,
+		const struct deliver_content_ops *ops, void *ops_arg,
+		struct deliver **ret, struct err *e);
 /* Begins to work: reads the queue. */
 void deliver_start(struct deliver *d);
-/* New policies, routes, controls, TLS settings: used by the next attempt; back-offs of destinations whose route or
- * controls changed end at once. */
-int deliver_reload(struct deliver *d, struct policy_set *p, const struct tls_client_settings *tls,
-		   struct err *e);
-/* No new attempts; sessions that sent a final dot get grace_ms for its reply, the others are broken off.
- * `done` runs exactly once, from the loop. */
-void deliver_stop(struct deliver *d, int64_t grace_ms, void (*done)(void *arg), void *arg);
+/*
+ * New policies, routes, controls, TLS settings: used by the next attempt; back-offs of
+ * destinations whose route or controls changed end at once.
+ */
+int deliver_reload(struct deliver *d, struct policy_set *p,
+		   const struct tls_client_settings *tls, struct err *e);
+/*
+ * No new attempts; sessions that sent a final dot get grace_ms for its reply, the others
+ * are broken off. `done` runs exactly once, from the loop.
+ */
+void deliver_stop(struct deliver *d, int64_t grace_ms, void (*done)(void *arg),
+		  void *arg);
 void deliver_free(struct deliver *d);
 
-/* The operator: mid == 0: all. Rows with a time of their own are made due by spool_change() first. Back-offs
- * end, suspended destinations are probed. */
+/*
+ * The operator: mid == 0: all. Rows with a time of their own are made due by
+ * spool_change() first. Back-offs end, suspended destinations are probed.
+ */
 void deliver_now(struct deliver *d, uint64_t mid);
-/* True: the journal is being sent in this moment (and *dcid says where). Otherwise it is forgotten by the
- * scheduler, so that its row may be changed. */
+/*
+ * True: the journal is being sent in this moment (and *dcid says where). Otherwise it is
+ * forgotten by the scheduler, so that its row may be changed.
+ */
 bool deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid);
 /* Rows were made due by someone else (release, retry): look again. */
 void deliver_look_again(struct deliver *d);
@@ -78,14 +94,15 @@ struct destination_status {
 	const char *domain;
 	enum destination_state state;
 	char last_error[ERR_TEXT_MAX];
-	int64_t next_probe_at;   /* wall ms, 0 = none      */
-	int64_t down_since;      /* wall ms, 0 = up        */
-	unsigned connections;    /* open                   */
-	unsigned in_flight;      /* journals being sent     */
+	int64_t next_probe_at;                          /* wall ms, 0 = none      */
+	int64_t down_since;                             /* wall ms, 0 = up        */
+	unsigned connections;                           /* open                   */
+	unsigned in_flight;                             /* journals being sent     */
 	uint64_t delivered, soft_bounced, hard_bounced; /* since start */
 	char last_tls[TLS_TEXT_MAX * 2];
 };
-void deliver_each_destination(const struct deliver *d,
-			      void (*fn)(void *arg, const struct destination_status *s), void *arg);
+typedef void destination_status_fn(void *arg, const struct destination_status *s);
+void deliver_each_destination(const struct deliver *d, destination_status_fn *fn,
+			      void *arg);
 
 #endif

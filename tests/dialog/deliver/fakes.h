@@ -1,8 +1,9 @@
 /*
- * fakes.h - a spool, a policy set and a resolver in memory, put in the place of the real ones by the linker.
+ * fakes.h - a spool, a policy set and a resolver in memory, put in the place of the real
+ * ones by the linker.
  *
- * The spool keeps rows and applies outcomes to them at once, or (is_slow) only when the test says so. All
- * answers come from the loop, in the order of the calls.
+ * The spool keeps rows and applies outcomes to them at once, or (is_slow) only when the
+ * test says so. All answers come from the loop, in the order of the calls.
  */
 #ifndef DIALOG_DELIVER_FAKES_H
 #define DIALOG_DELIVER_FAKES_H
@@ -26,7 +27,7 @@ struct spool_body {
 	struct body_facts facts;
 	char *data;
 	size_t n;
-	bool is_cold;      /* every run comes later                       */
+	bool is_cold; /* every run comes later                       */
 	bool has_io_error;
 };
 struct spool_body_reader {
@@ -108,10 +109,10 @@ struct spool {
 	struct spool_message *message;
 	spool_accepted_fn *accepted;
 	void *accepted_arg;
-	struct buf log;          /* outcomes, one a line */
+	struct buf log; /* outcomes, one a line */
 	unsigned long outcomes;
 	unsigned fetches, profiles_set;
-	bool is_slow;            /* outcomes are not applied yet */
+	bool is_slow; /* outcomes are not applied yet */
 	struct fake_outcome late_outcomes[FAKE_OUTCOMES_MAX];
 	size_t n_late_outcomes;
 	bool refuses_profiles;
@@ -258,8 +259,8 @@ late_due(struct late *l)
 }
 
 void
-spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after, int64_t now,
-		size_t rows, size_t bytes, spool_due_fn *done, void *arg)
+spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
+		int64_t now, size_t rows, size_t bytes, spool_due_fn *done, void *arg)
 {
 	struct late *l = late_new(sp->loop, late_due);
 
@@ -278,9 +279,12 @@ static inline void
 fake_apply(struct spool *sp, const struct fake_outcome *o)
 {
 	static const enum journal_state states[] = {
-		[OUTCOME_DELIVERED] = JOURNAL_DELIVERED, [OUTCOME_SOFT] = JOURNAL_WAITING,
-		[OUTCOME_UNCERTAIN] = JOURNAL_UNCERTAIN, [OUTCOME_DEAD] = JOURNAL_DEAD,
-		[OUTCOME_HELD] = JOURNAL_HELD,		 [OUTCOME_QUARANTINED] = JOURNAL_QUARANTINED,
+		[OUTCOME_DELIVERED] = JOURNAL_DELIVERED,
+		[OUTCOME_SOFT] = JOURNAL_WAITING,
+		[OUTCOME_UNCERTAIN] = JOURNAL_UNCERTAIN,
+		[OUTCOME_DEAD] = JOURNAL_DEAD,
+		[OUTCOME_HELD] = JOURNAL_HELD,
+		[OUTCOME_QUARANTINED] = JOURNAL_QUARANTINED,
 		[OUTCOME_DROPPED] = JOURNAL_DELIVERED,
 	};
 	struct fake_row *r = fake_find(sp, o->mid);
@@ -300,7 +304,7 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	static const char *const kinds[] = {
 		[OUTCOME_DELIVERED] = "delivered", [OUTCOME_SOFT] = "soft",
 		[OUTCOME_UNCERTAIN] = "uncertain", [OUTCOME_DEAD] = "dead",
-		[OUTCOME_HELD] = "held",	   [OUTCOME_QUARANTINED] = "quarantined",
+		[OUTCOME_HELD] = "held",           [OUTCOME_QUARANTINED] = "quarantined",
 		[OUTCOME_DROPPED] = "dropped",
 	};
 	struct fake_outcome late = { o->kind, o->mid, o->attempts, o->next_at, "" };
@@ -308,9 +312,10 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	sp->outcomes++;
 	if (o->profile != NULL)
 		snprintf(late.profile, sizeof(late.profile), "%s", o->profile);
-	buf_printf(&sp->log, "%" PRIu64 " %s attempts=%u%s%s%s%s\n", o->mid, kinds[o->kind], o->attempts,
-		   o->reason == NULL ? "" : " reason=", o->reason == NULL ? "" : o->reason,
-		   o->reply == NULL ? "" : " ", o->reply == NULL ? "" : o->reply);
+	buf_printf(&sp->log, "%" PRIu64 " %s attempts=%u%s%s%s%s\n", o->mid,
+		   kinds[o->kind], o->attempts, o->reason == NULL ? "" : " reason=",
+		   o->reason == NULL ? "" : o->reason, o->reply == NULL ? "" : " ",
+		   o->reply == NULL ? "" : o->reply);
 	if (sp->is_slow && sp->n_late_outcomes < FAKE_OUTCOMES_MAX)
 		sp->late_outcomes[sp->n_late_outcomes++] = late;
 	else
@@ -334,8 +339,8 @@ late_profile(struct late *l)
 }
 
 void
-spool_set_destination_profile(struct spool *sp, const char *destination, const char *profile,
-			      spool_done_fn *done, void *arg)
+spool_set_destination_profile(struct spool *sp, const char *destination,
+			      const char *profile, spool_done_fn *done, void *arg)
 {
 	struct late *l = late_new(sp->loop, late_profile);
 
@@ -405,8 +410,8 @@ spool_on_accepted(struct spool *sp, spool_accepted_fn *fn, void *arg)
 /* ------------------------------------------------------------------ reading bodies */
 
 int
-spool_body_reader_new(struct spool *sp, struct spool_body *b, struct spool_body_reader **ret,
-		      struct err *e)
+spool_body_reader_new(struct spool *sp, struct spool_body *b,
+		      struct spool_body_reader **ret, struct err *e)
 {
 	struct spool_body_reader *r = calloc(1, sizeof(*r));
 
@@ -444,8 +449,8 @@ late_body(struct late *l)
 static struct loop *fake_loop; /* for answers of bodies and of dns */
 
 enum spool_read
-spool_body_read(struct spool_body_reader *r, struct span *ret, void (*when_ready)(void *arg), void *arg,
-		struct err *e)
+spool_body_read(struct spool_body_reader *r, struct span *ret,
+		void (*when_ready)(void *arg), void *arg, struct err *e)
 {
 	if (r->body->is_cold && !r->was_late) {
 		r->late = late_new(fake_loop, late_body);
@@ -462,7 +467,8 @@ spool_body_read(struct spool_body_reader *r, struct span *ret, void (*when_ready
 	size_t left = r->body->n - r->given;
 	if (left == 0)
 		return SPOOL_READ_END;
-	*ret = span_make(r->body->data + r->given, left < FAKE_RUN_MAX ? left : FAKE_RUN_MAX);
+	*ret = span_make(r->body->data + r->given,
+			 left < FAKE_RUN_MAX ? left : FAKE_RUN_MAX);
 	r->given += ret->n;
 	return SPOOL_READ_DATA;
 }
@@ -533,7 +539,7 @@ bounce_profile_wait(const struct bounce_profile *b, uint32_t attempts, double ra
 
 struct dns {
 	struct dns_addresses found;
-	struct err error; /* instead, when its kind is set */
+	struct err error;    /* instead, when its kind is set */
 	const char *missing; /* this host does not exist */
 	unsigned queries;
 };
@@ -563,8 +569,8 @@ late_dns(struct late *l)
 }
 
 int
-dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done, void *arg,
-		   struct dns_query **ret, struct err *e)
+dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done,
+		   void *arg, struct dns_query **ret, struct err *e)
 {
 	struct dns_query *q = calloc(1, sizeof(*q));
 

@@ -1,8 +1,9 @@
 /*
  * peer.h - an intake that says what its script tells it, on the loop of the test.
  *
- * Each connection follows one script; the last script serves all further connections. What came in the clear,
- * the commands under TLS and the messages are kept for the test to look at.
+ * Each connection follows one script; the last script serves all further connections.
+ * What came in the clear, the commands under TLS and the messages are kept for the test
+ * to look at.
  */
 #ifndef DIALOG_DELIVER_PEER_H
 #define DIALOG_DELIVER_PEER_H
@@ -50,7 +51,8 @@ peer_script_good(void)
 		.greeting = "220 peer.example ESMTP\r\n",
 		.ehlo = "250-peer.example\r\n250 STARTTLS\r\n",
 		.starttls = "220 2.0.0 ready\r\n",
-		.ehlo_tls = "250-peer.example\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-DSN\r\n"
+		.ehlo_tls = "250-peer.example\r\n250-PIPELINING\r\n250-SIZE "
+			    "100000000\r\n250-DSN\r\n"
 			    "250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n",
 		.mail = "250 2.1.0 ok\r\n",
 		.rcpt = "250 2.1.5 ok\r\n",
@@ -140,7 +142,8 @@ peer_starttls(struct peer_session *s)
 		stream_write(s->stream, s->script->injected, strlen(s->script->injected));
 	stream_flush(s->stream);
 	s->is_tls = true;
-	assert_int_equal(tls_server_start(s->peer->tls, s->stream, peer_on_tls, s, &e), 0);
+	assert_int_equal(tls_server_start(s->peer->tls, s->stream, peer_on_tls, s, &e),
+			 0);
 }
 
 static inline void
@@ -195,7 +198,8 @@ peer_take_content(struct peer_session *s, struct span input)
 	if (s->is_dead || s->script->is_deaf_in_content)
 		return;
 	if (s->is_in_data) {
-		used = smtp_data_decode(&s->decoder, input, peer_to_message, &s->message, &ended);
+		used = smtp_data_decode(&s->decoder, input, peer_to_message, &s->message,
+					&ended);
 	} else {
 		used = input.n < s->bdat_left ? input.n : (size_t)s->bdat_left;
 		buf_append(&s->message, input.p, used);
@@ -257,7 +261,8 @@ peer_on_input(void *arg)
 				return;
 			continue;
 		}
-		if (smtp_line_take(input, PEER_LINE_MAX, &s->scanned, &line, &used) != SMTP_LINE_OK)
+		if (smtp_line_take(input, PEER_LINE_MAX, &s->scanned, &line, &used) !=
+		    SMTP_LINE_OK)
 			return;
 		struct buf copy;
 		buf_init(&copy, PEER_LINE_MAX + 2);
@@ -306,7 +311,8 @@ peer_on_accept(void *arg, int fd, const struct socket_address *from)
 	p->open++;
 	if (p->open > p->most_open)
 		p->most_open = p->open;
-	assert_int_equal(stream_new(p->loop, fd, NULL, &peer_events, s, &s->stream, &e), 0);
+	assert_int_equal(stream_new(p->loop, fd, NULL, &peer_events, s, &s->stream, &e),
+			 0);
 	peer_say(s, s->script->greeting);
 }
 
@@ -323,7 +329,8 @@ peer_open(struct peer *p, struct loop *l, struct tls_context *tls)
 	buf_init(&p->clear, 1 << 20);
 	buf_init(&p->commands, 1 << 20);
 	assert_int_equal(socket_address_parse("127.0.0.1:0", &settings.address, &e), 0);
-	assert_int_equal(listener_new(l, &settings, peer_on_accept, p, &p->listener, &e), 0);
+	assert_int_equal(listener_new(l, &settings, peer_on_accept, p, &p->listener, &e),
+			 0);
 	p->address = listener_address(p->listener);
 }
 

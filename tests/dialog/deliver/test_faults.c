@@ -1,29 +1,32 @@
 /*
- * test_faults.c - each thing that can go wrong on the way to an intake, and its documented outcome.
+ * test_faults.c - each thing that can go wrong on the way to an intake, and its
+ * documented outcome.
  *
- * A row: what the peer does, then what became of the journal (the line that the spool was given; none: the row
- * was not touched) and of the destination. Nothing but EHLO and STARTTLS may have come in the clear.
+ * A row: what the peer does, then what became of the journal (the line that the spool was
+ * given; none: the row was not touched) and of the destination. Nothing but EHLO and
+ * STARTTLS may have come in the clear.
  */
 #include "world.h"
 
 struct row {
 	const char *name;
 	void (*arrange)(struct world *w, struct peer_script *s);
-	int64_t pass_ms;      /* then this time passes                             */
-	const char *outcome;  /* what the spool was given; "" = nothing            */
+	int64_t pass_ms;     /* then this time passes                             */
+	const char *outcome; /* what the spool was given; "" = nothing            */
 	enum destination_state state;
-	const char *error;    /* part of the destination's last error              */
+	const char *error; /* part of the destination's last error              */
 };
 
-#define SET(name, body)                                                \
-	static void name(struct world *w, struct peer_script *s)       \
-	{                                                              \
-		(void)w;                                               \
-		(void)s;                                               \
-		body;                                                  \
+#define SET(name, body)                                                                  \
+	static void name(struct world *w, struct peer_script *s)                         \
+	{                                                                                \
+		(void)w;                                                                 \
+		(void)s;                                                                 \
+		body;                                                                    \
 	}
-#define CHUNKING_EHLO                                                                      \
-	"250-peer.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n" \
+#define CHUNKING_EHLO                                                                    \
+	"250-peer.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-"                     \
+	"ENHANCEDSTATUSCODES\r\n"                                                        \
 	"250 8BITMIME\r\n"
 SET(nothing, )
 SET(greeting_4xx, s->greeting = "450 4.3.2 busy\r\n")
@@ -43,7 +46,8 @@ SET(starttls_5xx, s->starttls = "554 5.7.0 no\r\n")
 SET(starttls_none, s->starttls = NULL)
 SET(injection, s->injected = "250 hello\r\n")
 SET(injection_of_a_byte, s->injected = "2")
-SET(unknown_ca, static char path[128]; world_path(path, "other.pem"); w->tls.ca_file = path)
+SET(unknown_ca, static char path[128]; world_path(path, "other.pem");
+    w->tls.ca_file = path)
 SET(wrong_name, w->policies.controls.tls_name = "another.example")
 SET(ehlo_tls_5xx, s->ehlo_tls = "502 5.5.1 no\r\n")
 SET(mail_4xx, s->mail = "451 4.7.1 greylisted\r\n")
@@ -73,8 +77,8 @@ SET(content_codes_differ, s->content[0] = "250-2.0.0 ok\r\n251 2.0.0 ok\r\n")
 SET(drop_after_content, s->drop = DROP_AFTER_CONTENT)
 /* More than the kernel takes for a peer that does not read. */
 enum { LARGE = 16 << 20 };
-SET(large, char *p = malloc(LARGE); memset(p, 'x', LARGE); spool_body_unref(w->spool.body);
-    w->spool.body = fake_body(p, LARGE); free(p))
+SET(large, char *p = malloc(LARGE); memset(p, 'x', LARGE);
+    spool_body_unref(w->spool.body); w->spool.body = fake_body(p, LARGE); free(p))
 SET(deaf, large(w, s); s->is_deaf_in_content = true)
 SET(large_drop_in_content, large(w, s); s->drop = DROP_IN_CONTENT)
 SET(large_early_5xx, deaf(w, s); s->early = "552 5.3.4 too much\r\n")
@@ -86,9 +90,12 @@ SET(bdat_4xx, bdat(w, s); s->content[0] = "451 4.3.0 later\r\n")
 SET(bdat_5xx, bdat(w, s); s->content[0] = "554 5.6.0 no\r\n")
 SET(bdat_drop, bdat(w, s); s->drop = DROP_AFTER_CONTENT)
 SET(bdat_mail_5xx, bdat(w, s); s->mail = "550 5.7.1 denied\r\n")
-SET(bdat_rcpt_5xx, bdat(w, s); s->rcpt = "550 5.1.1 unknown\r\n"; s->content[0] = "554 5.5.1 none\r\n")
-SET(bdat_moved, bdat(w, s); s->mail = "250 2.1.0 ok\r\n250 2.1.0 ok\r\n"; s->content[0] = NULL)
-SET(bdat_moved_plain, bdat(w, s); s->rcpt = "250 2.1.5 ok\r\n250 ok\r\n"; s->content[0] = NULL)
+SET(bdat_rcpt_5xx, bdat(w, s); s->rcpt = "550 5.1.1 unknown\r\n";
+    s->content[0] = "554 5.5.1 none\r\n")
+SET(bdat_moved, bdat(w, s); s->mail = "250 2.1.0 ok\r\n250 2.1.0 ok\r\n";
+    s->content[0] = NULL)
+SET(bdat_moved_plain, bdat(w, s); s->rcpt = "250 2.1.5 ok\r\n250 ok\r\n";
+    s->content[0] = NULL)
 SET(large_bdat_early_5xx, deaf(w, s); bdat(w, s); s->early = "552 5.3.4 too much\r\n")
 SET(too_large_for_size, s->ehlo_tls = "250-peer\r\n250 SIZE 50\r\n")
 SET(held, w->content.is_held = true)
@@ -104,124 +111,173 @@ SET(expired, w->spool.rows[0].created_at -= 259200000)
 SET(many_retries, w->spool.rows[0].attempts = 100; s->content[0] = "452 4.3.1 full\r\n")
 SET(smtputf8_missing, w->content.needs_smtputf8 = true)
 
-#define UP DESTINATION_UP
+#define UP         DESTINATION_UP
 #define BACKED_OFF DESTINATION_BACKED_OFF
-#define SUSPENDED DESTINATION_SUSPENDED
+#define SUSPENDED  DESTINATION_SUSPENDED
 
 static const struct row rows[] = {
-	{ "nothing goes wrong", nothing, 0, "1 delivered attempts=1 250 2.0.0 taken\n", UP, "" },
-	{ "a greeting of 4xx backs off", greeting_4xx, 0, "", BACKED_OFF, "greeting was refused: 450" },
-	{ "a greeting of 421 backs off", greeting_421, 0, "", BACKED_OFF, "greeting was refused: 421" },
-	{ "a greeting of 5xx suspends", greeting_5xx, 0, "", SUSPENDED, "greeting was refused: 554" },
-	{ "a greeting that is none breaks off", greeting_garbage, 0, "", BACKED_OFF, "malformed reply" },
-	{ "a greeting ended by a bare LF breaks off", greeting_bare_lf, 0, "", BACKED_OFF, "malformed" },
+	{ "nothing goes wrong", nothing, 0, "1 delivered attempts=1 250 2.0.0 taken\n",
+	  UP, "" },
+	{ "a greeting of 4xx backs off", greeting_4xx, 0, "", BACKED_OFF,
+	  "greeting was refused: 450" },
+	{ "a greeting of 421 backs off", greeting_421, 0, "", BACKED_OFF,
+	  "greeting was refused: 421" },
+	{ "a greeting of 5xx suspends", greeting_5xx, 0, "", SUSPENDED,
+	  "greeting was refused: 554" },
+	{ "a greeting that is none breaks off", greeting_garbage, 0, "", BACKED_OFF,
+	  "malformed reply" },
+	{ "a greeting ended by a bare LF breaks off", greeting_bare_lf, 0, "", BACKED_OFF,
+	  "malformed" },
 	{ "no greeting in five minutes backs off", greeting_none, 300001, "", BACKED_OFF,
 	  "no reply in time to greeting" },
 	{ "a closed connection backs off", greeting_close, 0, "", BACKED_OFF, "closed" },
-	{ "EHLO refused with 5xx suspends", ehlo_5xx, 0, "", SUSPENDED, "EHLO was refused: 502" },
-	{ "EHLO refused with 4xx backs off", ehlo_4xx, 0, "", BACKED_OFF, "EHLO was refused: 451" },
-	{ "no reply to EHLO backs off", ehlo_none, 300001, "", BACKED_OFF, "no reply in time to EHLO" },
-	{ "a reply before STARTTLS was sent is not its reply", ehlo_twice, 0, "", BACKED_OFF,
-	  "nothing asked for" },
-	{ "STARTTLS not offered backs off", no_starttls, 0, "", BACKED_OFF, "STARTTLS is not offered" },
-	{ "STARTTLS refused for now backs off", starttls_4xx, 0, "", BACKED_OFF, "STARTTLS was refused" },
-	{ "STARTTLS refused for good suspends", starttls_5xx, 0, "", SUSPENDED, "STARTTLS was refused" },
-	{ "no reply to STARTTLS backs off", starttls_none, 120001, "", BACKED_OFF, "STARTTLS" },
-	{ "plaintext behind STARTTLS is an attack", injection, 0, "", BACKED_OFF, "injection" },
-	{ "a single byte of plaintext is one, too", injection_of_a_byte, 0, "", BACKED_OFF, "injection" },
+	{ "EHLO refused with 5xx suspends", ehlo_5xx, 0, "", SUSPENDED,
+	  "EHLO was refused: 502" },
+	{ "EHLO refused with 4xx backs off", ehlo_4xx, 0, "", BACKED_OFF,
+	  "EHLO was refused: 451" },
+	{ "no reply to EHLO backs off", ehlo_none, 300001, "", BACKED_OFF,
+	  "no reply in time to EHLO" },
+	{ "a reply before STARTTLS was sent is not its reply", ehlo_twice, 0, "",
+	  BACKED_OFF, "nothing asked for" },
+	{ "STARTTLS not offered backs off", no_starttls, 0, "", BACKED_OFF,
+	  "STARTTLS is not offered" },
+	{ "STARTTLS refused for now backs off", starttls_4xx, 0, "", BACKED_OFF,
+	  "STARTTLS was refused" },
+	{ "STARTTLS refused for good suspends", starttls_5xx, 0, "", SUSPENDED,
+	  "STARTTLS was refused" },
+	{ "no reply to STARTTLS backs off", starttls_none, 120001, "", BACKED_OFF,
+	  "STARTTLS" },
+	{ "plaintext behind STARTTLS is an attack", injection, 0, "", BACKED_OFF,
+	  "injection" },
+	{ "a single byte of plaintext is one, too", injection_of_a_byte, 0, "",
+	  BACKED_OFF, "injection" },
 	{ "a certificate of an unknown CA backs off", unknown_ca, 0, "", BACKED_OFF, "" },
-	{ "a certificate for another name backs off", wrong_name, 0, "", BACKED_OFF, "another.example" },
-	{ "EHLO under TLS refused with 5xx suspends", ehlo_tls_5xx, 0, "", SUSPENDED, "EHLO was refused" },
-	{ "MAIL refused with 4xx backs off", mail_4xx, 0, "", BACKED_OFF, "MAIL was refused: 451" },
-	{ "MAIL refused with 5xx suspends", mail_5xx, 0, "", SUSPENDED, "MAIL was refused: 550" },
+	{ "a certificate for another name backs off", wrong_name, 0, "", BACKED_OFF,
+	  "another.example" },
+	{ "EHLO under TLS refused with 5xx suspends", ehlo_tls_5xx, 0, "", SUSPENDED,
+	  "EHLO was refused" },
+	{ "MAIL refused with 4xx backs off", mail_4xx, 0, "", BACKED_OFF,
+	  "MAIL was refused: 451" },
+	{ "MAIL refused with 5xx suspends", mail_5xx, 0, "", SUSPENDED,
+	  "MAIL was refused: 550" },
 	{ "421 to MAIL backs off", mail_421, 0, "", BACKED_OFF, "MAIL was refused: 421" },
 	{ "552 to MAIL is about this journal", mail_552, 0,
-	  "1 dead attempts=1 reason=too large for the intake 552 5.3.4 too big\n", UP, "" },
+	  "1 dead attempts=1 reason=too large for the intake 552 5.3.4 too big\n", UP,
+	  "" },
 	{ "a missing reply to MAIL is not RCPT's", mail_none, 0, "", BACKED_OFF,
 	  "not a reply to RCPT: 354" },
-	{ "no reply to MAIL in five minutes backs off", envelope_none, 300001, "", BACKED_OFF,
-	  "no reply in time to MAIL" },
+	{ "no reply to MAIL in five minutes backs off", envelope_none, 300001, "",
+	  BACKED_OFF, "no reply in time to MAIL" },
 	{ "354 is no reply to MAIL", mail_354, 0, "", BACKED_OFF, "not a reply to MAIL" },
 	{ "two replies to MAIL do not become DATA's", mail_twice, 0, "", BACKED_OFF,
 	  "not a reply to DATA" },
-	{ "RCPT refused with 4xx backs off", rcpt_4xx, 0, "", BACKED_OFF, "RCPT was refused: 450" },
-	{ "RCPT refused with 5xx suspends", rcpt_5xx, 0, "", SUSPENDED, "RCPT was refused: 550" },
+	{ "RCPT refused with 4xx backs off", rcpt_4xx, 0, "", BACKED_OFF,
+	  "RCPT was refused: 450" },
+	{ "RCPT refused with 5xx suspends", rcpt_5xx, 0, "", SUSPENDED,
+	  "RCPT was refused: 550" },
 	{ "a missing reply to RCPT is not DATA's", rcpt_missing, 0, "", BACKED_OFF,
 	  "not a reply to RCPT: 354" },
-	{ "a connection closed at RCPT backs off", rcpt_close, 0, "", BACKED_OFF, "closed" },
-	{ "DATA refused with 4xx is soft", data_4xx, 0, "1 soft attempts=1 451 4.3.0 later\n", UP, "" },
+	{ "a connection closed at RCPT backs off", rcpt_close, 0, "", BACKED_OFF,
+	  "closed" },
+	{ "DATA refused with 4xx is soft", data_4xx, 0,
+	  "1 soft attempts=1 451 4.3.0 later\n", UP, "" },
 	{ "DATA refused with 5xx is dead", data_5xx, 0,
 	  "1 dead attempts=1 reason=content 554 5.6.0 no\n", UP, "" },
 	{ "421 to DATA backs off", data_421, 0, "", BACKED_OFF, "DATA was refused: 421" },
 	{ "250 is no reply to DATA", data_250, 0, "", BACKED_OFF, "not a reply to DATA" },
 	{ "355 is no reply to DATA", data_355, 0, "", BACKED_OFF, "not a reply to DATA" },
-	{ "the content refused with 4xx is soft", content_4xx, 0, "1 soft attempts=1 452 4.3.1 full\n",
-	  UP, "" },
+	{ "the content refused with 4xx is soft", content_4xx, 0,
+	  "1 soft attempts=1 452 4.3.1 full\n", UP, "" },
 	{ "the content refused with 5xx is dead", content_5xx, 0,
 	  "1 dead attempts=1 reason=content 554 5.7.1 spam\n", UP, "" },
-	{ "421 to the content is soft", content_421, 0, "1 soft attempts=1 421 4.3.0 closing\n", UP, "" },
+	{ "421 to the content is soft", content_421, 0,
+	  "1 soft attempts=1 421 4.3.0 closing\n", UP, "" },
 	{ "no reply to the content in ten minutes is uncertain", content_none, 600001,
-	  "1 uncertain attempts=1 no reply in time to end of data\n", BACKED_OFF, "no reply in time" },
-	{ "no reply to the content in nine minutes is nothing yet", content_none, 540000, "", UP, "" },
+	  "1 uncertain attempts=1 no reply in time to end of data\n", BACKED_OFF,
+	  "no reply in time" },
+	{ "no reply to the content in nine minutes is nothing yet", content_none, 540000,
+	  "", UP, "" },
 	{ "a malformed reply to the content is uncertain", content_garbage, 0,
-	  "1 uncertain attempts=1 a malformed reply to end of data\n", BACKED_OFF, "malformed" },
+	  "1 uncertain attempts=1 a malformed reply to end of data\n", BACKED_OFF,
+	  "malformed" },
 	{ "354 to the content is uncertain", content_354, 0,
-	  "1 uncertain attempts=1 not a reply to end of data: 354 go\n", BACKED_OFF, "354" },
+	  "1 uncertain attempts=1 not a reply to end of data: 354 go\n", BACKED_OFF,
+	  "354" },
 	{ "a reply of two codes is uncertain", content_codes_differ, 0,
-	  "1 uncertain attempts=1 a malformed reply to end of data\n", BACKED_OFF, "malformed" },
+	  "1 uncertain attempts=1 a malformed reply to end of data\n", BACKED_OFF,
+	  "malformed" },
 	{ "a connection lost after the final dot is uncertain", drop_after_content, 0,
-	  "1 uncertain attempts=1 the connection was closed instead of a reply to end of data\n",
+	  "1 uncertain attempts=1 the connection was closed instead of a reply to end of "
+	  "data\n",
 	  BACKED_OFF, "closed" },
-	{ "a connection lost in the content touches no row", large_drop_in_content, 0, "", BACKED_OFF,
-	  "" },
+	{ "a connection lost in the content touches no row", large_drop_in_content, 0, "",
+	  BACKED_OFF, "" },
 	{ "5xx in the middle of the content is dead", large_early_5xx, 0,
 	  "1 dead attempts=1 reason=content 552 5.3.4 too much\n", UP, "" },
 	{ "4xx in the middle of the content is soft", large_early_4xx, 0,
 	  "1 soft attempts=1 452 4.3.1 full\n", UP, "" },
-	{ "421 in the middle of the content touches no row", large_early_421, 0, "", BACKED_OFF,
-	  "broken off: 421" },
-	{ "250 in the middle of the content is no delivery", large_early_2xx, 0, "", BACKED_OFF,
-	  "not a reply to end of data: 250" },
+	{ "421 in the middle of the content touches no row", large_early_421, 0, "",
+	  BACKED_OFF, "broken off: 421" },
+	{ "250 in the middle of the content is no delivery", large_early_2xx, 0, "",
+	  BACKED_OFF, "not a reply to end of data: 250" },
 	{ "a peer that reads no more touches no row", deaf, 180001, "", BACKED_OFF,
 	  "no reply in time" },
 	{ "BDAT delivers", bdat, 0, "1 delivered attempts=1 250 2.0.0 taken\n", UP, "" },
-	{ "BDAT refused with 4xx is soft", bdat_4xx, 0, "1 soft attempts=1 451 4.3.0 later\n", UP, "" },
+	{ "BDAT refused with 4xx is soft", bdat_4xx, 0,
+	  "1 soft attempts=1 451 4.3.0 later\n", UP, "" },
 	{ "BDAT refused with 5xx is dead", bdat_5xx, 0,
 	  "1 dead attempts=1 reason=content 554 5.6.0 no\n", UP, "" },
 	{ "a connection lost after BDAT is uncertain", bdat_drop, 0,
-	  "1 uncertain attempts=1 the connection was closed instead of a reply to BDAT\n", BACKED_OFF,
-	  "closed" },
-	{ "MAIL refused in one flight with BDAT suspends", bdat_mail_5xx, 0, "", SUSPENDED, "MAIL" },
-	{ "RCPT refused in one flight with BDAT suspends", bdat_rcpt_5xx, 0, "", SUSPENDED, "RCPT" },
+	  "1 uncertain attempts=1 the connection was closed instead of a reply to BDAT\n",
+	  BACKED_OFF, "closed" },
+	{ "MAIL refused in one flight with BDAT suspends", bdat_mail_5xx, 0, "",
+	  SUSPENDED, "MAIL" },
+	{ "RCPT refused in one flight with BDAT suspends", bdat_rcpt_5xx, 0, "",
+	  SUSPENDED, "RCPT" },
 	{ "RCPT's reply moved by one is not BDAT's", bdat_moved, 0,
-	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF, "not a reply to BDAT" },
-	{ "a reply without an enhanced code is not BDAT's in one flight", bdat_moved_plain, 0,
-	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF, "not a reply to BDAT" },
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF,
+	  "not a reply to BDAT" },
+	{ "a reply without an enhanced code is not BDAT's in one flight",
+	  bdat_moved_plain, 0, "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n",
+	  BACKED_OFF, "not a reply to BDAT" },
 	{ "5xx in the middle of BDAT is dead", large_bdat_early_5xx, 0,
 	  "1 dead attempts=1 reason=content 552 5.3.4 too much\n", UP, "" },
 	{ "a journal over the stated SIZE is dead, unsent", too_large_for_size, 0,
-	  "1 dead attempts=0 reason=too large for the intake 91 bytes, the intake takes 50\n", UP, "" },
+	  "1 dead attempts=0 reason=too large for the intake 91 bytes, the intake takes "
+	  "50\n",
+	  UP, "" },
 	{ "a journal that the configuration holds is held", held, 0,
 	  "1 held attempts=0 reason=hold: it says so hold: it says so\n", UP, "" },
 	{ "a body that changed on disk is quarantined", corrupt_body, 0,
-	  "1 quarantined attempts=1 reason=body the stored body does not match its SHA-256\n", UP, "" },
+	  "1 quarantined attempts=1 reason=body the stored body does not match its "
+	  "SHA-256\n",
+	  UP, "" },
 	{ "a large body that changed at its end is quarantined", corrupt_large_body, 0,
-	  "1 quarantined attempts=1 reason=body the stored body does not match its SHA-256\n", UP, "" },
+	  "1 quarantined attempts=1 reason=body the stored body does not match its "
+	  "SHA-256\n",
+	  UP, "" },
 	{ "a body that became shorter is quarantined", short_body, 0,
-	  "1 quarantined attempts=1 reason=body the stored body is shorter than it was\n", UP, "" },
+	  "1 quarantined attempts=1 reason=body the stored body is shorter than it was\n",
+	  UP, "" },
 	{ "a body that became longer is quarantined", long_body, 0,
-	  "1 quarantined attempts=1 reason=body the stored body is longer than it was\n", UP, "" },
+	  "1 quarantined attempts=1 reason=body the stored body is longer than it was\n",
+	  UP, "" },
 	{ "a body that cannot be read now is soft", body_io_error, 0,
 	  "1 soft attempts=1 the disk says no\n", UP, "" },
 	{ "a look-up that fails backs off", no_addresses, 0, "", BACKED_OFF, "SERVFAIL" },
-	{ "a host that does not exist suspends", no_such_host, 0, "", SUSPENDED, "no such host" },
-	{ "a route to /dev/null drops", dev_null, 0, "1 dropped attempts=0 reason=route\n", UP, "" },
+	{ "a host that does not exist suspends", no_such_host, 0, "", SUSPENDED,
+	  "no such host" },
+	{ "a route to /dev/null drops", dev_null, 0,
+	  "1 dropped attempts=0 reason=route\n", UP, "" },
 	{ "a journal that is too old is dead, unsent", expired, 0,
-	  "1 dead attempts=0 reason=expired 000 5.4.7 Delivery expired (message too old)\n", UP, "" },
+	  "1 dead attempts=0 reason=expired 000 5.4.7 Delivery expired (message too "
+	  "old)\n",
+	  UP, "" },
 	{ "the last retry refused with 4xx is dead", many_retries, 0,
 	  "1 dead attempts=101 reason=expired 452 4.3.1 full\n", UP, "" },
 	{ "an envelope that needs SMTPUTF8 waits for it", smtputf8_missing, 0,
-	  "1 soft attempts=0 the envelope needs SMTPUTF8, which is not offered\n", UP, "" },
+	  "1 soft attempts=0 the envelope needs SMTPUTF8, which is not offered\n", UP,
+	  "" },
 };
 
 static void
@@ -234,7 +290,8 @@ say(const struct row *row, const char *what, const char *got, const char *want)
 static bool
 is_only_handshake(const char *clear)
 {
-	static const char *const parts[] = { "EHLO me.example|STARTTLS|", "EHLO me.example|" };
+	static const char *const parts[] = { "EHLO me.example|STARTTLS|",
+					     "EHLO me.example|" };
 
 	while (*clear != '\0') {
 		size_t i = 0;
@@ -275,11 +332,14 @@ is_as_documented(const struct row *row)
 		say(row, "in the clear", buf_text(&w.peer.clear), "EHLO, STARTTLS");
 		is_right = false;
 	}
-	/* What broke off, or does not match its checksum, never was a whole message for the peer. */
+	/*
+	 * What broke off, or does not match its checksum, never was a whole message for
+	 * the peer.
+	 */
 	bool has_no_outcome = row->outcome[0] == '\0' && row->state != UP;
 	bool is_one_flight = strstr(w.peer.scripts[0].ehlo_tls, "CHUNKING") != NULL;
-	if ((has_no_outcome || strstr(row->outcome, "quarantined") != NULL) && !is_one_flight &&
-	    w.peer.n_messages_in_all != 0) {
+	if ((has_no_outcome || strstr(row->outcome, "quarantined") != NULL) &&
+	    !is_one_flight && w.peer.n_messages_in_all != 0) {
 		say(row, "messages at the peer:", "some", "none");
 		is_right = false;
 	}
@@ -309,5 +369,6 @@ main(void)
 
 	if (log_open(&quiet, &e) != 0)
 		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
 }

@@ -5,7 +5,10 @@
 
 static char log_path[128];
 
-/* The lines since the last call, without their time, the cipher and the jitter; compared with `want`. */
+/*
+ * The lines since the last call, without their time, the cipher and the jitter; compared
+ * with `want`.
+ */
 static void
 expect_log(const char *want)
 {
@@ -21,11 +24,13 @@ expect_log(const char *want)
 		/* "Thu Apr 17 19:56:22 2003 Info: " */
 		char *text = strlen(line) > 25 ? line + 25 : line;
 		char *cipher = strstr(text, " cipher ");
-		char *end = cipher == NULL ? NULL : cipher + 8 + strcspn(cipher + 8, " \n)");
+		char *end =
+			cipher == NULL ? NULL : cipher + 8 + strcspn(cipher + 8, " \n)");
 		char *probe = strstr(text, "probed in "); /* jitter */
 		if (probe != NULL)
 			memcpy(probe + 10, "NNN", 3);
-		buf_append(&got, text, cipher == NULL ? strlen(text) : (size_t)(cipher + 8 - text));
+		buf_append(&got, text,
+			   cipher == NULL ? strlen(text) : (size_t)(cipher + 8 - text));
 		if (cipher != NULL)
 			buf_printf(&got, "X%s", end);
 	}
@@ -59,7 +64,8 @@ a_delivery(void **state)
 		   "Info: Delivery start DCID 1 MID 1 to RID [0]\n"
 		   "Info: Message done DCID 1 MID 1 to RID [0]\n"
 		   "Info: MID 1 RID [0] Response '250 2.0.0 taken'\n"
-		   "Info: TDC: Message 1 delivered to tenant@intake.example: '250 2.0.0 taken' "
+		   "Info: TDC: Message 1 delivered to tenant@intake.example: '250 2.0.0 "
+		   "taken' "
 		   "(protocol TLSv1.3 cipher X verified intake.example)\n"
 		   "Info: Message finished MID 1 done\n"
 		   "Info: DCID 1 close\n");
@@ -79,7 +85,8 @@ a_soft_bounce(void **state)
 	expect_log("Info: New SMTP DCID 1 interface 127.0.0.1 address 127.0.0.1 port 25\n"
 		   "Info: DCID 1 TLS success protocol TLSv1.3 cipher X\n"
 		   "Info: Delivery start DCID 1 MID 1 to RID [0]\n"
-		   "Warning: Delayed: DCID 1 MID 1 to RID 0 - 4.3.1 - Mail system error ('452', "
+		   "Warning: Delayed: DCID 1 MID 1 to RID 0 - 4.3.1 - Mail system error "
+		   "('452', "
 		   "['452 4.3.1 full'])[]\n"
 		   "Info: Message 1 to RID [0] pending till Thu Apr 17 19:57:22 2003\n");
 	world_done(&w);
@@ -99,9 +106,11 @@ a_hard_bounce(void **state)
 	expect_log("Info: New SMTP DCID 1 interface 127.0.0.1 address 127.0.0.1 port 25\n"
 		   "Info: DCID 1 TLS success protocol TLSv1.3 cipher X\n"
 		   "Info: Delivery start DCID 1 MID 1 to RID [0]\n"
-		   "Error: Bounced: DCID 1 MID 1 to RID 0 - 5.7.1 - Refused by policy ('554', "
+		   "Error: Bounced: DCID 1 MID 1 to RID 0 - 5.7.1 - Refused by policy "
+		   "('554', "
 		   "['554 5.7.1 spam']) []\n"
-		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard bounced "
+		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard "
+		   "bounced "
 		   "(content). 554 5.7.1 spam; kept as a dead letter\n");
 	world_done(&w);
 	expect_log("Info: DCID 1 close\n");
@@ -119,14 +128,19 @@ an_expired_journal(void **state)
 	world_start(&w);
 	world_settle(&w);
 	world_pass(&w, 61000);
-	expect_log("Warning: TDC: Message 1 delivery failed to tenant@intake.example: DNS Error. "
+	expect_log("Warning: TDC: Message 1 delivery failed to tenant@intake.example: "
+		   "DNS Error. "
 		   "intake.example: no such host\n"
-		   "Error: TDC: Destination intake.example is suspended: it refuses our mail: DNS Error. "
+		   "Error: TDC: Destination intake.example is suspended: it refuses our "
+		   "mail: DNS Error. "
 		   "intake.example: no such host; probed in NNN s\n"
-		   "Error: Bounced: DCID 0 MID 1 to RID 0 - 5.4.7 - Delivery expired (message too old) "
+		   "Error: Bounced: DCID 0 MID 1 to RID 0 - 5.4.7 - Delivery expired "
+		   "(message too old) "
 		   "('000', ['timeout']) []\n"
-		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard bounced "
-		   "(expired). 000 5.4.7 Delivery expired (message too old); kept as a dead letter\n");
+		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard "
+		   "bounced "
+		   "(expired). 000 5.4.7 Delivery expired (message too old); kept as a "
+		   "dead letter\n");
 	world_done(&w);
 }
 
@@ -149,8 +163,9 @@ an_outage_is_told_once_and_its_end(void **state)
 	unsigned lines = 0;
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f) != NULL) {
-		static const char want[] = "TDC: Message 1 delivery failed to tenant@intake.example: TLS "
-					   "Error. intake.example [127.0.0.1]:25: ";
+		static const char want[] =
+			"TDC: Message 1 delivery failed to tenant@intake.example: TLS "
+			"Error. intake.example [127.0.0.1]:25: ";
 		if (lines++ == 0 && strstr(line, want) == NULL)
 			fail_msg("got %s", line);
 	}
@@ -211,7 +226,8 @@ main(void)
 	snprintf(log_path, sizeof(log_path), "/tmp/tdc-deliver-log-%d", (int)getpid());
 	if (log_open(&to_file, &e) != 0)
 		return 1;
-	int failed = cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	int failed = cmocka_run_group_tests(tests, world_setup_certificates,
+					    world_remove_certificates);
 	log_close();
 	unlink(log_path);
 	return failed;

@@ -59,7 +59,8 @@ a_journal_whose_reply_is_awaited_gets_the_grace(void **state)
 	deliver_stop(w.deliver, 10000, on_stopped, &w);
 	world_pass(&w, 9000);
 	assert_int_equal(w.stopped, 0);
-	struct peer_session *s = list_entry(list_first(&w.peer.sessions), struct peer_session, node);
+	struct peer_session *s =
+		list_entry(list_first(&w.peer.sessions), struct peer_session, node);
 	peer_say(s, "250 2.0.0 late\r\n");
 	world_settle(&w);
 	world_pass(&w, 1);
@@ -82,8 +83,9 @@ after_the_grace_it_is_uncertain(void **state)
 	deliver_stop(w.deliver, 10000, on_stopped, &w);
 	world_pass(&w, 10001);
 	world_pass(&w, 1);
-	assert_string_equal(world_log(&w),
-			    "1 uncertain attempts=1 the daemon stopped before the reply came\n");
+	assert_string_equal(
+		world_log(&w),
+		"1 uncertain attempts=1 the daemon stopped before the reply came\n");
 	assert_string_equal(w.spool.rows[0].profile, "profile-4");
 	assert_int_equal(w.stopped, 1);
 	world_done(&w);
@@ -121,7 +123,9 @@ nothing_new_is_begun_while_stopping(void **state)
 	world_start(&w);
 	world_settle(&w);
 	deliver_stop(w.deliver, 10000, on_stopped, &w);
-	struct fake_row fresh = { .mid = 9, .policy = "DEFAULT", .created_at = w.clock.wall };
+	struct fake_row fresh = { .mid = 9,
+				  .policy = "DEFAULT",
+				  .created_at = w.clock.wall };
 	w.spool.accepted(w.spool.accepted_arg, fake_journal(&w.spool, &fresh));
 	world_pass(&w, 5000);
 	assert_int_equal(w.peer.connections, 1);
@@ -212,7 +216,7 @@ deliver_now_probes_at_once(void **state)
 }
 
 static void
-a_waiting_journal_can_be_withdrawn_and_comes_back_when_it_is_released(void **state)
+a_withdrawn_journal_comes_back_when_it_is_released(void **state)
 {
 	struct world w;
 	uint64_t dcid = 0;
@@ -289,10 +293,11 @@ main(void)
 		cmocka_unit_test(what_was_not_sent_yet_is_broken_off_at_once),
 		cmocka_unit_test(nothing_new_is_begun_while_stopping),
 		cmocka_unit_test(a_reload_that_changes_the_route_ends_the_back_off),
-		cmocka_unit_test(a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing),
+		cmocka_unit_test(
+			a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing),
 		cmocka_unit_test(a_reload_ends_idle_connections_of_the_old_configuration),
 		cmocka_unit_test(deliver_now_probes_at_once),
-		cmocka_unit_test(a_waiting_journal_can_be_withdrawn_and_comes_back_when_it_is_released),
+		cmocka_unit_test(a_withdrawn_journal_comes_back_when_it_is_released),
 		cmocka_unit_test(a_change_that_did_not_happen_does_not_lose_the_journal),
 		cmocka_unit_test(a_journal_in_flight_cannot_be_withdrawn),
 	};
@@ -300,5 +305,6 @@ main(void)
 
 	if (log_open(&quiet, &e) != 0)
 		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
 }

@@ -1,5 +1,6 @@
 /*
- * test_profiles.c - the render profile: recorded before it is used, and used again after a crash.
+ * test_profiles.c - the render profile: recorded before it is used, and used again after
+ * a crash.
  */
 #include "world.h"
 
@@ -30,7 +31,8 @@ a_new_profile_is_recorded_before_its_first_use(void **state)
 	assert_int_equal(w.spool.profiles_set, 1);
 	assert_null(strstr(buf_text(&w.peer.commands), "MAIL"));
 	assert_int_equal(world_destination(&w).state, DESTINATION_BACKED_OFF);
-	assert_non_null(strstr(world_destination(&w).last_error, "profile could not be recorded"));
+	assert_non_null(strstr(world_destination(&w).last_error,
+			       "profile could not be recorded"));
 	w.spool.refuses_profiles = false;
 	world_pass(&w, 20000);
 	assert_string_equal(w.spool.destination_profile, "profile-4");
@@ -102,7 +104,7 @@ a_profile_that_the_hop_cannot_carry_gives_way(void **state)
 	w.spool.rows[0].state = JOURNAL_UNCERTAIN;
 	w.spool.rows[0].profile = strdup("profile-earlier");
 	w.peer.scripts[0].ehlo_tls = without_8bit;
-	w.content.body = SMTP_BODY_8BITMIME; /* whatever the profile: the fake renderer is simple */
+	w.content.body = SMTP_BODY_8BITMIME; /* of any profile, here */
 	world_start(&w);
 	world_settle(&w);
 	assert_true(has_profile(&w, 0, "profile-0"));
@@ -146,7 +148,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_profile_is_recorded_before_its_first_use),
 		cmocka_unit_test(a_known_profile_is_not_recorded_again),
-		cmocka_unit_test(what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
+		cmocka_unit_test(
+			what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
 		cmocka_unit_test(a_profile_that_is_not_known_any_more_gives_way),
 		cmocka_unit_test(a_profile_that_the_hop_cannot_carry_gives_way),
 		cmocka_unit_test(two_profiles_are_never_in_flight_together),
@@ -155,5 +158,6 @@ main(void)
 
 	if (log_open(&quiet, &e) != 0)
 		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
 }

@@ -1,5 +1,6 @@
 /*
- * test_scheduling.c - what is sent when: windows, fairness, back-off, recovery, the end of waiting.
+ * test_scheduling.c - what is sent when: windows, fairness, back-off, recovery, the end
+ * of waiting.
  */
 #include "world.h"
 
@@ -8,7 +9,9 @@
 static void
 offer(struct world *w, uint64_t mid)
 {
-	struct fake_row fresh = { .mid = mid, .policy = "DEFAULT", .created_at = w->clock.wall };
+	struct fake_row fresh = { .mid = mid,
+				  .policy = "DEFAULT",
+				  .created_at = w->clock.wall };
 
 	w->spool.accepted(w->spool.accepted_arg, fake_journal(&w->spool, &fresh));
 }
@@ -20,7 +23,8 @@ order(struct world *w, char *text, size_t size)
 	size_t n = 0;
 
 	text[0] = '\0';
-	for (const char *p = world_log(w); *p != '\0' && n < size; p = strchr(p, '\n') + 1)
+	for (const char *p = world_log(w); *p != '\0' && n < size;
+	     p = strchr(p, '\n') + 1)
 		n += (size_t)snprintf(text + n, size - n, "%lu,", strtoul(p, NULL, 10));
 }
 
@@ -37,16 +41,18 @@ an_outage_costs_a_handful_of_attempts_a_minute_whatever_waits(void **state)
 	w.peer.scripts[0].greeting = "421 4.3.2 not now\r\n";
 	world_start(&w);
 	world_settle(&w);
-	assert_int_equal(w.peer.connections, 1); /* not one per journal, nor per allowed connection */
+	assert_int_equal(w.peer.connections,
+			 1); /* not one per journal, nor per allowed connection */
 	for (int minute = 0; minute < 60; minute++) {
 		unsigned before = w.peer.connections;
 		for (int second = 0; second < 60; second += 5)
 			world_pass(&w, 5000);
 		assert_in_range(w.peer.connections - before, 0, 4);
 	}
-	assert_in_range(w.peer.connections, 10, 20); /* 15, 30, 60, 120, 240, then 300 s each */
-	assert_string_equal(world_log(&w), "");      /* no row was touched */
-	assert_in_range(w.spool.fetches, 1, 3);      /* nor read again and again */
+	assert_in_range(w.peer.connections, 10,
+			20); /* 15, 30, 60, 120, 240, then 300 s each */
+	assert_string_equal(world_log(&w), ""); /* no row was touched */
+	assert_in_range(w.spool.fetches, 1, 3); /* nor read again and again */
 	/* The intake is back: one probe later everything flows. */
 	w.peer.scripts[0] = peer_script_good();
 	clock_manual_advance(&w.clock, 330000);
@@ -63,7 +69,8 @@ the_waits_double_and_recovery_is_one_change(void **state)
 	static const struct {
 		int64_t pass_ms;
 		unsigned connections;
-	} steps[] = { { 13000, 1 }, { 4000, 2 }, { 26000, 2 }, { 8000, 3 }, { 50000, 3 }, { 17000, 4 } };
+	} steps[] = { { 13000, 1 }, { 4000, 2 },  { 26000, 2 },
+		      { 8000, 3 },  { 50000, 3 }, { 17000, 4 } };
 	struct world w;
 
 	(void)state;
@@ -76,8 +83,8 @@ the_waits_double_and_recovery_is_one_change(void **state)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		world_pass(&w, steps[i].pass_ms);
 		if (w.peer.connections != steps[i].connections)
-			fail_msg("step %zu: got %u connections, want %u", i, w.peer.connections,
-				 steps[i].connections);
+			fail_msg("step %zu: got %u connections, want %u", i,
+				 w.peer.connections, steps[i].connections);
 	}
 	assert_int_equal(world_destination(&w).down_since, NOW);
 	w.peer.scripts[0] = peer_script_good();
@@ -164,7 +171,8 @@ two_policies_of_one_destination_take_turns(void **state)
 	world_settle(&w);
 	order(&w, got, sizeof(got));
 	assert_string_equal(got, "1,4,2,5,3,6,");
-	assert_non_null(strstr(buf_text(&w.peer.commands), "RCPT TO:<other@intake.example>"));
+	assert_non_null(
+		strstr(buf_text(&w.peer.commands), "RCPT TO:<other@intake.example>"));
 	world_done(&w);
 }
 
@@ -179,10 +187,13 @@ what_does_not_fit_into_the_window_is_read_later(void **state)
 	w.peer.keeps_messages = false;
 	world_start(&w);
 	world_settle(&w);
-	/* All of them were offered as fresh as well, as an acceptance in full swing does. */
+	/*
+	 * All of them were offered as fresh as well, as an acceptance in full swing does.
+	 */
 	assert_int_equal(w.spool.outcomes, 1200);
 	for (size_t i = 0; i < 1200; i++)
-		w.spool.rows[i] = (struct fake_row){ .mid = i + 1, .policy = "DEFAULT",
+		w.spool.rows[i] = (struct fake_row){ .mid = i + 1,
+						     .policy = "DEFAULT",
 						     .created_at = w.clock.wall };
 	/* Another 1200, of new MIDs, and only half a window of them can be kept. */
 	for (size_t i = 0; i < 1200; i++) {
@@ -291,14 +302,18 @@ an_uncertain_journal_comes_again_with_the_same_bytes(void **state)
 	assert_int_equal(w.spool.rows[0].state, JOURNAL_UNCERTAIN);
 	assert_int_equal(w.spool.rows[0].next_at, NOW + 900000);
 	assert_string_equal(w.spool.rows[0].profile, "profile-4");
-	/* The hop offers less by now; the profile of the row wins as long as it can be carried. */
+	/*
+	 * The hop offers less by now; the profile of the row wins as long as it can be
+	 * carried.
+	 */
 	w.peer.scripts[0] = peer_script_good();
 	w.peer.scripts[0].ehlo_tls = "250-peer\r\n250 PIPELINING\r\n";
 	world_pass(&w, 890000);
 	assert_int_equal(w.peer.n_messages_in_all, 1);
 	world_pass(&w, 11000);
 	assert_int_equal(w.peer.n_messages_in_all, 2);
-	assert_true(span_equal(buf_span(&w.peer.messages[0]), buf_span(&w.peer.messages[1])));
+	assert_true(
+		span_equal(buf_span(&w.peer.messages[0]), buf_span(&w.peer.messages[1])));
 	assert_int_equal(w.spool.rows[0].state, JOURNAL_DELIVERED);
 	world_done(&w);
 }
@@ -322,8 +337,9 @@ the_time_in_queue_ends_also_while_the_destination_is_down(void **state)
 	assert_string_equal(world_log(&w), "");
 	for (int i = 0; i < 3; i++)
 		world_pass(&w, MINUTE);
-	assert_string_equal(world_log(&w), "900 dead attempts=0 reason=expired 000 5.4.7 Delivery "
-					   "expired (message too old)\n");
+	assert_string_equal(world_log(&w),
+			    "900 dead attempts=0 reason=expired 000 5.4.7 Delivery "
+			    "expired (message too old)\n");
 	world_done(&w);
 }
 
@@ -387,7 +403,8 @@ the_next_hop_of_a_route_is_tried_when_the_first_fails(void **state)
 	world_init(&w);
 	world_rows(&w, 1);
 	w.policies.hops[0].host = "missing.example";
-	w.policies.hops[1] = (struct next_hop){ NEXT_HOP_HOST, "intake.example", 25, true, 10 };
+	w.policies.hops[1] =
+		(struct next_hop){ NEXT_HOP_HOST, "intake.example", 25, true, 10 };
 	w.policies.route.n_hops = 2;
 	w.dns.missing = "missing.example";
 	world_start(&w);
@@ -409,7 +426,8 @@ the_next_address_is_tried_when_the_first_fails(void **state)
 	w.dns.found.address[1] = w.dns.found.address[0];
 	w.dns.found.count = 2;
 	/* Nothing listens on this port. */
-	assert_int_equal(socket_address_parse("127.0.0.1:1", &w.dns.found.address[0], &e), 0);
+	assert_int_equal(socket_address_parse("127.0.0.1:1", &w.dns.found.address[0], &e),
+			 0);
 	world_start(&w);
 	world_settle(&w);
 	assert_int_equal(w.spool.outcomes, 1);
@@ -426,7 +444,8 @@ equal_hops_take_turns(void **state)
 	world_rows(&w, 4);
 	w.policies.controls.concurrency = 1;
 	w.policies.controls.messages_per_connection = 1;
-	w.policies.hops[1] = (struct next_hop){ NEXT_HOP_HOST, "missing.example", 25, true, 0 };
+	w.policies.hops[1] =
+		(struct next_hop){ NEXT_HOP_HOST, "missing.example", 25, true, 0 };
 	w.policies.route.n_hops = 2;
 	w.dns.missing = "missing.example";
 	world_start(&w);
@@ -442,10 +461,12 @@ main(void)
 {
 	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_outage_costs_a_handful_of_attempts_a_minute_whatever_waits),
+		cmocka_unit_test(
+			an_outage_costs_a_handful_of_attempts_a_minute_whatever_waits),
 		cmocka_unit_test(the_waits_double_and_recovery_is_one_change),
 		cmocka_unit_test(a_suspended_destination_is_probed_at_its_interval),
-		cmocka_unit_test(connections_grow_with_success_and_not_beyond_the_concurrency),
+		cmocka_unit_test(
+			connections_grow_with_success_and_not_beyond_the_concurrency),
 		cmocka_unit_test(fresh_and_old_journals_take_turns),
 		cmocka_unit_test(two_policies_of_one_destination_take_turns),
 		cmocka_unit_test(what_does_not_fit_into_the_window_is_read_later),
@@ -453,9 +474,12 @@ main(void)
 		cmocka_unit_test(a_retry_at_once_waits_until_the_outcome_is_committed),
 		cmocka_unit_test(a_soft_bounce_waits_by_its_profile_and_comes_again),
 		cmocka_unit_test(an_uncertain_journal_comes_again_with_the_same_bytes),
-		cmocka_unit_test(the_time_in_queue_ends_also_while_the_destination_is_down),
-		cmocka_unit_test(a_journal_that_breaks_connections_does_not_block_the_others),
-		cmocka_unit_test(a_policy_without_an_intake_waits_for_a_better_configuration),
+		cmocka_unit_test(
+			the_time_in_queue_ends_also_while_the_destination_is_down),
+		cmocka_unit_test(
+			a_journal_that_breaks_connections_does_not_block_the_others),
+		cmocka_unit_test(
+			a_policy_without_an_intake_waits_for_a_better_configuration),
 		cmocka_unit_test(the_next_hop_of_a_route_is_tried_when_the_first_fails),
 		cmocka_unit_test(the_next_address_is_tried_when_the_first_fails),
 		cmocka_unit_test(equal_hops_take_turns),
@@ -464,5 +488,6 @@ main(void)
 
 	if (log_open(&quiet, &e) != 0)
 		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
 }

@@ -1,5 +1,6 @@
 /*
- * test_transcripts.c - what is said to an intake, word by word, for each set of extensions.
+ * test_transcripts.c - what is said to an intake, word by word, for each set of
+ * extensions.
  */
 #include "world.h"
 
@@ -17,43 +18,102 @@ struct row {
 #define RCPT "RCPT TO:<tenant@intake.example>"
 
 static const struct row rows[] = {
-	{ "nothing offered: step by step", "250 peer\r\n", { 0 }, false, false,
+	{ "nothing offered: step by step",
+	  "250 peer\r\n",
+	  { 0 },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
-	{ "PIPELINING", "250-peer\r\n250 PIPELINING\r\n", { 0 }, false, false,
+	{ "PIPELINING",
+	  "250-peer\r\n250 PIPELINING\r\n",
+	  { 0 },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
-	{ "SIZE and DSN", "250-peer\r\n250-SIZE\r\n250 DSN\r\n", { 0 }, false, false,
+	{ "SIZE and DSN",
+	  "250-peer\r\n250-SIZE\r\n250 DSN\r\n",
+	  { 0 },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<> SIZE=91|" RCPT " NOTIFY=NEVER|DATA|" },
-	{ "8-bit content", "250-peer\r\n250 8BITMIME\r\n", { .body = SMTP_BODY_8BITMIME }, false, false,
+	{ "8-bit content",
+	  "250-peer\r\n250 8BITMIME\r\n",
+	  { .body = SMTP_BODY_8BITMIME },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<> BODY=8BITMIME|" RCPT "|DATA|" },
-	{ "7-bit content says nothing about it", "250-peer\r\n250 8BITMIME\r\n", { 0 }, false, false,
+	{ "7-bit content says nothing about it",
+	  "250-peer\r\n250 8BITMIME\r\n",
+	  { 0 },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
-	{ "SMTPUTF8", "250-peer\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
-	  { .body = SMTP_BODY_8BITMIME, .needs_smtputf8 = true }, false, false,
+	{ "SMTPUTF8",
+	  "250-peer\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+	  { .body = SMTP_BODY_8BITMIME, .needs_smtputf8 = true },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<> BODY=8BITMIME SMTPUTF8|" RCPT "|DATA|" },
-	{ "CHUNKING without PIPELINING", "250-peer\r\n250 CHUNKING\r\n", { 0 }, false, false,
+	{ "CHUNKING without PIPELINING",
+	  "250-peer\r\n250 CHUNKING\r\n",
+	  { 0 },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
-	{ "CHUNKING and PIPELINING", "250-peer\r\n250-PIPELINING\r\n250 CHUNKING\r\n", { 0 }, false,
-	  false, EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
+	{ "CHUNKING and PIPELINING",
+	  "250-peer\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
+	  { 0 },
+	  false,
+	  false,
+	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
 	{ "CHUNKING, PIPELINING and enhanced codes",
-	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n", { 0 }, false,
-	  false, EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
+	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
+	  { 0 },
+	  false,
+	  false,
+	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
 	{ "binary content",
-	  "250-peer\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 BINARYMIME\r\n",
-	  { .body = SMTP_BODY_BINARYMIME, .must_use_bdat = true }, false, false,
+	  "250-peer\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 "
+	  "BINARYMIME\r\n",
+	  { .body = SMTP_BODY_BINARYMIME, .must_use_bdat = true },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<> BODY=BINARYMIME|" RCPT "|BDAT 91 LAST|" },
-	{ "a large body by DATA", "250-peer\r\n250 PIPELINING\r\n", { 0 }, true, false,
+	{ "a large body by DATA",
+	  "250-peer\r\n250 PIPELINING\r\n",
+	  { 0 },
+	  true,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
 	{ "a large body by BDAT",
-	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n", { 0 }, true,
-	  false, EHLO "MAIL FROM:<>|" RCPT "|BDAT 307265 LAST|" },
-	{ "base64", "250 peer\r\n", { .is_base64 = true }, false, false,
+	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
+	  { 0 },
+	  true,
+	  false,
+	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 307265 LAST|" },
+	{ "base64",
+	  "250 peer\r\n",
+	  { .is_base64 = true },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
-	{ "a large body in base64 by BDAT", "250-peer\r\n250 CHUNKING\r\n", { .is_base64 = true }, true,
-	  false, EHLO "MAIL FROM:<>|" RCPT "|BDAT 420445 LAST|" },
-	{ "a body that is read from disk", "250-peer\r\n250 PIPELINING\r\n", { 0 }, true, true,
+	{ "a large body in base64 by BDAT",
+	  "250-peer\r\n250 CHUNKING\r\n",
+	  { .is_base64 = true },
+	  true,
+	  false,
+	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 420445 LAST|" },
+	{ "a body that is read from disk",
+	  "250-peer\r\n250 PIPELINING\r\n",
+	  { 0 },
+	  true,
+	  true,
 	  EHLO "MAIL FROM:<>|" RCPT "|DATA|" },
 	{ "a small body that is read from disk, in one flight",
-	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n", { 0 }, false, true,
+	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
+	  { 0 },
+	  false,
+	  true,
 	  EHLO "MAIL FROM:<>|" RCPT "|BDAT 91 LAST|" },
 };
 
@@ -86,9 +146,11 @@ expected(struct world *w, const struct row *row, struct buf *ret)
 	struct deliver_content content;
 	struct mime_base64 base64;
 	struct err e;
-	const char *profile = strstr(row->ehlo_tls, "8BITMIME") != NULL ? "profile-4" : "profile-0";
+	const char *profile =
+		strstr(row->ehlo_tls, "8BITMIME") != NULL ? "profile-4" : "profile-0";
 
-	assert_int_equal(world_render(w, profile, &j, "tenant@intake.example", &content, &e), 0);
+	assert_int_equal(
+		world_render(w, profile, &j, "tenant@intake.example", &content, &e), 0);
 	buf_append_span(ret, buf_span(&content.head));
 	if (row->content.is_base64) {
 		mime_base64_init(&base64);
@@ -122,8 +184,10 @@ is_said(const struct row *row)
 	expected(&w, row, &want);
 	bool is_right = strcmp(buf_text(&w.peer.commands), row->want) == 0;
 	if (!is_right)
-		print_error("%s:\n got  %s\n want %s\n", row->name, buf_text(&w.peer.commands), row->want);
-	if (w.peer.n_messages != 1 || !span_equal(buf_span(&w.peer.messages[0]), buf_span(&want))) {
+		print_error("%s:\n got  %s\n want %s\n", row->name,
+			    buf_text(&w.peer.commands), row->want);
+	if (w.peer.n_messages != 1 ||
+	    !span_equal(buf_span(&w.peer.messages[0]), buf_span(&want))) {
 		print_error("%s: got another message (%zu bytes of %zu)\n", row->name,
 			    w.peer.n_messages == 0 ? 0 : w.peer.messages[0].n, want.n);
 		is_right = false;
@@ -198,7 +262,9 @@ an_idle_connection_is_used_again_and_ends_with_quit(void **state)
 	assert_int_equal(w.peer.n_messages, 1);
 	world_pass(&w, 20000);
 	assert_int_equal(w.peer.open, 1);
-	struct fake_row fresh = { .mid = 50, .policy = "DEFAULT", .created_at = w.clock.wall };
+	struct fake_row fresh = { .mid = 50,
+				  .policy = "DEFAULT",
+				  .created_at = w.clock.wall };
 	w.spool.accepted(w.spool.accepted_arg, fake_journal(&w.spool, &fresh));
 	world_settle(&w);
 	assert_int_equal(w.peer.n_messages, 2);
@@ -223,10 +289,12 @@ a_refused_data_is_followed_by_rset_and_the_next_journal(void **state)
 	w.peer.scripts[0].data = "554 5.6.0 no\r\n";
 	world_start(&w);
 	world_settle(&w);
-	assert_string_equal(buf_text(&w.peer.commands),
-			    "EHLO me.example|MAIL FROM:<> SIZE=91|RCPT TO:<tenant@intake.example> "
-			    "NOTIFY=NEVER|DATA|RSET|MAIL FROM:<> SIZE=91|RCPT TO:<tenant@intake.example> "
-			    "NOTIFY=NEVER|DATA|RSET|");
+	assert_string_equal(
+		buf_text(&w.peer.commands),
+		"EHLO me.example|MAIL FROM:<> SIZE=91|RCPT TO:<tenant@intake.example> "
+		"NOTIFY=NEVER|DATA|RSET|MAIL FROM:<> SIZE=91|RCPT "
+		"TO:<tenant@intake.example> "
+		"NOTIFY=NEVER|DATA|RSET|");
 	assert_int_equal(w.spool.outcomes, 2);
 	world_done(&w);
 }
@@ -240,7 +308,10 @@ a_peer_that_closes_after_a_few_is_not_to_blame(void **state)
 	world_init(&w);
 	world_rows(&w, 3);
 	w.policies.controls.concurrency = 1;
-	/* The first content is taken; the reply to the next MAIL is 421, as some limits are told. */
+	/*
+	 * The first content is taken; the reply to the next MAIL is 421, as some limits
+	 * are told.
+	 */
 	w.peer.scripts[0].content[0] = "250 2.0.0 taken\r\n421 4.7.0 enough\r\n";
 	w.peer.scripts[1] = peer_script_good();
 	w.peer.n_scripts = 2;
@@ -288,5 +359,6 @@ main(void)
 
 	if (log_open(&quiet, &e) != 0)
 		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates, world_remove_certificates);
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
 }

@@ -1,8 +1,9 @@
 /*
- * world.h - the delivery on a loop with a clock that stands still, a spool in memory and a scripted peer.
+ * world.h - the delivery on a loop with a clock that stands still, a spool in memory and
+ * a scripted peer.
  *
- * The wire is real (sockets, TLS), time is not: it moves when the test says so. Every wait is for
- * something that happens.
+ * The wire is real (sockets, TLS), time is not: it moves when the test says so. Every
+ * wait is for something that happens.
  */
 #ifndef DIALOG_DELIVER_WORLD_H
 #define DIALOG_DELIVER_WORLD_H
@@ -51,8 +52,8 @@ world_profile(void *arg, const char *destination, unsigned extensions, struct bu
 }
 
 static inline int
-world_render(void *arg, const char *profile, const struct spool_journal *j, const char *intake,
-	     struct deliver_content *ret, struct err *e)
+world_render(void *arg, const char *profile, const struct spool_journal *j,
+	     const char *intake, struct deliver_content *ret, struct err *e)
 {
 	const struct fake_content *c = &((struct world *)arg)->content;
 	uint64_t size = spool_body_facts(j->body)->size;
@@ -64,10 +65,12 @@ world_render(void *arg, const char *profile, const struct spool_journal *j, cons
 					 .body = c->body,
 					 .needs_smtputf8 = c->needs_smtputf8,
 					 .is_held = c->is_held };
-	snprintf(ret->mark, sizeof(ret->mark), "%s", c->is_held ? "hold: it says so" : "");
+	snprintf(ret->mark, sizeof(ret->mark), "%s",
+		 c->is_held ? "hold: it says so" : "");
 	buf_init(&ret->head, 4096);
 	buf_init(&ret->tail, 4096);
-	buf_printf(&ret->head, "Mid: %" PRIu64 "\r\nProfile: %s\r\nTo: %s\r\n\r\n", j->mid, profile, intake);
+	buf_printf(&ret->head, "Mid: %" PRIu64 "\r\nProfile: %s\r\nTo: %s\r\n\r\n",
+		   j->mid, profile, intake);
 	if (c->no_tail == NULL)
 		buf_append_text(&ret->tail, "\r\ntail\r\n");
 	if (c->is_base64)
@@ -158,9 +161,11 @@ static inline void
 world_init_policies(struct world *w)
 {
 	w->policies = (struct policy_set){ .refs = 1,
-					   .intakes = { "tenant@intake.example", "other@intake.example" },
+					   .intakes = { "tenant@intake.example",
+							"other@intake.example" },
 					   .controls = world_controls() };
-	w->policies.hops[0] = (struct next_hop){ NEXT_HOP_HOST, "intake.example", 25, true, 0 };
+	w->policies.hops[0] =
+		(struct next_hop){ NEXT_HOP_HOST, "intake.example", 25, true, 0 };
 	w->policies.route = (struct smtp_route){ "intake.example", w->policies.hops, 1 };
 }
 
@@ -224,8 +229,8 @@ world_start(struct world *w)
 	struct deliver_settings s = { .hostname = "me.example" };
 	struct err e;
 
-	assert_int_equal(deliver_new(w->loop, &s, &w->spool, &w->dns, &w->policies, &w->tls, &world_ops,
-				     w, &w->deliver, &e),
+	assert_int_equal(deliver_new(w->loop, &s, &w->spool, &w->dns, &w->policies,
+				     &w->tls, &world_ops, w, &w->deliver, &e),
 			 0);
 	deliver_start(w->deliver);
 }
@@ -269,17 +274,18 @@ world_turn(struct world *w, int wait_ms)
 static inline uint64_t
 world_pulse(struct world *w)
 {
-	uint64_t pulse = w->spool.outcomes * 7 + w->spool.fetches + w->peer.connections * 3 +
-			 w->peer.open + w->peer.clear.n + w->peer.commands.n + w->peer.handshakes +
-			 w->dns.queries + w->peer.n_messages_in_all + w->spool.profiles_set;
+	uint64_t pulse = w->spool.outcomes * 7 + w->spool.fetches +
+			 w->peer.connections * 3 + w->peer.open + w->peer.clear.n +
+			 w->peer.commands.n + w->peer.handshakes + w->dns.queries +
+			 w->peer.n_messages_in_all + w->spool.profiles_set;
 
 	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
 	     n = list_next(&w->peer.sessions, n)) {
 		struct peer_session *s = list_entry(n, struct peer_session, node);
 		pulse += s->message.n;
 		if (!s->is_dead)
-			pulse += stream_bytes_in(s->stream) + stream_bytes_out(s->stream) +
-				 stream_input(s->stream).n;
+			pulse += stream_bytes_in(s->stream) +
+				 stream_bytes_out(s->stream) + stream_input(s->stream).n;
 	}
 	return pulse;
 }

@@ -24,7 +24,8 @@ many_mids_are_found_until_they_are_removed(void **state)
 	item_set_init(&set);
 	assert_null(item_set_find(&set, 1));
 	for (uint64_t i = 0; i < MANY; i++) {
-		items[i] = item_new_mark(&set, NULL, i * 10000); /* as a spool gives them in blocks */
+		items[i] = item_new_mark(&set, NULL,
+					 i * 10000); /* as a spool gives them in blocks */
 		assert_non_null(items[i]);
 	}
 	assert_int_equal(set.count, MANY);

@@ -36,15 +36,18 @@ every_pair_of_states_is_an_edge_or_is_not(void **state)
 	assert_int_equal(sizeof(rows) / sizeof(rows[0]), CONNECTION_STATE_COUNT);
 	for (int from = 0; from < CONNECTION_STATE_COUNT; from++) {
 		char got[256] = "";
-		assert_string_equal(connection_state_name((enum connection_state)from), rows[from].name);
+		assert_string_equal(connection_state_name((enum connection_state)from),
+				    rows[from].name);
 		for (int to = 0; to < CONNECTION_STATE_COUNT; to++) {
-			if (!connection_edge_is_legal((enum connection_state)from, (enum connection_state)to))
+			if (!connection_edge_is_legal((enum connection_state)from,
+						      (enum connection_state)to))
 				continue;
 			strcat(got, connection_state_name((enum connection_state)to));
 			strcat(got, " ");
 		}
 		if (strcmp(got, rows[from].want) != 0)
-			fail_msg("from %s: got %s, want %s", rows[from].name, got, rows[from].want);
+			fail_msg("from %s: got %s, want %s", rows[from].name, got,
+				 rows[from].want);
 	}
 }
 
@@ -59,7 +62,8 @@ no_way_leads_around_the_handshake(void **state)
 		before = reached;
 		for (int from = 0; from < CONNECTION_STATE_COUNT; from++)
 			for (int to = 0; to < CONNECTION_STATE_COUNT; to++)
-				if ((reached & 1u << from) != 0 && to != CONNECTION_HANDSHAKE &&
+				if ((reached & 1u << from) != 0 &&
+				    to != CONNECTION_HANDSHAKE &&
 				    connection_edge_is_legal((enum connection_state)from,
 							     (enum connection_state)to))
 					reached |= 1u << to;

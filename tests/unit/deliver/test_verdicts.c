@@ -14,8 +14,9 @@
 #include <string.h>
 
 static const char *const words[] = {
-	[VERDICT_GOOD] = "good", [VERDICT_BACK_OFF] = "back off", [VERDICT_SUSPEND] = "suspend",
-	[VERDICT_SOFT] = "soft", [VERDICT_DEAD] = "dead",	  [VERDICT_TOO_LARGE] = "too large",
+	[VERDICT_GOOD] = "good",       [VERDICT_BACK_OFF] = "back off",
+	[VERDICT_SUSPEND] = "suspend", [VERDICT_SOFT] = "soft",
+	[VERDICT_DEAD] = "dead",       [VERDICT_TOO_LARGE] = "too large",
 	[VERDICT_BREAK] = "break",
 };
 
@@ -49,7 +50,8 @@ each_reply_to_each_command_has_one_meaning(void **state)
 			strcat(got, words[verdict_of(rows[i].command, &reply)]);
 		}
 		if (strcmp(got, rows[i].want) != 0)
-			fail_msg("%s: got %s, want %s", command_name(rows[i].command), got, rows[i].want);
+			fail_msg("%s: got %s, want %s", command_name(rows[i].command),
+				 got, rows[i].want);
 	}
 }
 
@@ -63,12 +65,16 @@ some_codes_mean_more_than_their_class(void **state)
 		const char *enhanced;
 		enum verdict want;
 	} rows[] = {
-		{ "552 to MAIL is about the size", COMMAND_MAIL, 552, "", VERDICT_TOO_LARGE },
-		{ "5.3.4 to MAIL is about the size", COMMAND_MAIL, 554, "5.3.4", VERDICT_TOO_LARGE },
+		{ "552 to MAIL is about the size", COMMAND_MAIL, 552, "",
+		  VERDICT_TOO_LARGE },
+		{ "5.3.4 to MAIL is about the size", COMMAND_MAIL, 554, "5.3.4",
+		  VERDICT_TOO_LARGE },
 		{ "552 to RCPT is a mailbox", COMMAND_RCPT, 552, "", VERDICT_SUSPEND },
-		{ "552 to the content is about the content", COMMAND_CONTENT, 552, "5.3.4", VERDICT_DEAD },
+		{ "552 to the content is about the content", COMMAND_CONTENT, 552,
+		  "5.3.4", VERDICT_DEAD },
 		{ "355 does not begin data", COMMAND_DATA, 355, "", VERDICT_BREAK },
-		{ "452 to MAIL is temporary", COMMAND_MAIL, 452, "4.3.1", VERDICT_BACK_OFF },
+		{ "452 to MAIL is temporary", COMMAND_MAIL, 452, "4.3.1",
+		  VERDICT_BACK_OFF },
 	};
 
 	(void)state;
@@ -77,7 +83,8 @@ some_codes_mean_more_than_their_class(void **state)
 		snprintf(reply.enhanced, sizeof(reply.enhanced), "%s", rows[i].enhanced);
 		enum verdict got = verdict_of(rows[i].command, &reply);
 		if (got != rows[i].want)
-			fail_msg("%s: got %s, want %s", rows[i].name, words[got], words[rows[i].want]);
+			fail_msg("%s: got %s, want %s", rows[i].name, words[got],
+				 words[rows[i].want]);
 	}
 }
 
@@ -93,7 +100,8 @@ whichever_of_count_and_time_comes_first(void **state)
 	} rows[] = {
 		{ "new", 0, 0, false },
 		{ "the first attempt and two retries", 3, 999, false },
-		{ "the first attempt and three retries: one more was allowed", 4, 0, true },
+		{ "the first attempt and three retries: one more was allowed", 4, 0,
+		  true },
 		{ "almost too old", 0, 999, false },
 		{ "too old", 0, 1000, true },
 		{ "a clock that went back", 0, -5, false },
@@ -101,7 +109,8 @@ whichever_of_count_and_time_comes_first(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct spool_journal j = { .attempts = rows[i].attempts, .created_at = 5000 };
+		struct spool_journal j = { .attempts = rows[i].attempts,
+					   .created_at = 5000 };
 		bool got = outcome_is_expired(&j, &b, 5000 + rows[i].age);
 		if (got != rows[i].want)
 			fail_msg("%s: got %d, want %d", rows[i].name, got, rows[i].want);

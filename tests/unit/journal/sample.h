@@ -1,5 +1,6 @@
 /*
- * sample.h - a journal made by hand, with a body that is facts only. For the tests of this directory.
+ * sample.h - a journal made by hand, with a body that is facts only. For the tests of
+ * this directory.
  */
 #ifndef TDC_TESTS_JOURNAL_SAMPLE_H
 #define TDC_TESTS_JOURNAL_SAMPLE_H
@@ -34,16 +35,16 @@ sample_init(struct sample *s)
 	s->body.facts.size = 100;
 	s->body.facts.header_size = 50;
 	memset(s->body.facts.sha256, 0xab, sizeof(s->body.facts.sha256));
-	s->recipients[0].address = (char *)(uintptr_t)"r0@example.org";
-	s->recipients[1].address = (char *)(uintptr_t)"r1@example.org";
+	s->recipients[0].address = (char *)(uintptr_t) "r0@example.org";
+	s->recipients[1].address = (char *)(uintptr_t) "r1@example.org";
 	s->message.mid = 6;
 	s->message.accepted_at = 1050609382000; /* Thu, 17 Apr 2003 19:56:22 +0000 */
-	s->message.sender = (char *)(uintptr_t)"s@example.com";
+	s->message.sender = (char *)(uintptr_t) "s@example.com";
 	s->message.recipients = s->recipients;
 	s->message.n_recipients = 2;
-	s->message.client_address = (char *)(uintptr_t)"192.0.2.7";
-	s->message.subject = (char *)(uintptr_t)"Hello";
-	s->message.message_id = (char *)(uintptr_t)"<1@example.com>";
+	s->message.client_address = (char *)(uintptr_t) "192.0.2.7";
+	s->message.subject = (char *)(uintptr_t) "Hello";
+	s->message.message_id = (char *)(uintptr_t) "<1@example.com>";
 	s->journal.mid = 7;
 	s->journal.message = &s->message;
 	s->journal.body = &s->body;
@@ -67,15 +68,16 @@ sample_settings(void)
 
 /* 0, or what journal_render() said; the profile is written and used as text. */
 static inline int
-sample_render(const struct sample *s, const struct journal_settings *settings, unsigned extensions,
-	      struct journal_rendering *ret, struct err *e)
+sample_render(const struct sample *s, const struct journal_settings *settings,
+	      unsigned extensions, struct journal_rendering *ret, struct err *e)
 {
 	struct buf profile;
 
 	buf_init(&profile, 8192);
 	int result = journal_profile_write(settings, extensions, &profile);
 	if (result == 0)
-		result = journal_render(buf_text(&profile), &s->journal, "tenant@intake.example", ret, e);
+		result = journal_render(buf_text(&profile), &s->journal,
+					"tenant@intake.example", ret, e);
 	buf_done(&profile);
 	return result;
 }

@@ -1,5 +1,6 @@
 /*
- * test_carry.c - the capability table: what the original holds, what the hop offers, what is done.
+ * test_carry.c - the capability table: what the original holds, what the hop offers, what
+ * is done.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,10 @@ enum {
 	UTF8 = MIME_HAS_UTF8_HEADER | MIME_HAS_8BIT,
 };
 
-/* One line for what was made: form, MAIL parameters, type and encoding of the second part, mark. */
+/*
+ * One line for what was made: form, MAIL parameters, type and encoding of the second
+ * part, mark.
+ */
 static void
 describe(const struct journal_rendering *r, char *text, size_t n)
 {
@@ -42,8 +46,9 @@ describe(const struct journal_rendering *r, char *text, size_t n)
 		encoding = strstr(part, "Content-Transfer-Encoding: ") + 27;
 	}
 	snprintf(text, n, "%s%s BODY=%s%s | %.*s %.*s | %s",
-		 r->form == JOURNAL_BODY_BASE64 ? "base64" : "as is", r->must_use_bdat ? " bdat" : "",
-		 bodies[r->body], r->needs_smtputf8 ? " SMTPUTF8" : "", (int)strcspn(type, ";\r"), type,
+		 r->form == JOURNAL_BODY_BASE64 ? "base64" : "as is",
+		 r->must_use_bdat ? " bdat" : "", bodies[r->body],
+		 r->needs_smtputf8 ? " SMTPUTF8" : "", (int)strcspn(type, ";\r"), type,
 		 (int)strcspn(encoding, "\r"), encoding, r->mark);
 }
 
@@ -54,19 +59,23 @@ struct row {
 	enum journal_choice eight_bit, utf8_header, long_lines, bare;
 	const char *want;
 };
-#define D JOURNAL_CHOICE_DEFAULT
-#define A JOURNAL_CHOICE_ATTACH
-#define H JOURNAL_CHOICE_HOLD
-#define J JOURNAL_FORMAT_JOURNAL
+#define D   JOURNAL_CHOICE_DEFAULT
+#define A   JOURNAL_CHOICE_ATTACH
+#define H   JOURNAL_CHOICE_HOLD
+#define J   JOURNAL_FORMAT_JOURNAL
 #define BCC JOURNAL_FORMAT_BCC
-#define ATTACHED "base64 BODY=7bit | application/octet-stream base64 | attach: "
+#define ATTACHED                                                                         \
+	"base64 BODY=7bit | "                                                            \
+	"application/octet-stream base64 | attach: "
 #define RFC822(body, encoding) "as is BODY=" body " | message/rfc822 " encoding " | "
-#define BINARY "as is bdat BODY=binarymime | message/rfc822 binary | "
+#define BINARY                 "as is bdat BODY=binarymime | message/rfc822 binary | "
 
 static const struct row rows[] = {
 	{ "plain mail goes as it is", 0, 0, J, D, D, D, D, RFC822("7bit", "7bit") },
-	{ "plain mail takes no notice of choices", 0, 0, J, H, H, H, H, RFC822("7bit", "7bit") },
-	{ "8-bit over 8BITMIME is 8bit", MIME_HAS_8BIT, E8, J, D, D, D, D, RFC822("8bitmime", "8bit") },
+	{ "plain mail takes no notice of choices", 0, 0, J, H, H, H, H,
+	  RFC822("7bit", "7bit") },
+	{ "8-bit over 8BITMIME is 8bit", MIME_HAS_8BIT, E8, J, D, D, D, D,
+	  RFC822("8bitmime", "8bit") },
 	{ "8-bit without 8BITMIME is attached", MIME_HAS_8BIT, 0, J, D, D, D, D,
 	  ATTACHED "8-bit data, no 8BITMIME" },
 	{ "8-bit without 8BITMIME is held by choice", MIME_HAS_8BIT, 0, J, H, D, D, D,
@@ -81,46 +90,52 @@ static const struct row rows[] = {
 	  "held | hold: UTF-8 header, no SMTPUTF8" },
 	{ "a UTF-8 header with nothing offered is attached", UTF8, 0, J, D, D, D, D,
 	  ATTACHED "8-bit data, no 8BITMIME" },
-	{ "an 8-bit header that is not UTF-8 is no message/global", MIME_HAS_8BIT | MIME_HAS_8BIT_HEADER,
-	  ALL, J, D, D, D, D, RFC822("8bitmime", "8bit") },
-	{ "long lines over BINARYMIME are binary", MIME_HAS_LONG_LINE, EC | EB, J, D, D, D, D, BINARY },
-	{ "long lines over CHUNKING alone go as they are", MIME_HAS_LONG_LINE, EC, J, D, D, D, D,
-	  RFC822("7bit", "7bit") },
-	{ "long lines with nothing offered go as they are", MIME_HAS_LONG_LINE, 0, J, D, D, D, D,
-	  RFC822("7bit", "7bit") },
+	{ "an 8-bit header that is not UTF-8 is no message/global",
+	  MIME_HAS_8BIT | MIME_HAS_8BIT_HEADER, ALL, J, D, D, D, D,
+	  RFC822("8bitmime", "8bit") },
+	{ "long lines over BINARYMIME are binary", MIME_HAS_LONG_LINE, EC | EB, J, D, D,
+	  D, D, BINARY },
+	{ "long lines over CHUNKING alone go as they are", MIME_HAS_LONG_LINE, EC, J, D,
+	  D, D, D, RFC822("7bit", "7bit") },
+	{ "long lines with nothing offered go as they are", MIME_HAS_LONG_LINE, 0, J, D,
+	  D, D, D, RFC822("7bit", "7bit") },
 	{ "long lines are attached by choice", MIME_HAS_LONG_LINE, E8, J, D, D, A, D,
 	  ATTACHED "lines over 998 octets" },
 	{ "long lines are held by choice", MIME_HAS_LONG_LINE, E8, J, D, D, H, D,
 	  "held | hold: lines over 998 octets" },
-	{ "a choice does not matter where BINARYMIME is offered", MIME_HAS_LONG_LINE, EC | EB, J, D, D, H,
-	  D, BINARY },
-	{ "a bare CR over BINARYMIME is binary", MIME_HAS_BARE_CR, EC | EB, J, D, D, D, D, BINARY },
-	{ "a bare LF over CHUNKING alone is attached", MIME_HAS_BARE_LF, EC, J, D, D, D, D,
-	  ATTACHED "bare line ends or NUL" },
+	{ "a choice does not matter where BINARYMIME is offered", MIME_HAS_LONG_LINE,
+	  EC | EB, J, D, D, H, D, BINARY },
+	{ "a bare CR over BINARYMIME is binary", MIME_HAS_BARE_CR, EC | EB, J, D, D, D, D,
+	  BINARY },
+	{ "a bare LF over CHUNKING alone is attached", MIME_HAS_BARE_LF, EC, J, D, D, D,
+	  D, ATTACHED "bare line ends or NUL" },
 	{ "a NUL with nothing offered is attached", MIME_HAS_NUL, 0, J, D, D, D, D,
 	  ATTACHED "bare line ends or NUL" },
 	{ "bare line ends are held by choice", MIME_HAS_BARE_LF, 0, J, D, D, D, H,
 	  "held | hold: bare line ends or NUL" },
-	{ "8-bit and a NUL over everything is binary", MIME_HAS_NUL | MIME_HAS_8BIT, ALL, J, D, D, D, D,
-	  BINARY },
-	{ "a hold of one wins over an attachment of another", MIME_HAS_NUL | MIME_HAS_8BIT, 0, J, H, D, D,
-	  D, "held | hold: 8-bit data, no 8BITMIME" },
-	{ "an end without a line end is fine inside a multipart", MIME_HAS_NO_FINAL_CRLF, 0, J, D, D, D,
-	  D, RFC822("7bit", "7bit") },
-	{ "what cannot be read is carried as it is, and marked", MIME_IS_OPAQUE, 0, J, D, D, D, D,
-	  RFC822("7bit", "7bit") "opaque: no header could be read" },
-	{ "bcc puts fields in front", 0, 0, BCC, D, D, D, D, "as is BODY=7bit | none none | " },
-	{ "bcc of 8-bit mail", MIME_HAS_8BIT, E8, BCC, D, D, D, D, "as is BODY=8bitmime | none none | " },
+	{ "8-bit and a NUL over everything is binary", MIME_HAS_NUL | MIME_HAS_8BIT, ALL,
+	  J, D, D, D, D, BINARY },
+	{ "a hold of one wins over an attachment of another",
+	  MIME_HAS_NUL | MIME_HAS_8BIT, 0, J, H, D, D, D,
+	  "held | hold: 8-bit data, no 8BITMIME" },
+	{ "an end without a line end is fine inside a multipart", MIME_HAS_NO_FINAL_CRLF,
+	  0, J, D, D, D, D, RFC822("7bit", "7bit") },
+	{ "what cannot be read is carried as it is, and marked", MIME_IS_OPAQUE, 0, J, D,
+	  D, D, D, RFC822("7bit", "7bit") "opaque: no header could be read" },
+	{ "bcc puts fields in front", 0, 0, BCC, D, D, D, D,
+	  "as is BODY=7bit | none none | " },
+	{ "bcc of 8-bit mail", MIME_HAS_8BIT, E8, BCC, D, D, D, D,
+	  "as is BODY=8bitmime | none none | " },
 	{ "bcc of a UTF-8 header", UTF8, ALL, BCC, D, D, D, D,
 	  "as is BODY=8bitmime SMTPUTF8 | none none | " },
 	{ "bcc with a NUL over BINARYMIME", MIME_HAS_NUL, ALL, BCC, D, D, D, D,
 	  "as is bdat BODY=binarymime | none none | " },
 	{ "bcc with a NUL and without BINARYMIME", MIME_HAS_NUL, E8, BCC, D, D, D, D,
 	  ATTACHED "bare line ends or NUL" },
-	{ "bcc without a last line end needs BDAT", MIME_HAS_NO_FINAL_CRLF, EC, BCC, D, D, D, D,
-	  "as is bdat BODY=7bit | none none | " },
-	{ "bcc without a last line end and without BDAT", MIME_HAS_NO_FINAL_CRLF, 0, BCC, D, D, D, D,
-	  ATTACHED "no line end at the end" },
+	{ "bcc without a last line end needs BDAT", MIME_HAS_NO_FINAL_CRLF, EC, BCC, D, D,
+	  D, D, "as is bdat BODY=7bit | none none | " },
+	{ "bcc without a last line end and without BDAT", MIME_HAS_NO_FINAL_CRLF, 0, BCC,
+	  D, D, D, D, ATTACHED "no line end at the end" },
 	{ "bcc of what has no header", MIME_IS_OPAQUE, ALL, BCC, D, D, D, D,
 	  ATTACHED "no header to add fields to" },
 	{ "bcc of nothing at all", MIME_IS_EMPTY, ALL, BCC, D, D, D, D,
@@ -147,7 +162,8 @@ each_row_of_the_capability_table(void **state)
 		settings.bare_line_ends = row->bare;
 		sample_init(&s);
 		s.body.facts.facts = row->facts;
-		assert_int_equal(sample_render(&s, &settings, row->extensions, &r, &e), 0);
+		assert_int_equal(sample_render(&s, &settings, row->extensions, &r, &e),
+				 0);
 		describe(&r, got, sizeof(got));
 		if (strcmp(got, row->want) != 0)
 			fail_msg("%s\n got  %s\n want %s", row->name, got, row->want);
@@ -162,7 +178,8 @@ an_8bit_report_is_base64_where_8bit_cannot_go(void **state)
 		unsigned extensions;
 		const char *encoding, *body;
 	} cases[] = {
-		{ E8, "Content-Transfer-Encoding: 8bit\r\n\r\nSender: s@example.com\r\n", "8bitmime" },
+		{ E8, "Content-Transfer-Encoding: 8bit\r\n\r\nSender: s@example.com\r\n",
+		  "8bitmime" },
 		{ 0, "Content-Transfer-Encoding: base64\r\n\r\nU2VuZGVyOiBz", "7bit" },
 	};
 
@@ -173,8 +190,10 @@ an_8bit_report_is_base64_where_8bit_cannot_go(void **state)
 		struct sample s;
 		struct err e;
 		sample_init(&s);
-		s.message.subject = (char *)(uintptr_t)"Gr\xc3\xbc\xc3\x9f" "e";
-		assert_int_equal(sample_render(&s, &settings, cases[i].extensions, &r, &e), 0);
+		s.message.subject = (char *)(uintptr_t) "Gr\xc3\xbc\xc3\x9f"
+							"e";
+		assert_int_equal(
+			sample_render(&s, &settings, cases[i].extensions, &r, &e), 0);
 		assert_non_null(strstr(buf_text(&r.head), cases[i].encoding));
 		assert_int_equal(r.body, i == 0 ? SMTP_BODY_8BITMIME : SMTP_BODY_7BIT);
 		/* The field itself is ASCII in any case. */
@@ -196,7 +215,8 @@ an_intake_with_utf8_in_its_address_needs_smtputf8(void **state)
 	sample_init(&s);
 	buf_init(&profile, 8192);
 	assert_int_equal(journal_profile_write(&settings, ALL, &profile), 0);
-	assert_int_equal(journal_render(buf_text(&profile), &s.journal, "\xc3\xbc@x", &r, &e), 0);
+	assert_int_equal(
+		journal_render(buf_text(&profile), &s.journal, "\xc3\xbc@x", &r, &e), 0);
 	assert_true(r.needs_smtputf8);
 	journal_rendering_done(&r);
 	buf_done(&profile);

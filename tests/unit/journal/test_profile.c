@@ -17,7 +17,8 @@ the_text_of_a_released_version_never_changes(void **state)
 {
 	static const char want[] =
 		"v1 format=exchange ext=8bitmime,chunking host=mx.example.org mail_from= "
-		"from=postmaster@mx.example.org ip=X-IronPort-RemoteIP cse=yes eight_bit=hold "
+		"from=postmaster@mx.example.org ip=X-IronPort-RemoteIP cse=yes "
+		"eight_bit=hold "
 		"utf8_header=attach long_lines=default bare=default";
 	struct journal_settings s = sample_settings();
 	struct buf text;
@@ -27,11 +28,13 @@ the_text_of_a_released_version_never_changes(void **state)
 	s.eight_bit = JOURNAL_CHOICE_HOLD;
 	s.utf8_header = JOURNAL_CHOICE_ATTACH;
 	buf_init(&text, 8192);
-	/* PIPELINING, SIZE and STARTTLS do not change the bytes, so they are not in it. */
+	/*
+	 * PIPELINING, SIZE and STARTTLS do not change the bytes, so they are not in it.
+	 */
 	assert_int_equal(journal_profile_write(&s,
 					       SMTP_EXT_8BITMIME | SMTP_EXT_CHUNKING |
-						       SMTP_EXT_PIPELINING | SMTP_EXT_SIZE |
-						       SMTP_EXT_STARTTLS,
+						       SMTP_EXT_PIPELINING |
+						       SMTP_EXT_SIZE | SMTP_EXT_STARTTLS,
 					       &text),
 			 0);
 	assert_string_equal(buf_text(&text), want);
@@ -41,7 +44,8 @@ the_text_of_a_released_version_never_changes(void **state)
 static void
 what_is_written_is_read_again(void **state)
 {
-	static const char *const addresses[] = { "", "a@b", "\"a b\"@c", "a+b=c@d", "\xc3\xbc@x" };
+	static const char *const addresses[] = { "", "a@b", "\"a b\"@c", "a+b=c@d",
+						 "\xc3\xbc@x" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
@@ -67,16 +71,19 @@ what_is_written_is_read_again(void **state)
 static void
 anything_else_is_refused_with_its_reason(void **state)
 {
-#define REST " host=h mail_from= from=a@b ip= cse=no eight_bit=default utf8_header=default " \
-	     "long_lines=default bare=default"
+#define REST                                                                             \
+	" host=h mail_from= from=a@b ip= cse=no eight_bit=default utf8_header=default "  \
+	"long_lines=default bare=default"
 	static const struct {
 		const char *name, *text, *reason;
 	} rows[] = {
 		{ "another version", "v2 format=journal ext=" REST, "unknown version" },
 		{ "nothing", "", "unknown version" },
-		{ "an unknown key", "v1 format=journal ext= colour=red" REST, "\"colour\"" },
+		{ "an unknown key", "v1 format=journal ext= colour=red" REST,
+		  "\"colour\"" },
 		{ "an unknown word", "v1 format=letter ext=" REST, "\"format\"" },
-		{ "an unknown extension", "v1 format=bcc ext=8bitmime,x" REST, "\"ext\"" },
+		{ "an unknown extension", "v1 format=bcc ext=8bitmime,x" REST,
+		  "\"ext\"" },
 		{ "a key twice", "v1 format=bcc format=bcc ext=" REST, "\"format\"" },
 		{ "a key missing", "v1 format=bcc" REST, "not all keys" },
 		{ "broken xtext", "v1 format=bcc ext= host=a+zz", "\"host\"" },
@@ -88,9 +95,10 @@ anything_else_is_refused_with_its_reason(void **state)
 		struct profile p;
 		struct err e = { 0 };
 		int got = profile_parse(rows[i].text, &p, &e);
-		if (got != -1 || e.kind != ERR_SYNTAX || strstr(e.text, rows[i].reason) == NULL)
-			fail_msg("%s: got %d \"%s\", want -1 with \"%s\"", rows[i].name, got, e.text,
-				 rows[i].reason);
+		if (got != -1 || e.kind != ERR_SYNTAX ||
+		    strstr(e.text, rows[i].reason) == NULL)
+			fail_msg("%s: got %d \"%s\", want -1 with \"%s\"", rows[i].name,
+				 got, e.text, rows[i].reason);
 	}
 }
 

@@ -1,5 +1,6 @@
 /*
- * test_render.c - the bytes around an original: golden forms, exact sizes, and values that try to escape.
+ * test_render.c - the bytes around an original: golden forms, exact sizes, and values
+ * that try to escape.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,40 +17,40 @@
 #include <stdlib.h>
 
 #define SHA "abababababababababababababababababababababababababababababababab"
-#define ADDRESSES                                       \
-	"From: postmaster@mx.example.org\r\n"           \
-	"To: tenant@intake.example\r\n"                 \
-	"Subject: Hello\r\n"                            \
-	"Date: Thu, 17 Apr 2003 19:56:22 +0000\r\n"     \
-	"Message-ID: <" SAMPLE_UID "@mx.example.org>\r\n" \
-	"MIME-Version: 1.0\r\n"                         \
+#define ADDRESSES                                                                        \
+	"From: postmaster@mx.example.org\r\n"                                            \
+	"To: tenant@intake.example\r\n"                                                  \
+	"Subject: Hello\r\n"                                                             \
+	"Date: Thu, 17 Apr 2003 19:56:22 +0000\r\n"                                      \
+	"Message-ID: <" SAMPLE_UID "@mx.example.org>\r\n"                                \
+	"MIME-Version: 1.0\r\n"                                                          \
 	"Auto-Submitted: auto-generated\r\n"
-#define FACTS                            \
-	"X-TDC-Journal: " SAMPLE_UID "\r\n" \
-	"X-TDC-SHA256: " SHA "\r\n"      \
+#define FACTS                                                                            \
+	"X-TDC-Journal: " SAMPLE_UID "\r\n"                                              \
+	"X-TDC-SHA256: " SHA "\r\n"                                                      \
 	"X-TDC-Size: 100\r\n"
-#define CLIENT                                          \
-	"X-IronPort-RemoteIP: 192.0.2.7\r\n"            \
-	"X-CSE-ClientIP: 192.0.2.7\r\n"                 \
-	"X-CSE-MailFrom: s@example.com\r\n"             \
-	"X-CSE-RcptTo: r0@example.org, r1@example.org\r\n" \
+#define CLIENT                                                                           \
+	"X-IronPort-RemoteIP: 192.0.2.7\r\n"                                             \
+	"X-CSE-ClientIP: 192.0.2.7\r\n"                                                  \
+	"X-CSE-MailFrom: s@example.com\r\n"                                              \
+	"X-CSE-RcptTo: r0@example.org, r1@example.org\r\n"                               \
 	"X-CSE-MsgDirection: Incoming\r\n"
-#define MULTIPART                                                          \
-	"Content-Type: multipart/mixed; boundary=\"tdc-" SAMPLE_UID "\"\r\n" \
-	"Content-Transfer-Encoding: 7bit\r\n\r\n"                          \
-	"--tdc-" SAMPLE_UID "\r\n"                                         \
-	"Content-Type: text/plain; charset=utf-8\r\n"                      \
-	"Content-Transfer-Encoding: 7bit\r\n\r\n"                          \
-	"Sender: s@example.com\r\n"                                        \
-	"Subject: Hello\r\n"                                               \
-	"Message-ID: <1@example.com>\r\n"                                  \
-	"Recipient: r0@example.org\r\n"                                    \
-	"Recipient: r1@example.org\r\n"                                    \
+#define MULTIPART                                                                        \
+	"Content-Type: multipart/mixed; boundary=\"tdc-" SAMPLE_UID "\"\r\n"             \
+	"Content-Transfer-Encoding: 7bit\r\n\r\n"                                        \
+	"--tdc-" SAMPLE_UID "\r\n"                                                       \
+	"Content-Type: text/plain; charset=utf-8\r\n"                                    \
+	"Content-Transfer-Encoding: 7bit\r\n\r\n"                                        \
+	"Sender: s@example.com\r\n"                                                      \
+	"Subject: Hello\r\n"                                                             \
+	"Message-ID: <1@example.com>\r\n"                                                \
+	"Recipient: r0@example.org\r\n"                                                  \
+	"Recipient: r1@example.org\r\n"                                                  \
 	"\r\n--tdc-" SAMPLE_UID "\r\n"
 #define ORIGINAL "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
-#define ATTACHED                                                                  \
-	"Content-Type: application/octet-stream; name=\"" SAMPLE_UID ".eml\"\r\n"   \
-	"Content-Transfer-Encoding: base64\r\n"                                   \
+#define ATTACHED                                                                         \
+	"Content-Type: application/octet-stream; name=\"" SAMPLE_UID ".eml\"\r\n"        \
+	"Content-Transfer-Encoding: base64\r\n"                                          \
 	"Content-Disposition: attachment; filename=\"" SAMPLE_UID ".eml\"\r\n\r\n"
 #define TAIL "\r\n--tdc-" SAMPLE_UID "--\r\n"
 
@@ -62,13 +63,16 @@ the_bytes_of_version_1_never_change(void **state)
 		unsigned facts;
 		const char *head, *tail;
 	} rows[] = {
-		{ "journal", JOURNAL_FORMAT_JOURNAL, 0, ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
+		{ "journal", JOURNAL_FORMAT_JOURNAL, 0,
+		  ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
 		{ "exchange", JOURNAL_FORMAT_EXCHANGE, 0,
-		  "X-MS-Journal-Report:\r\n" ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
+		  "X-MS-Journal-Report:\r\n" ADDRESSES FACTS CLIENT MULTIPART ORIGINAL,
+		  TAIL },
 		{ "bcc", JOURNAL_FORMAT_BCC, 0, FACTS CLIENT, "" },
 		{ "attach", JOURNAL_FORMAT_JOURNAL, MIME_HAS_NUL,
 		  ADDRESSES FACTS
-		  "X-TDC-Mark: attach: bare line ends or NUL\r\n" CLIENT MULTIPART ATTACHED,
+		  "X-TDC-Mark: attach: bare line ends or NUL\r\n" CLIENT MULTIPART
+			  ATTACHED,
 		  TAIL },
 	};
 
@@ -84,10 +88,14 @@ the_bytes_of_version_1_never_change(void **state)
 		assert_int_equal(sample_render(&s, &settings, 0, &r, &e), 0);
 		if (strcmp(buf_text(&r.head), rows[i].head) != 0 ||
 		    strcmp(buf_text(&r.tail), rows[i].tail) != 0)
-			fail_msg("%s: got\n%s...%s\nwant\n%s...%s", rows[i].name, buf_text(&r.head),
-				 buf_text(&r.tail), rows[i].head, rows[i].tail);
-		uint64_t body = r.form == JOURNAL_BODY_BASE64 ? mime_base64_encoded_size(100) : 100;
-		assert_int_equal(r.size, strlen(rows[i].head) + body + strlen(rows[i].tail));
+			fail_msg("%s: got\n%s...%s\nwant\n%s...%s", rows[i].name,
+				 buf_text(&r.head), buf_text(&r.tail), rows[i].head,
+				 rows[i].tail);
+		uint64_t body = r.form == JOURNAL_BODY_BASE64
+					? mime_base64_encoded_size(100)
+					: 100;
+		assert_int_equal(r.size,
+				 strlen(rows[i].head) + body + strlen(rows[i].tail));
 		journal_rendering_done(&r);
 	}
 }
@@ -110,53 +118,69 @@ fields_can_be_left_out(void **state)
 	journal_rendering_done(&r);
 }
 
-static void
-the_report_names_the_journals_recipients_and_where_they_come_from(void **state)
-{
-	static const struct {
-		const char *name, *rids, *sender;
-		enum recipient_source sources[2];
-		const char *want;
-	} rows[] = {
-		{ "all of them", NULL, "s@example.com", { 0, 0 },
-		  "Sender: s@example.com\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
-		  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n" },
-		{ "the null sender, one recipient", "1", "", { 0, 0 },
-		  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
-		  "Recipient: r1@example.org\r\n" },
-		{ "rids beyond the list are not there", "0,7", "", { 0, 0 },
-		  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
-		  "Recipient: r0@example.org\r\n" },
-		{ "read from the header: said once, behind the lines that parsers know", NULL, "",
-		  { RECIPIENT_FROM_HEADER, RECIPIENT_FROM_HEADER },
-		  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
-		  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n"
-		  "Recipient-Source: header\r\n" },
-		{ "read from the header: one of two", NULL, "",
-		  { RECIPIENT_FROM_COPY, RECIPIENT_FROM_HEADER },
-		  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
-		  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n"
-		  "Recipient-Source: header; r1@example.org\r\n" },
-	};
+static const struct {
+	const char *name, *rids, *sender;
+	enum recipient_source sources[2];
+	const char *want;
+} reports[] = {
+	{ "all of them",
+	  NULL,
+	  "s@example.com",
+	  { 0, 0 },
+	  "Sender: s@example.com\r\nSubject: Hello\r\nMessage-ID: "
+	  "<1@example.com>\r\n"
+	  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n" },
+	{ "the null sender, one recipient",
+	  "1",
+	  "",
+	  { 0, 0 },
+	  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
+	  "Recipient: r1@example.org\r\n" },
+	{ "rids beyond the list are not there",
+	  "0,7",
+	  "",
+	  { 0, 0 },
+	  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
+	  "Recipient: r0@example.org\r\n" },
+	{ "read from the header: said once, behind the lines that parsers know",
+	  NULL,
+	  "",
+	  { RECIPIENT_FROM_HEADER, RECIPIENT_FROM_HEADER },
+	  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
+	  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n"
+	  "Recipient-Source: header\r\n" },
+	{ "read from the header: one of two",
+	  NULL,
+	  "",
+	  { RECIPIENT_FROM_COPY, RECIPIENT_FROM_HEADER },
+	  "Sender: <>\r\nSubject: Hello\r\nMessage-ID: <1@example.com>\r\n"
+	  "Recipient: r0@example.org\r\nRecipient: r1@example.org\r\n"
+	  "Recipient-Source: header; r1@example.org\r\n" },
+};
 
+static void
+the_report_names_the_recipients_and_where_they_come_from(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
 		struct journal_settings settings = sample_settings();
 		struct journal_rendering r;
 		struct sample s;
 		struct err e;
 		sample_init(&s);
-		s.message.sender = (char *)(uintptr_t)rows[i].sender;
-		s.journal.rids = (char *)(uintptr_t)rows[i].rids;
-		s.recipients[0].source = rows[i].sources[0];
-		s.recipients[1].source = rows[i].sources[1];
+		s.message.sender = (char *)(uintptr_t)reports[i].sender;
+		s.journal.rids = (char *)(uintptr_t)reports[i].rids;
+		s.recipients[0].source = reports[i].sources[0];
+		s.recipients[1].source = reports[i].sources[1];
 		assert_int_equal(sample_render(&s, &settings, 0, &r, &e), 0);
-		char *got = strstr((char *)(uintptr_t)buf_text(&r.head), "7bit\r\n\r\nSender:");
+		char *got = strstr((char *)(uintptr_t)buf_text(&r.head),
+				   "7bit\r\n\r\nSender:");
 		assert_non_null(got);
 		got += 8;
 		*strstr(got, "\r\n--tdc-") = '\0';
-		if (strcmp(got, rows[i].want) != 0)
-			fail_msg("%s: got\n%s\nwant\n%s", rows[i].name, got, rows[i].want);
+		if (strcmp(got, reports[i].want) != 0)
+			fail_msg("%s: got\n%s\nwant\n%s", reports[i].name, got,
+				 reports[i].want);
 		journal_rendering_done(&r);
 	}
 }
@@ -172,10 +196,12 @@ names(const struct buf *head, char *text, size_t size)
 	for (size_t i = 0; i + 1 < s.n; i++) {
 		if (s.p[i] != '\r' && s.p[i] != '\n')
 			continue;
-		assert_true(s.p[i] == '\r' && s.p[i + 1] == '\n'); /* no bare line end, ever */
+		assert_true(s.p[i] == '\r' &&
+			    s.p[i + 1] == '\n'); /* no bare line end, ever */
 		const char *colon = memchr(s.p + start, ':', i - start);
 		if (colon != NULL && s.p[start] != ' ' && s.p[start] != '\t')
-			n += (size_t)snprintf(text + n, size - n, "%.*s ", (int)(colon - s.p) - (int)start,
+			n += (size_t)snprintf(text + n, size - n, "%.*s ",
+					      (int)(colon - s.p) - (int)start,
 					      s.p + start);
 		i++;
 		start = i + 1;
@@ -186,7 +212,9 @@ static void
 no_value_can_begin_a_line(void **state)
 {
 	static const char evil[] = "a\r\nEvil: 1\r\n\r\nEvil: 2\nEvil: 3\rEvil: 4"
-				   "\xc2\x85" "Evil: 5\xe2\x80\xa8" "Evil: 6\v\f\x01\x7f\xff";
+				   "\xc2\x85"
+				   "Evil: 5\xe2\x80\xa8"
+				   "Evil: 6\v\f\x01\x7f\xff";
 	struct journal_settings settings = sample_settings();
 	struct journal_rendering honest, r;
 	struct sample s;
@@ -238,7 +266,8 @@ a_thousand_recipients_are_folded_and_no_line_is_too_long(void **state)
 	for (size_t i = 0; i < head.n; i++) {
 		line = head.p[i] == '\n' ? 0 : line + 1;
 		assert_in_range(line, 0, 999);
-		recipients += i + 11 <= head.n && memcmp(head.p + i, "\nRecipient:", 11) == 0;
+		recipients +=
+			i + 11 <= head.n && memcmp(head.p + i, "\nRecipient:", 11) == 0;
 	}
 	assert_int_equal(recipients, MANY);
 	journal_rendering_done(&r);
@@ -255,12 +284,14 @@ a_message_without_subject_or_client_is_whole(void **state)
 
 	(void)state;
 	sample_init(&s);
-	s.message.subject = s.message.message_id = s.message.client_address = s.message.sender = NULL;
+	s.message.subject = s.message.message_id = s.message.client_address =
+		s.message.sender = NULL;
 	s.message.n_recipients = 0;
 	assert_int_equal(sample_render(&s, &settings, 0, &r, &e), 0);
 	assert_non_null(strstr(buf_text(&r.head), "\r\nSubject: (no subject)\r\n"));
-	assert_non_null(strstr(buf_text(&r.head),
-			       "\r\n\r\nSender: <>\r\nSubject:\r\nMessage-ID:\r\n\r\n--tdc-"));
+	assert_non_null(
+		strstr(buf_text(&r.head),
+		       "\r\n\r\nSender: <>\r\nSubject:\r\nMessage-ID:\r\n\r\n--tdc-"));
 	assert_null(strstr(buf_text(&r.head), "X-CSE-ClientIP"));
 	journal_rendering_done(&r);
 }
@@ -298,9 +329,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bytes_of_version_1_never_change),
 		cmocka_unit_test(fields_can_be_left_out),
-		cmocka_unit_test(the_report_names_the_journals_recipients_and_where_they_come_from),
+		cmocka_unit_test(
+			the_report_names_the_recipients_and_where_they_come_from),
 		cmocka_unit_test(no_value_can_begin_a_line),
-		cmocka_unit_test(a_thousand_recipients_are_folded_and_no_line_is_too_long),
+		cmocka_unit_test(
+			a_thousand_recipients_are_folded_and_no_line_is_too_long),
 		cmocka_unit_test(a_message_without_subject_or_client_is_whole),
 		cmocka_unit_test(an_unknown_profile_is_a_syntax_error),
 		cmocka_unit_test(the_message_id_is_told_as_it_stands_in_the_field),
