@@ -13,9 +13,9 @@
  * letter, which is kept for an operator; nothing is ever sent to the original's sender.
  * Two answers need care:
  *
- * - 421 says that the peer closes, not what it thinks of the journal. Before the content was
- *   sent it is connection trouble. After the final dot it is the reply to the content,
- *   and as soft as any 4xx.
+ * - 421 says that the peer closes, not what it thinks of the journal. Before the content
+ *   was sent it is connection trouble. After the final dot it is the reply to the
+ *   content, and as soft as any 4xx.
  *
  * - No reply to the final dot: nobody knows whether the intake has the message. The row
  *   becomes uncertain, with the profile that rendered it, and the same bytes go out again
