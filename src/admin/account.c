@@ -1,9 +1,10 @@
 /*
  * account.c - the account, and its proof by counting.
  *
- * The rows are counted in one snapshot together with the terms of the account, so that the gap of
- * what was counted is exact while mail comes and goes. The states are compared with the counters in
- * memory, too; those may be a commit behind, which is told from a contradiction by counting again.
+ * The rows are counted in one snapshot together with the terms of the account, so that
+ * the gap of what was counted is exact while mail comes and goes. The states are compared
+ * with the counters in memory, too; those may be a commit behind, which is told from a
+ * contradiction by counting again.
  */
 #include "internal.h"
 
@@ -26,7 +27,8 @@ states_are_equal(const struct spool_account *a, const struct spool_account *b)
 static void
 answer_proven(struct call *c, const struct spool_account *counted, bool agrees)
 {
-	json_t *o = json_of_account(spool_account(c->admin->spool)), *verified = json_of_account(counted);
+	json_t *o = json_of_account(spool_account(c->admin->spool)),
+	       *verified = json_of_account(counted);
 
 	json_put(verified, "agrees", json_boolean(agrees));
 	json_put(o, "verified", verified);
@@ -51,7 +53,8 @@ on_counted(void *arg, const struct spool_account *counted, const struct err *e)
 	bool closes = spool_account_gap(counted) == 0;
 	bool has_moved = !states_are_equal(kept, &p->before);
 	if (!closes || states_are_equal(kept, counted) || ++p->tries == TRIES) {
-		answer_proven(c, counted, closes && (has_moved || states_are_equal(kept, counted)));
+		answer_proven(c, counted,
+			      closes && (has_moved || states_are_equal(kept, counted)));
 		return;
 	}
 	p->before = *kept;

@@ -1,9 +1,9 @@
 /*
  * actions.c - what an operator does to one journal.
  *
- * A journal that is being sent in this moment is not touched: the answer is 409 with the DCID. When
- * the row was not in a state that the action applies to, the row is looked at and the answer says which
- * state it is in.
+ * A journal that is being sent in this moment is not touched: the answer is 409 with the
+ * DCID. When the row was not in a state that the action applies to, the row is looked at
+ * and the answer says which state it is in.
  */
 #include "internal.h"
 
@@ -15,16 +15,18 @@
 
 #define IN(state) (1u << JOURNAL_##state)
 
-const struct action action_hold = { "hold", "held", CHANGE_HOLD, IN(WAITING) | IN(UNCERTAIN), true };
-const struct action action_release = { "release", "released", CHANGE_RELEASE, IN(HELD), false };
-const struct action action_delete = {
-	"delete", "deleted", CHANGE_DELETE,
-	IN(WAITING) | IN(UNCERTAIN) | IN(HELD) | IN(DEAD) | IN(QUARANTINED), true
-};
-const struct action action_retry = { "retry", "retried", CHANGE_RETRY_DEAD, IN(DEAD), false };
-const struct action action_delivernow = {
-	"delivernow", "made due", CHANGE_DUE_NOW, IN(WAITING), false
-};
+const struct action action_hold = { "hold", "held", CHANGE_HOLD,
+				    IN(WAITING) | IN(UNCERTAIN), true };
+const struct action action_release = { "release", "released", CHANGE_RELEASE, IN(HELD),
+				       false };
+const struct action action_delete = { "delete", "deleted", CHANGE_DELETE,
+				      IN(WAITING) | IN(UNCERTAIN) | IN(HELD) | IN(DEAD) |
+					      IN(QUARANTINED),
+				      true };
+const struct action action_retry = { "retry", "retried", CHANGE_RETRY_DEAD, IN(DEAD),
+				     false };
+const struct action action_delivernow = { "delivernow", "made due", CHANGE_DUE_NOW,
+					  IN(WAITING), false };
 
 void
 action_states(const struct action *a, char *text, size_t n)
@@ -37,7 +39,9 @@ action_states(const struct action *a, char *text, size_t n)
 			continue;
 		bool is_last = (a->states >> i) == 1;
 		int wrote = snprintf(text + used, n - used, "%s%s",
-				     used == 0 ? "" : is_last ? " or " : ", ",
+				     used == 0 ? ""
+				     : is_last ? " or "
+					       : ", ",
 				     journal_state_name((enum journal_state)i));
 		if (wrote < 0 || (size_t)wrote >= n - used)
 			return;
@@ -78,7 +82,8 @@ on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 		return;
 	}
 	const struct action *action = c->path->action;
-	struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+	struct spool_journal *j =
+		(struct spool_journal *)(void *)list_first(&due->journals);
 	if (j == NULL) {
 		call_problem(c, 404, NULL, "there is no journal %" PRIu64, c->mid);
 		return;
@@ -95,8 +100,8 @@ on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 	action_states(action, states, sizeof(states));
 	json_t *extra = json_object();
 	json_put(extra, "state", json_string(journal_state_name(state)));
-	call_problem(c, 409, extra, "journal %" PRIu64 " is %s; %s is for %s journals", c->mid,
-		     journal_state_name(state), action->name, states);
+	call_problem(c, 409, extra, "journal %" PRIu64 " is %s; %s is for %s journals",
+		     c->mid, journal_state_name(state), action->name, states);
 }
 
 static void
@@ -130,8 +135,8 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 	if (action->change == CHANGE_DUE_NOW)
 		deliver_now(a->deliver, c->mid);
 	log_event(LOG_ADMIN, INFO, "mid.operator",
-		  F(LF_INT("mid", c->mid), LF_TEXT("action", action->name)), "MID %" PRIu64
-		  " %s by operator", c->mid, action->done);
+		  F(LF_INT("mid", c->mid), LF_TEXT("action", action->name)),
+		  "MID %" PRIu64 " %s by operator", c->mid, action->done);
 	answer_changed(c, changed);
 }
 
@@ -144,8 +149,10 @@ run_action(struct call *c)
 	if (action->withdraws && deliver_withdraw(c->admin->deliver, c->mid, &dcid)) {
 		json_t *extra = json_object();
 		json_put(extra, "dcid", json_count(dcid));
-		call_problem(c, 409, extra, "journal %" PRIu64 " is being sent in this moment, by DCID %"
-			     PRIu64, c->mid, dcid);
+		call_problem(c, 409, extra,
+			     "journal %" PRIu64
+			     " is being sent in this moment, by DCID %" PRIu64,
+			     c->mid, dcid);
 		return;
 	}
 	spool_change(c->admin->spool, action->change, c->mid, on_changed, c);

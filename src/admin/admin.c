@@ -1,5 +1,6 @@
 /*
- * admin.c - the control socket: a request becomes a call, a call finds its path, an answer ends it.
+ * admin.c - the control socket: a request becomes a call, a call finds its path, an
+ * answer ends it.
  */
 #include "internal.h"
 
@@ -133,9 +134,9 @@ on_request(void *arg, struct http_request *r)
 }
 
 int
-admin_new(struct loop *l, const struct admin_settings *s, struct spool *sp, struct server *sv,
-	  struct deliver *d, const struct admin_daemon_ops *ops, void *ops_arg, struct admin **ret,
-	  struct err *e)
+admin_new(struct loop *l, const struct admin_settings *s, struct spool *sp,
+	  struct server *sv, struct deliver *d, const struct admin_daemon_ops *ops,
+	  void *ops_arg, struct admin **ret, struct err *e)
 {
 	char address[SOCKET_PATH_MAX + 8];
 	struct admin *a = calloc(1, sizeof(*a));
@@ -153,7 +154,8 @@ admin_new(struct loop *l, const struct admin_settings *s, struct spool *sp, stru
 	a->ops_arg = ops_arg;
 	int n = snprintf(address, sizeof(address), "unix:%s", s->socket);
 	if (n < 0 || (size_t)n >= sizeof(address))
-		err_set(e, ERR_CONFIG, 0, "admin.socket is too long for a socket: %s", s->socket);
+		err_set(e, ERR_CONFIG, 0, "admin.socket is too long for a socket: %s",
+			s->socket);
 	else if (http_server_new(l, address, s->mode, on_request, a, &a->http, e) == 0) {
 		*ret = a;
 		return 0;

@@ -1,8 +1,8 @@
 /*
  * internal.h - the admin's own parts: a call under way, the table of paths, and its JSON.
  *
- * A call holds one request from its arrival to its answer. It is in the admin's list, so that the
- * admin may end while the spool still works for it: `admin` is NULL then.
+ * A call holds one request from its arrival to its answer. It is in the admin's list, so
+ * that the admin may end while the spool still works for it: `admin` is NULL then.
  */
 #ifndef TDC_ADMIN_INTERNAL_H
 #define TDC_ADMIN_INTERNAL_H
@@ -37,9 +37,9 @@ struct call {
 	struct admin *admin;          /* NULL: the admin ended; only call_end() is left */
 	struct http_request *request; /* answered exactly once                         */
 	const struct path *path;
-	uint64_t mid;                 /* of the path, 0 = none                          */
-	struct sweep *sweep;          /* of an action on all; owned                    */
-	struct proof *proof;          /* of a count of the account; owned              */
+	uint64_t mid;        /* of the path, 0 = none                          */
+	struct sweep *sweep; /* of an action on all; owned                    */
+	struct proof *proof; /* of a count of the account; owned              */
 };
 
 /* ---- calls */
@@ -63,8 +63,8 @@ extern const struct path admin_paths[];
 extern const size_t admin_paths_count;
 
 enum path_match { PATH_FOUND, PATH_UNKNOWN, PATH_OTHER_METHOD };
-enum path_match path_find(enum http_method method, const char *path, const struct path **ret,
-			  uint64_t *mid);
+enum path_match path_find(enum http_method method, const char *path,
+			  const struct path **ret, uint64_t *mid);
 /* Decimal, 1 or more, no sign, fits; -1 otherwise. */
 int parse_mid(struct span text, uint64_t *ret);
 
@@ -80,10 +80,10 @@ void run_action_on_all(struct call *c);
 
 /* ---- what an operator may do to journals */
 struct action {
-	const char *name, *done;   /* "hold", "held"                                */
+	const char *name, *done; /* "hold", "held"                                */
 	enum spool_change change;
-	unsigned states;           /* 1 << journal_state: what it applies to         */
-	bool withdraws;            /* not while the journal is being sent           */
+	unsigned states; /* 1 << journal_state: what it applies to         */
+	bool withdraws;  /* not while the journal is being sent           */
 };
 extern const struct action action_hold, action_release, action_delete, action_retry,
 	action_delivernow;
@@ -97,7 +97,8 @@ void action_states(const struct action *a, char *text, size_t n);
 json_t *json_peer_text(const char *text);
 json_t *json_time(int64_t wall_ms); /* ISO; 0 becomes null */
 json_t *json_count(uint64_t n);
-void json_put(json_t *object, const char *key, json_t *value); /* takes; NULL value = no memory, left out */
+void json_put(json_t *object, const char *key,
+	      json_t *value); /* takes; NULL value = no memory, left out */
 json_t *json_of_account(const struct spool_account *a);
 json_t *json_of_row(const struct spool_journal *j);     /* one line of a list */
 json_t *json_of_journal(const struct spool_journal *j); /* all that is known */

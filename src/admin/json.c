@@ -55,7 +55,8 @@ json_of_created(const struct spool_account *a, uint64_t *sum)
 	json_t *o = json_object();
 
 	for (int i = 0; i < MESSAGE_SOURCE_COUNT; i++) {
-		json_put(o, message_source_name((enum message_source)i), json_count(a->created[i]));
+		json_put(o, message_source_name((enum message_source)i),
+			 json_count(a->created[i]));
 		*sum += a->created[i];
 	}
 	return o;
@@ -67,7 +68,8 @@ json_of_dropped(const struct spool_account *a, uint64_t *sum)
 	json_t *o = json_object();
 
 	for (int i = DROP_NONE + 1; i < DROP_REASON_COUNT; i++) {
-		json_put(o, drop_reason_name((enum drop_reason)i), json_count(a->dropped[i]));
+		json_put(o, drop_reason_name((enum drop_reason)i),
+			 json_count(a->dropped[i]));
 		*sum += a->dropped[i];
 	}
 	return o;
@@ -78,10 +80,12 @@ json_of_account(const struct spool_account *a)
 {
 	uint64_t created = 0, dropped = 0;
 	json_t *o = json_object(), *states = json_object();
-	json_t *created_by = json_of_created(a, &created), *dropped_by = json_of_dropped(a, &dropped);
+	json_t *created_by = json_of_created(a, &created),
+	       *dropped_by = json_of_dropped(a, &dropped);
 
 	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
-		json_put(states, journal_state_name((enum journal_state)i), json_count(a->state[i]));
+		json_put(states, journal_state_name((enum journal_state)i),
+			 json_count(a->state[i]));
 	json_put(o, "messages", json_count(a->messages));
 	json_put(o, "refused", json_count(a->refused));
 	json_put(o, "created", json_count(created));
@@ -117,7 +121,8 @@ json_of_row(const struct spool_journal *j)
 		json_put(o, "sender", json_peer_text(m->sender));
 		json_put(o, "recipients", json_count(m->n_recipients));
 		json_put(o, "first_recipient",
-			 json_peer_text(m->n_recipients == 0 ? NULL : m->recipients[0].address));
+			 json_peer_text(m->n_recipients == 0 ? NULL
+							     : m->recipients[0].address));
 		json_put(o, "message_id", json_peer_text(m->message_id));
 	}
 	if (j->body != NULL)

@@ -5,26 +5,28 @@
  */
 #include "internal.h"
 
+/* clang-format off */
 const struct path admin_paths[] = {
-	/* method    path                  run                 action               */
-	{ HTTP_GET,  "/status",            run_status,         NULL },
-	{ HTTP_GET,  "/health",            run_health,         NULL },
-	{ HTTP_GET,  "/account",           run_account,        NULL },
-	{ HTTP_GET,  "/queue",             run_list,           NULL },
-	{ HTTP_GET,  "/dead",              run_dead,           NULL },
-	{ HTTP_GET,  "/queue/*",           run_show,           NULL },
-	{ HTTP_POST, "/queue/*/hold",      run_action,         &action_hold },
-	{ HTTP_POST, "/queue/*/release",   run_action,         &action_release },
-	{ HTTP_POST, "/queue/*/delete",    run_action,         &action_delete },
-	{ HTTP_POST, "/queue/*/retry",     run_action,         &action_retry },
-	{ HTTP_POST, "/queue/*/delivernow", run_action,        &action_delivernow },
-	{ HTTP_POST, "/queue/hold",        run_action_on_all,  &action_hold },
-	{ HTTP_POST, "/queue/release",     run_action_on_all,  &action_release },
-	{ HTTP_POST, "/queue/delete",      run_action_on_all,  &action_delete },
-	{ HTTP_POST, "/queue/retry",       run_action_on_all,  &action_retry },
-	{ HTTP_POST, "/queue/delivernow",  run_action_on_all,  &action_delivernow },
-	{ HTTP_POST, "/reload",            run_reload,         NULL },
+	/* method     path                    run                 action */
+	{ HTTP_GET,  "/status",              run_status,         NULL },
+	{ HTTP_GET,  "/health",              run_health,         NULL },
+	{ HTTP_GET,  "/account",             run_account,        NULL },
+	{ HTTP_GET,  "/queue",               run_list,           NULL },
+	{ HTTP_GET,  "/dead",                run_dead,           NULL },
+	{ HTTP_GET,  "/queue/*",             run_show,           NULL },
+	{ HTTP_POST, "/queue/*/hold",        run_action,         &action_hold },
+	{ HTTP_POST, "/queue/*/release",     run_action,         &action_release },
+	{ HTTP_POST, "/queue/*/delete",      run_action,         &action_delete },
+	{ HTTP_POST, "/queue/*/retry",       run_action,         &action_retry },
+	{ HTTP_POST, "/queue/*/delivernow",  run_action,         &action_delivernow },
+	{ HTTP_POST, "/queue/hold",          run_action_on_all,  &action_hold },
+	{ HTTP_POST, "/queue/release",       run_action_on_all,  &action_release },
+	{ HTTP_POST, "/queue/delete",        run_action_on_all,  &action_delete },
+	{ HTTP_POST, "/queue/retry",         run_action_on_all,  &action_retry },
+	{ HTTP_POST, "/queue/delivernow",    run_action_on_all,  &action_delivernow },
+	{ HTTP_POST, "/reload",              run_reload,         NULL },
 };
+/* clang-format on */
 const size_t admin_paths_count = sizeof(admin_paths) / sizeof(admin_paths[0]);
 
 int
@@ -61,7 +63,8 @@ matches(const char *pattern, const char *path, uint64_t *mid)
 }
 
 enum path_match
-path_find(enum http_method method, const char *path, const struct path **ret, uint64_t *mid)
+path_find(enum http_method method, const char *path, const struct path **ret,
+	  uint64_t *mid)
 {
 	enum path_match found = PATH_UNKNOWN;
 

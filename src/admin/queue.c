@@ -30,14 +30,16 @@ on_list(void *arg, struct spool_due *due, const struct err *e)
 	rows = json_array();
 	uint64_t last = 0;
 	while (!list_is_empty(&due->journals)) {
-		struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+		struct spool_journal *j =
+			(struct spool_journal *)(void *)list_first(&due->journals);
 		list_remove(&due->journals, &j->node);
 		last = j->mid;
 		(void)json_array_append_new(rows, json_of_row(j));
 		spool_journal_free(j);
 	}
 	json_put(o, "journals", rows);
-	/* A page that is not full may still not be the last: rows found corrupt are left out. */
+	/* A page that is not full may still not be the last: rows found corrupt are
+	 * left out. */
 	json_put(o, "next", due->is_end || last == 0 ? json_null() : json_count(last));
 	call_answer(c, 200, o);
 }
@@ -50,12 +52,14 @@ list_state(struct call *c, enum journal_state state)
 	struct spool_list_filter f = { .state = state, .limit = LIST_DEFAULT };
 	uint64_t n = 0;
 
-	if (after != NULL && strcmp(after, "0") != 0 && parse_mid(span_of(after), &f.after_mid) != 0) {
+	if (after != NULL && strcmp(after, "0") != 0 &&
+	    parse_mid(span_of(after), &f.after_mid) != 0) {
 		call_problem(c, 400, NULL, "after=%s: not a MID", after);
 		return;
 	}
 	if (limit != NULL && (parse_mid(span_of(limit), &n) != 0 || n > LIST_MAX)) {
-		call_problem(c, 400, NULL, "limit=%s: a number from 1 to %d is allowed", limit, LIST_MAX);
+		call_problem(c, 400, NULL, "limit=%s: a number from 1 to %d is allowed",
+			     limit, LIST_MAX);
 		return;
 	}
 	if (limit != NULL)
@@ -70,8 +74,10 @@ run_list(struct call *c)
 	enum journal_state state = JOURNAL_STATE_COUNT;
 
 	if (word != NULL && journal_state_parse(span_of(word), &state) != 0) {
-		call_problem(c, 400, NULL, "state=%s: allowed are waiting, uncertain, held, delivered, "
-			     "dead and quarantined", word);
+		call_problem(c, 400, NULL,
+			     "state=%s: allowed are waiting, uncertain, held, delivered, "
+			     "dead and quarantined",
+			     word);
 		return;
 	}
 	list_state(c, state);
@@ -104,42 +110,50 @@ look_for_destination(void *arg, const struct destination_status *s)
 
 /* Why a waiting journal is not sent in this moment. */
 static void
-explain_waiting(const struct call *c, const struct spool_journal *j, const struct search *search,
-		char *text, size_t n)
+explain_waiting(const struct call *c, const struct spool_journal *j,
+		const struct search *search, char *text, size_t n)
 {
 	const struct destination_status *d = search->found;
 
 	if (c->admin->ops->intake(c->admin->ops_arg, j->policy) == NULL)
-		snprintf(text, n, "policy %s has no message intake address in the present configuration",
+		snprintf(text, n,
+			 "policy %s has no message intake address in the present "
+			 "configuration",
 			 j->policy);
 	else if (j->next_at > loop_wall_ms(c->admin->loop))
-		snprintf(text, n, j->state == JOURNAL_UNCERTAIN
-				  ? "its final reply was not received; it is sent again, the same bytes, "
-				    "when its time comes"
-				  : "the intake put it off; it is sent again when its time comes");
+		snprintf(text, n,
+			 j->state == JOURNAL_UNCERTAIN
+				 ? "its final reply was not received; it is sent again, "
+				   "the same bytes, "
+				   "when its time comes"
+				 : "the intake put it off; it is sent again when its "
+				   "time comes");
 	else if (d != NULL && d->state != DESTINATION_UP)
-		snprintf(text, n, "destination %s is %s: %s", d->domain, destination_state_name(d->state),
-			 d->last_error);
+		snprintf(text, n, "destination %s is %s: %s", d->domain,
+			 destination_state_name(d->state), d->last_error);
 	else
 		snprintf(text, n, "it is due, behind others or being sent");
 }
 
 static void
-explain(const struct call *c, const struct spool_journal *j, const struct search *search, char *text,
-	size_t n)
+explain(const struct call *c, const struct spool_journal *j, const struct search *search,
+	char *text, size_t n)
 {
 	const char *reason = j->reason == NULL ? "" : j->reason;
 	static const char *const ends[JOURNAL_STATE_COUNT] = {
 		[JOURNAL_HELD] = "it is held until an operator releases it",
 		[JOURNAL_DELIVERED] = "it was delivered",
-		[JOURNAL_DEAD] = "it is a dead letter until an operator retries or deletes it",
-		[JOURNAL_QUARANTINED] = "its row or body is corrupt; it is kept for an operator",
+		[JOURNAL_DEAD] =
+			"it is a dead letter until an operator retries or deletes it",
+		[JOURNAL_QUARANTINED] =
+			"its row or body is corrupt; it is kept for an operator",
 	};
 
 	if (j->state == JOURNAL_WAITING || j->state == JOURNAL_UNCERTAIN)
 		explain_waiting(c, j, search, text, n);
 	else
-		snprintf(text, n, "%s%s%s", ends[j->state], reason[0] == '\0' ? "" : ": ", reason);
+		snprintf(text, n, "%s%s%s", ends[j->state], reason[0] == '\0' ? "" : ": ",
+			 reason);
 }
 
 static json_t *
@@ -154,7 +168,8 @@ json_of_destination(const struct search *search)
 		return o;
 	}
 	json_put(o, "state", json_string(destination_state_name(d->state)));
-	json_put(o, "last_error", d->last_error[0] == '\0' ? json_null() : json_peer_text(d->last_error));
+	json_put(o, "last_error",
+		 d->last_error[0] == '\0' ? json_null() : json_peer_text(d->last_error));
 	json_put(o, "down_since", json_time(d->down_since));
 	json_put(o, "next_probe_at", json_time(d->next_probe_at));
 	return o;
@@ -172,7 +187,8 @@ show(struct call *c, const struct spool_journal *j)
 		deliver_each_destination(a->deliver, look_for_destination, &search);
 	explain(c, j, &search, why, sizeof(why));
 	json_put(o, "intake", json_peer_text(a->ops->intake(a->ops_arg, j->policy)));
-	json_put(o, "destination", search.domain == NULL ? json_null() : json_of_destination(&search));
+	json_put(o, "destination",
+		 search.domain == NULL ? json_null() : json_of_destination(&search));
 	json_put(o, "why", json_peer_text(why));
 	call_answer(c, 200, o);
 }
@@ -190,7 +206,8 @@ on_found(void *arg, struct spool_due *due, const struct err *e)
 		call_problem_err(c, e);
 		return;
 	}
-	struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+	struct spool_journal *j =
+		(struct spool_journal *)(void *)list_first(&due->journals);
 	if (j == NULL) {
 		call_problem(c, 404, NULL, "there is no journal %" PRIu64, c->mid);
 		return;

@@ -33,7 +33,8 @@ add_destination(void *arg, const struct destination_status *s)
 
 	json_put(o, "domain", json_peer_text(s->domain));
 	json_put(o, "state", json_string(destination_state_name(s->state)));
-	json_put(o, "last_error", s->last_error[0] == '\0' ? json_null() : json_peer_text(s->last_error));
+	json_put(o, "last_error",
+		 s->last_error[0] == '\0' ? json_null() : json_peer_text(s->last_error));
 	json_put(o, "down_since", json_time(s->down_since));
 	json_put(o, "next_probe_at", json_time(s->next_probe_at));
 	json_put(o, "connections", json_integer(s->connections));
@@ -41,7 +42,8 @@ add_destination(void *arg, const struct destination_status *s)
 	json_put(o, "delivered", json_count(s->delivered));
 	json_put(o, "soft_bounced", json_count(s->soft_bounced));
 	json_put(o, "hard_bounced", json_count(s->hard_bounced));
-	json_put(o, "last_tls", s->last_tls[0] == '\0' ? json_null() : json_peer_text(s->last_tls));
+	json_put(o, "last_tls",
+		 s->last_tls[0] == '\0' ? json_null() : json_peer_text(s->last_tls));
 	(void)json_array_append_new(arg, o);
 }
 
@@ -53,7 +55,8 @@ json_of_spool(const struct spool *sp)
 
 	spool_status(sp, &s);
 	json_put(o, "is_accepting", json_boolean(s.is_accepting));
-	json_put(o, "trouble", s.trouble[0] == '\0' ? json_null() : json_peer_text(s.trouble));
+	json_put(o, "trouble",
+		 s.trouble[0] == '\0' ? json_null() : json_peer_text(s.trouble));
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -81,7 +84,8 @@ json_of_counters(void)
 	json_t *o = json_object();
 
 	for (int i = 0; i < COUNTER_COUNT; i++)
-		json_put(o, counter_name((enum counter)i), json_count(counter_get((enum counter)i)));
+		json_put(o, counter_name((enum counter)i),
+			 json_count(counter_get((enum counter)i)));
 	return o;
 }
 
@@ -91,7 +95,8 @@ run_status(struct call *c)
 	struct admin *a = c->admin;
 	struct server_status now;
 	int64_t started = a->ops->started_at(a->ops_arg), wall = loop_wall_ms(a->loop);
-	json_t *o = json_object(), *destinations = json_array(), *incoming = json_object();
+	json_t *o = json_object(), *destinations = json_array(),
+	       *incoming = json_object();
 
 	server_status(a->server, &now);
 	json_put(incoming, "connections", json_integer(now.connections));
@@ -130,11 +135,13 @@ add_destination_trouble(void *arg, const struct destination_status *s)
 
 	if (s->state == DESTINATION_UP)
 		return;
-	snprintf(what, sizeof(what), "destination %s is %s", s->domain, destination_state_name(s->state));
+	snprintf(what, sizeof(what), "destination %s is %s", s->domain,
+		 destination_state_name(s->state));
 	add_reason(arg, what, s->last_error);
 }
 
-/* 503 only when mail is not accepted; what delays deliveries is "degraded", and says why. */
+/* 503 only when mail is not accepted; what delays deliveries is "degraded", and says
+ * why. */
 void
 run_health(struct call *c)
 {
@@ -148,7 +155,9 @@ run_health(struct call *c)
 	deliver_each_destination(a->deliver, add_destination_trouble, reasons);
 	if (spool_account_gap(spool_account(a->spool)) != 0)
 		add_reason(reasons, "account", "it does not close");
-	const char *status = !s.is_accepting ? "failing" : json_array_size(reasons) > 0 ? "degraded" : "ok";
+	const char *status = !s.is_accepting                ? "failing"
+			     : json_array_size(reasons) > 0 ? "degraded"
+							    : "ok";
 	json_put(o, "status", json_string(status));
 	json_put(o, "reasons", reasons);
 	call_answer(c, s.is_accepting ? 200 : 503, o);

@@ -1,8 +1,8 @@
 /*
  * sweep.c - what an operator does to all journals of a state, or to all.
  *
- * Actions that a journal in flight must not meet go row by row, a page at a time: what is being
- * sent is left out and counted. The others are one change of the spool.
+ * Actions that a journal in flight must not meet go row by row, a page at a time: what is
+ * being sent is left out and counted. The others are one change of the spool.
  */
 #include "internal.h"
 
@@ -16,10 +16,10 @@
 enum { PAGE = 500 };
 
 struct sweep {
-	unsigned states;    /* still to be swept, 1 << journal_state      */
-	uint64_t after;     /* MID that the present state was swept up to */
+	unsigned states; /* still to be swept, 1 << journal_state      */
+	uint64_t after;  /* MID that the present state was swept up to */
 	bool is_last_page;
-	size_t pending;     /* changes under way                          */
+	size_t pending; /* changes under way                          */
 	uint64_t changed, in_flight;
 	struct err failure; /* the first                                  */
 };
@@ -50,13 +50,17 @@ answer(struct call *c)
 
 	deliver_look_again(c->admin->deliver);
 	if (s->in_flight > 0)
-		snprintf(left_out, sizeof(left_out), ", %" PRIu64 " left out because they are being sent",
+		snprintf(left_out, sizeof(left_out),
+			 ", %" PRIu64 " left out because they are being sent",
 			 s->in_flight);
 	log_event(LOG_ADMIN, INFO, "operator.sweep",
-		  F(LF_TEXT("action", c->path->action->name), LF_INT("changed", s->changed),
-		    LF_INT("in_flight", s->in_flight)),
-		  "%" PRIu64 " journals %s by operator%s%s", s->changed, c->path->action->done, left_out,
-		  c->path->action->change == CHANGE_DUE_NOW ? "; all destinations are tried" : "");
+		  F(LF_TEXT("action", c->path->action->name),
+		    LF_INT("changed", s->changed), LF_INT("in_flight", s->in_flight)),
+		  "%" PRIu64 " journals %s by operator%s%s", s->changed,
+		  c->path->action->done, left_out,
+		  c->path->action->change == CHANGE_DUE_NOW
+			  ? "; all destinations are tried"
+			  : "");
 	json_put(o, "action", json_string(c->path->action->name));
 	json_put(o, "changed", json_count(s->changed));
 	json_put(o, "in_flight", json_count(s->in_flight));
@@ -65,8 +69,8 @@ answer(struct call *c)
 		return;
 	}
 	json_put(o, "kind", json_string(err_kind_name(s->failure.kind)));
-	call_problem(c, 503, o, "%s; %" PRIu64 " were %s before", s->failure.text, s->changed,
-		     c->path->action->done);
+	call_problem(c, 503, o, "%s; %" PRIu64 " were %s before", s->failure.text,
+		     s->changed, c->path->action->done);
 }
 
 static void
@@ -82,8 +86,10 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 	s->changed += changed;
 	if (changed > 0 && c->admin != NULL)
 		log_event(LOG_ADMIN, INFO, "mid.operator",
-			  F(LF_INT("mid", step->mid), LF_TEXT("action", c->path->action->name)),
-			  "MID %" PRIu64 " %s by operator", step->mid, c->path->action->done);
+			  F(LF_INT("mid", step->mid),
+			    LF_TEXT("action", c->path->action->name)),
+			  "MID %" PRIu64 " %s by operator", step->mid,
+			  c->path->action->done);
 	free(step);
 	if (--s->pending == 0)
 		sweep_on(c);
@@ -121,7 +127,8 @@ on_page(void *arg, struct spool_due *due, const struct err *e)
 		s->is_last_page = due->is_end || list_is_empty(&due->journals);
 	s->pending++; /* this page itself */
 	while (e == NULL && !list_is_empty(&due->journals)) {
-		struct spool_journal *j = (struct spool_journal *)(void *)list_first(&due->journals);
+		struct spool_journal *j =
+			(struct spool_journal *)(void *)list_first(&due->journals);
 		list_remove(&due->journals, &j->node);
 		s->after = j->mid;
 		if (c->admin != NULL && s->failure.kind == ERR_NONE)
@@ -188,12 +195,14 @@ narrow(struct call *c, unsigned *states)
 
 	if (word == NULL)
 		return 0;
-	if (journal_state_parse(span_of(word), &state) == 0 && (*states & (1u << state)) != 0) {
+	if (journal_state_parse(span_of(word), &state) == 0 &&
+	    (*states & (1u << state)) != 0) {
 		*states = 1u << state;
 		return 0;
 	}
 	action_states(c->path->action, allowed, sizeof(allowed));
-	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word, c->path->action->name, allowed);
+	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word,
+		     c->path->action->name, allowed);
 	return -1;
 }
 

@@ -1,9 +1,10 @@
 /*
- * log.c - the log's one state: where it goes, in which form, and what is gathered for this turn.
+ * log.c - the log's one state: where it goes, in which form, and what is gathered for
+ * this turn.
  *
- * One mutex guards everything but the levels, which are read without it. A line is formatted on
- * the caller's stack before the lock is taken. The order of lines is the order of their calls: who
- * writes at once writes what is gathered first.
+ * One mutex guards everything but the levels, which are read without it. A line is
+ * formatted on the caller's stack before the lock is taken. The order of lines is the
+ * order of their calls: who writes at once writes what is gathered first.
  */
 #include "log_internal.h"
 
@@ -53,12 +54,14 @@ log_open_with_socket(const struct log_settings *s, const char *journald, struct 
 	log_sink_init(&made);
 	made.form = s->form;
 	if (s->target == LOG_TO_JOURNALD)
-		is_fallen_back = log_sink_open(&made, s->target, s->form, journald, &why) != 0;
+		is_fallen_back =
+			log_sink_open(&made, s->target, s->form, journald, &why) != 0;
 	else if (log_sink_open(&made, s->target, s->form, path, e) != 0)
 		return -1;
 	pthread_mutex_lock(&state.lock);
 	flush_locked();
-	/* syslog(3) is one connection per process: closing the old sink must not close the new. */
+	/* syslog(3) is one connection per process: closing the old sink must not close
+	 * the new. */
 	if (state.sink.target == LOG_TO_SYSLOG && made.target == LOG_TO_SYSLOG)
 		state.sink.target = LOG_TO_STDERR;
 	log_sink_close(&state.sink);
@@ -67,8 +70,10 @@ log_open_with_socket(const struct log_settings *s, const char *journald, struct 
 	for (int i = 0; i < LOG_SUBSYSTEM_COUNT; i++)
 		log_set_level((enum log_subsystem)i, s->level);
 	if (is_fallen_back)
-		log_event(LOG_DAEMON, WARNING, "log.fallback", F(LF_TEXT("reason", why.text)),
-			  "log target journald is not usable: %s; logging to stderr", why.text);
+		log_event(LOG_DAEMON, WARNING, "log.fallback",
+			  F(LF_TEXT("reason", why.text)),
+			  "log target journald is not usable: %s; logging to stderr",
+			  why.text);
 	return 0;
 }
 
@@ -152,7 +157,8 @@ gather_locked(const struct log_record *r)
 	state.gathered.failed = false;
 	state.gathered.n = before;
 	flush_locked();
-	if (log_encode(&state.gathered, state.sink.form, r) != 0) { /* no memory: the line is lost, and counted */
+	if (log_encode(&state.gathered, state.sink.form, r) !=
+	    0) { /* no memory: the line is lost, and counted */
 		buf_clear(&state.gathered);
 		state.sink.lost++;
 		state.sink.is_failed = true;
@@ -177,7 +183,8 @@ journald_locked(const struct log_record *r)
 {
 	if (log_encode_journald(&state.datagram, r) == 0 &&
 	    log_encode(&state.gathered, state.sink.form, r) == 0)
-		log_sink_send(&state.sink, buf_span(&state.datagram), buf_span(&state.gathered));
+		log_sink_send(&state.sink, buf_span(&state.datagram),
+			      buf_span(&state.gathered));
 	buf_clear(&state.gathered);
 }
 
@@ -210,7 +217,8 @@ log_line(enum log_subsystem sub, enum log_level level, const char *event,
 		.event = event,
 		.fields = fields,
 		.n_fields = n_fields,
-		.text = span_make(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1),
+		.text = span_make(text, (size_t)n < sizeof(text) ? (size_t)n
+								 : sizeof(text) - 1),
 	};
 	pthread_mutex_lock(&state.lock);
 	bool is_at_once = level >= LOG_LEVEL_WARNING || !state.has_gatherer ||

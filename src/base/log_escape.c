@@ -1,8 +1,9 @@
 /*
- * log_escape.c - no byte that a peer sent can end a line, hide text or turn its direction.
+ * log_escape.c - no byte that a peer sent can end a line, hide text or turn its
+ * direction.
  *
- * Control bytes (C0, DEL, C1), invalid UTF-8, line separators and bidirectional controls come
- * out as \xNN, one per byte. Everything else is left as it is.
+ * Control bytes (C0, DEL, C1), invalid UTF-8, line separators and bidirectional controls
+ * come out as \xNN, one per byte. Everything else is left as it is.
  */
 #include "log_internal.h"
 
@@ -18,7 +19,8 @@ utf8_length(unsigned char first)
 	return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
 }
 
-/* Length and value of the UTF-8 sequence at p, or 0 when it is not one (RFC 3629 table 3-7). */
+/* Length and value of the UTF-8 sequence at p, or 0 when it is not one (RFC 3629 table
+ * 3-7). */
 static size_t
 utf8_decode(const unsigned char *p, size_t n, uint32_t *ret)
 {
@@ -44,7 +46,8 @@ is_harmless(uint32_t c)
 {
 	if (c < 0x20 || (c >= 0x7F && c < 0xA0))
 		return false;
-	/* Line and paragraph separator, embeddings, overrides, isolates and marks of direction. */
+	/* Line and paragraph separator, embeddings, overrides, isolates and marks of
+	 * direction. */
 	if ((c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069))
 		return false;
 	return c != 0x200E && c != 0x200F && c != 0xFEFF;

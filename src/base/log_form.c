@@ -19,16 +19,9 @@ static const struct {
 };
 
 static const char *const subsystems[LOG_SUBSYSTEM_COUNT] = {
-	[LOG_DAEMON] = "daemon", [LOG_SERVER] = "server", [LOG_STORE] = "store",
+	[LOG_DAEMON] = "daemon",   [LOG_SERVER] = "server", [LOG_STORE] = "store",
 	[LOG_DELIVER] = "deliver", [LOG_ADMIN] = "admin",
 };
-
-const char *
-log_level_name(enum log_level level)
-{
-	check((unsigned)level < sizeof(levels) / sizeof(levels[0]));
-	return levels[level].name;
-}
 
 const char *
 log_subsystem_name(enum log_subsystem sub)
@@ -71,7 +64,8 @@ log_encode_json(struct buf *out, const struct log_record *r)
 	buf_append_text(out, when);
 	buf_append_byte(out, '"');
 	append_json_text(out, "level", span_of(levels[r->level].name), LOG_VALUE_MAX);
-	append_json_text(out, "subsystem", span_of(log_subsystem_name(r->subsystem)), LOG_VALUE_MAX);
+	append_json_text(out, "subsystem", span_of(log_subsystem_name(r->subsystem)),
+			 LOG_VALUE_MAX);
 	append_json_text(out, "event", span_of(r->event), LOG_VALUE_MAX);
 	for (size_t i = 0; i < r->n_fields; i++) {
 		const struct log_field *f = &r->fields[i];

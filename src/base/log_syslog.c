@@ -1,6 +1,6 @@
 /*
- * log_syslog.c - syslog(3), facility mail. Apart from the other files because <syslog.h> defines
- * macros with names that our subsystems have.
+ * log_syslog.c - syslog(3), facility mail. Apart from the other files because <syslog.h>
+ * defines macros with names that our subsystems have.
  */
 #include <syslog.h>
 

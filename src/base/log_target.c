@@ -1,8 +1,8 @@
 /*
  * log_target.c - where the bytes of the log go, and what happens when they cannot.
  *
- * A target that fails is said once on stderr, its lost lines are counted, and the count is the first
- * line that it gets when it works again. Nothing here ever ends the process.
+ * A target that fails is said once on stderr, its lost lines are counted, and the count
+ * is the first line that it gets when it works again. Nothing here ever ends the process.
  */
 #include "log_internal.h"
 
@@ -61,8 +61,8 @@ open_journald(const char *path, struct err *e)
 }
 
 int
-log_sink_open(struct log_sink *s, enum log_target target, enum log_form form, const char *path,
-	      struct err *e)
+log_sink_open(struct log_sink *s, enum log_target target, enum log_form form,
+	      const char *path, struct err *e)
 {
 	struct log_sink made = { .target = target, .form = form, .fd = -1 };
 
@@ -144,11 +144,14 @@ sink_failed(struct log_sink *s, uint64_t lines, int os)
 	if (s->is_failed)
 		return;
 	s->is_failed = true;
-	int n = snprintf(text, sizeof(text), "tdcd: the log %s cannot be written: %s; lines are lost "
-			 "until it can\n", s->path == NULL ? "" : s->path,
+	int n = snprintf(text, sizeof(text),
+			 "tdcd: the log %s cannot be written: %s; lines are lost "
+			 "until it can\n",
+			 s->path == NULL ? "" : s->path,
 			 strerror_r(os, reason, sizeof(reason)));
 	if (s->target != LOG_TO_STDERR && n > 0)
-		write_all(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))), &ignored);
+		write_all(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))),
+			  &ignored);
 }
 
 /* The line that tells of the lost ones goes before what comes now. */
@@ -159,7 +162,8 @@ write_recovery(struct log_sink *s, int fd)
 	size_t written = 0;
 	struct buf line;
 	const struct log_field fields[] = { LF_INT("lost", s->lost) };
-	int n = snprintf(text, sizeof(text), "%" PRIu64 " log lines could not be written and are lost",
+	int n = snprintf(text, sizeof(text),
+			 "%" PRIu64 " log lines could not be written and are lost",
 			 s->lost);
 	const struct log_record r = {
 		.wall_ms = clock_system()->wall_ms(clock_system()),
@@ -211,8 +215,8 @@ log_sink_send(struct log_sink *s, struct span datagram, struct span line)
 	memcpy(a.sun_path, s->path, strlen(s->path) + 1);
 	ssize_t n;
 	do {
-		n = sendto(s->fd, datagram.p, datagram.n, MSG_NOSIGNAL, (const struct sockaddr *)&a,
-			   sizeof(a));
+		n = sendto(s->fd, datagram.p, datagram.n, MSG_NOSIGNAL,
+			   (const struct sockaddr *)&a, sizeof(a));
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0) {
 		s->is_failed = false;

@@ -12,7 +12,8 @@ is_id(const char *word)
 {
 	size_t n = strlen(word);
 
-	return n > 0 && n < 20 && strspn(word, "0123456789") == n && word[strspn(word, "0")] != '\0';
+	return n > 0 && n < 20 && strspn(word, "0123456789") == n &&
+	       word[strspn(word, "0")] != '\0';
 }
 
 /* What cannot be undone is asked for, unless --yes said it before. */
@@ -26,8 +27,10 @@ confirm(const struct invocation *v, const char *what, const char *state)
 		return DONE;
 	if (!isatty(STDIN_FILENO))
 		return usage_error("delete cannot be undone: say --yes");
-	snprintf(all, sizeof(all), "ALL %s%sjournals", state == NULL ? "" : state, state == NULL ? "" : " ");
-	fprintf(stderr, "Delete %s for good? Type yes: ", strcmp(what, "all") == 0 ? all : what);
+	snprintf(all, sizeof(all), "ALL %s%sjournals", state == NULL ? "" : state,
+		 state == NULL ? "" : " ");
+	fprintf(stderr,
+		"Delete %s for good? Type yes: ", strcmp(what, "all") == 0 ? all : what);
 	if (fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0)
 		return DONE;
 	fprintf(stderr, "tdcctl: nothing was deleted\n");
@@ -38,10 +41,8 @@ static const char *
 done_word(const char *action)
 {
 	static const char *const words[][2] = {
-		{ "hold", "held" },
-		{ "release", "released" },
-		{ "delete", "deleted" },
-		{ "retry", "to be delivered again" },
+		{ "hold", "held" },           { "release", "released" },
+		{ "delete", "deleted" },      { "retry", "to be delivered again" },
 		{ "delivernow", "made due" },
 	};
 
@@ -58,7 +59,9 @@ print_done(const char *action, const char *what, json_t *answer)
 	long long in_flight = json_integer_value(json_object_get(answer, "in_flight"));
 
 	if (strcmp(what, "all") != 0) {
-		printf("%s: %s\n", what, changed > 0 ? done_word(action) : "due already; its destination is tried");
+		printf("%s: %s\n", what,
+		       changed > 0 ? done_word(action)
+				   : "due already; its destination is tried");
 		return;
 	}
 	printf("%lld journals %s", changed, done_word(action));
@@ -79,15 +82,17 @@ act(struct invocation *v, const char *action, const char *what, const char *stat
 
 	if (!is_all && !is_id(what))
 		return usage_error("%s: neither an ID nor 'all'", what);
-	if (state != NULL && (strspn(state, "abcdefghijklmnopqrstuvwxyz") != strlen(state) || strlen(state) > 20))
+	if (state != NULL &&
+	    (strspn(state, "abcdefghijklmnopqrstuvwxyz") != strlen(state) ||
+	     strlen(state) > 20))
 		return usage_error("%s: no such state", state);
 	if (strcmp(action, "delete") == 0)
 		code = confirm(v, what, state);
 	if (code != DONE)
 		return code;
 	if (is_all)
-		snprintf(path, sizeof(path), "/queue/%s%s%s", action, state == NULL ? "" : "?state=",
-			 state == NULL ? "" : state);
+		snprintf(path, sizeof(path), "/queue/%s%s%s", action,
+			 state == NULL ? "" : "?state=", state == NULL ? "" : state);
 	else
 		snprintf(path, sizeof(path), "/queue/%s/%s", what, action);
 	code = client_post(v->client, path, &answer);
@@ -118,7 +123,9 @@ run_dead(struct invocation *v)
 	if (strcmp(verb, "list") == 0 && v->n_words < 2)
 		return list(v, "dead");
 	if (strcmp(verb, "retry") != 0 && strcmp(verb, "delete") != 0)
-		return usage_error("dead %s: 'list', 'retry ID|all' or 'delete ID|all' is meant", verb);
+		return usage_error(
+			"dead %s: 'list', 'retry ID|all' or 'delete ID|all' is meant",
+			verb);
 	if (v->n_words < 2)
 		return usage_error("dead %s: an ID or 'all' is missing", verb);
 	return act(v, verb, v->words[1], strcmp(v->words[1], "all") == 0 ? "dead" : NULL);

@@ -75,8 +75,8 @@ unreachable(const struct client *c, CURLcode code)
 
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
 	const char *why = code == CURLE_COULDNT_CONNECT && os != 0 ? strerror((int)os)
-			  : c->problem[0] != '\0'		    ? c->problem
-								    : curl_easy_strerror(code);
+			  : c->problem[0] != '\0'                  ? c->problem
+						  : curl_easy_strerror(code);
 	fprintf(stderr, "tdcctl: tdcd cannot be reached at %s: %s\n", c->socket, why);
 	return UNREACHABLE;
 }
@@ -102,8 +102,8 @@ ask(struct client *c, const char *path, int is_post, long *status, json_t **ret)
 	*ret = json_loadb(buf_span(&c->answer).p, c->answer.n, 0, &error);
 	if (*ret != NULL)
 		return DONE;
-	fprintf(stderr, "tdcctl: %s does not speak as tdcd does (status %ld): %s\n", c->socket, *status,
-		error.text);
+	fprintf(stderr, "tdcctl: %s does not speak as tdcd does (status %ld): %s\n",
+		c->socket, *status, error.text);
 	return UNREACHABLE;
 }
 

@@ -15,8 +15,8 @@ struct client *client_new(const char *socket);
 void client_free(struct client *c);
 
 /*
- * DONE and the answer (the caller's reference), or another code after a message on stderr.
- * `path` is already encoded.
+ * DONE and the answer (the caller's reference), or another code after a message on
+ * stderr. `path` is already encoded.
  */
 enum exit_code client_get(struct client *c, const char *path, json_t **ret);
 enum exit_code client_post(struct client *c, const char *path, json_t **ret);

@@ -7,20 +7,27 @@
 
 const struct command commands[] = {
 	{ "status", "", 0, 0, TAKES_JSON, run_status, "the state of the daemon" },
-	{ "health", "", 0, 0, TAKES_JSON, run_health, "whether mail is accepted and delivered" },
-	{ "queue", "", 0, 0, TAKES_JSON | TAKES_STATE | TAKES_LIMIT, run_queue, "list the journals" },
-	{ "show", "ID", 1, 1, TAKES_JSON, run_show, "all about one journal, and why it waits" },
-	{ "delivernow", "[ID|all]", 0, 1, TAKES_JSON, run_action, "end all waits and try at once" },
-	{ "hold", "ID|all", 1, 1, TAKES_JSON, run_action, "keep from delivery until released" },
+	{ "health", "", 0, 0, TAKES_JSON, run_health,
+	  "whether mail is accepted and delivered" },
+	{ "queue", "", 0, 0, TAKES_JSON | TAKES_STATE | TAKES_LIMIT, run_queue,
+	  "list the journals" },
+	{ "show", "ID", 1, 1, TAKES_JSON, run_show,
+	  "all about one journal, and why it waits" },
+	{ "delivernow", "[ID|all]", 0, 1, TAKES_JSON, run_action,
+	  "end all waits and try at once" },
+	{ "hold", "ID|all", 1, 1, TAKES_JSON, run_action,
+	  "keep from delivery until released" },
 	{ "release", "ID|all", 1, 1, TAKES_JSON, run_action, "deliver what is held" },
 	{ "delete", "ID|all", 1, 1, TAKES_JSON | TAKES_STATE | TAKES_YES, run_action,
 	  "delete for good" },
-	{ "dead", "[list | retry ID|all | delete ID|all]", 0, 2, TAKES_JSON | TAKES_LIMIT | TAKES_YES,
-	  run_dead, "list, retry or delete dead letters" },
+	{ "dead", "[list | retry ID|all | delete ID|all]", 0, 2,
+	  TAKES_JSON | TAKES_LIMIT | TAKES_YES, run_dead,
+	  "list, retry or delete dead letters" },
 	{ "account", "", 0, 0, TAKES_JSON | TAKES_VERIFY, run_account,
 	  "what became of every journal" },
 	{ "reload", "", 0, 0, TAKES_JSON, run_reload, "read the configuration anew" },
-	{ "version", "", 0, 0, TAKES_JSON, run_version, "the versions of tdcctl and tdcd" },
+	{ "version", "", 0, 0, TAKES_JSON, run_version,
+	  "the versions of tdcctl and tdcd" },
 };
 const size_t commands_count = sizeof(commands) / sizeof(commands[0]);
 
@@ -46,7 +53,8 @@ run_version(struct invocation *v)
 		return code;
 	const char *version = json_string_value(json_object_get(answer, "version"));
 	if (v->is_json) {
-		json_t *o = json_pack("{s:s, s:s?}", "tdcctl", TDC_VERSION, "tdcd", version);
+		json_t *o =
+			json_pack("{s:s, s:s?}", "tdcctl", TDC_VERSION, "tdcd", version);
 		json_decref(answer);
 		return print_json(o);
 	}
@@ -66,7 +74,8 @@ run_reload(struct invocation *v)
 	if (v->is_json)
 		return print_json(answer);
 	printf("configuration taken, generation %lld\n",
-	       (long long)json_integer_value(json_object_get(answer, "configuration_generation")));
+	       (long long)json_integer_value(
+		       json_object_get(answer, "configuration_generation")));
 	json_decref(answer);
 	return DONE;
 }

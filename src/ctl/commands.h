@@ -14,10 +14,11 @@ struct command;
 struct invocation {
 	const struct command *command;
 	struct client *client;
-	const char *words[3]; /* the arguments after the command's name; NULL behind the last */
+	const char *words
+		[3]; /* the arguments after the command's name; NULL behind the last */
 	size_t n_words;
-	const char *state;    /* --state */
-	long limit;           /* --limit; 0 = all */
+	const char *state; /* --state */
+	long limit;        /* --limit; 0 = all */
 	bool is_json, is_yes, is_verify;
 };
 
@@ -56,7 +57,8 @@ enum exit_code run_reload(struct invocation *v);
 enum exit_code run_version(struct invocation *v);
 
 /* An action on an ID or "all" (of `state`, NULL = whatever it is for). */
-enum exit_code act(struct invocation *v, const char *action, const char *what, const char *state);
+enum exit_code act(struct invocation *v, const char *action, const char *what,
+		   const char *state);
 /* Pages of the queue, as a table or as JSON. */
 enum exit_code list(struct invocation *v, const char *state);
 

@@ -15,10 +15,11 @@
 static const struct row {
 	const char *name, *argument; /* argument: NULL = none */
 	int letter;
-	unsigned takes;              /* 0: every command */
+	unsigned takes; /* 0: every command */
 	const char *help;
 } rows[] = {
-	{ "socket", "PATH", 's', 0, "the control socket ($TDC_SOCKET, " DEFAULT_SOCKET ")" },
+	{ "socket", "PATH", 's', 0,
+	  "the control socket ($TDC_SOCKET, " DEFAULT_SOCKET ")" },
 	{ "json", NULL, 'j', TAKES_JSON, "print JSON" },
 	{ "state", "STATE", 't', TAKES_STATE,
 	  "only waiting, uncertain, held, delivered, dead or quarantined" },
@@ -47,7 +48,8 @@ print_option(const struct row *row)
 {
 	char left[40];
 
-	snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument == NULL ? "" : " ",
+	snprintf(left, sizeof(left), "--%s%s%s", row->name,
+		 row->argument == NULL ? "" : " ",
 		 row->argument == NULL ? "" : row->argument);
 	printf("  %-15s %s\n", left, row->help);
 }
@@ -59,7 +61,8 @@ help(void)
 	puts("Commands:");
 	for (size_t i = 0; i < commands_count; i++) {
 		char left[64];
-		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
+		snprintf(left, sizeof(left), "%s %s", commands[i].name,
+			 commands[i].arguments);
 		if (strlen(left) > 20)
 			printf("  %s\n  %-20s %s\n", left, "", commands[i].help);
 		else
@@ -68,7 +71,8 @@ help(void)
 	puts("\nOptions:");
 	for (int i = 0; i < ROWS; i++)
 		print_option(&rows[i]);
-	printf("\nExit status: %d done, %d refused or not found, %d usage, %d tdcd cannot be reached.\n",
+	printf("\nExit status: %d done, %d refused or not found, %d usage, %d tdcd "
+	       "cannot be reached.\n",
 	       DONE, REFUSED, USAGE, UNREACHABLE);
 }
 
@@ -146,10 +150,12 @@ parse_options(int argc, char **argv, struct parsed *p)
 	for (int i = 0; i < ROWS; i++)
 		options[i] = (struct option){
 			.name = rows[i].name,
-			.has_arg = rows[i].argument == NULL ? no_argument : required_argument,
+			.has_arg = rows[i].argument == NULL ? no_argument
+							    : required_argument,
 			.val = rows[i].letter,
 		};
-	while (status == DONE && (letter = getopt_long(argc, argv, "", options, NULL)) != -1)
+	while (status == DONE &&
+	       (letter = getopt_long(argc, argv, "", options, NULL)) != -1)
 		status = take_option(p, letter, optarg);
 	return status;
 }
@@ -166,7 +172,8 @@ parse_words(char **words, size_t n, struct invocation *v)
 	if (v->n_words < c->words_min)
 		return usage_error("%s: %s is missing", c->name, c->arguments);
 	if (v->n_words > c->words_max)
-		return usage_error("%s: unexpected argument: %s", c->name, words[c->words_max + 1]);
+		return usage_error("%s: unexpected argument: %s", c->name,
+				   words[c->words_max + 1]);
 	for (size_t i = 0; i < v->n_words; i++)
 		v->words[i] = words[i + 1];
 	return DONE;
@@ -187,7 +194,8 @@ parse(int argc, char **argv, struct parsed *p)
 		return usage_error("a command is missing");
 	status = parse_words(argv + optind, (size_t)(argc - optind), &p->invocation);
 	if (status == DONE && (p->given & ~p->invocation.command->takes) != 0)
-		return usage_error("%s does not take one of these options", p->invocation.command->name);
+		return usage_error("%s does not take one of these options",
+				   p->invocation.command->name);
 	return status;
 }
 

@@ -1,5 +1,6 @@
 /*
- * print.h - for people: values that cannot harm a terminal, and tables with aligned columns.
+ * print.h - for people: values that cannot harm a terminal, and tables with aligned
+ * columns.
  */
 #ifndef TDC_CTL_PRINT_H
 #define TDC_CTL_PRINT_H
@@ -12,13 +13,16 @@
 /* Control bytes and what is not UTF-8 come out as \xNN. NULL prints "-". */
 void print_text(FILE *f, const char *text);
 
-/* Members of an object in forms for people; "-" when absent or null. Valid until the next call on
- * the same slot. */
+/* Members of an object in forms for people; "-" when absent or null. Valid until the
+ * next call on the same slot. */
 enum { PRINT_SLOT = 64 };
-const char *format_time(const json_t *value, char slot[PRINT_SLOT]);  /* 2026-11-24 07:30:12 */
-const char *format_size(const json_t *value, char slot[PRINT_SLOT]);  /* 12.3 KiB            */
+const char *format_time(const json_t *value,
+			char slot[PRINT_SLOT]); /* 2026-11-24 07:30:12 */
+const char *format_size(const json_t *value,
+			char slot[PRINT_SLOT]); /* 12.3 KiB            */
 const char *format_count(const json_t *value, char slot[PRINT_SLOT]);
-const char *format_seconds(json_int_t seconds, char slot[PRINT_SLOT]); /* 3 d 4 h            */
+const char *format_seconds(json_int_t seconds,
+			   char slot[PRINT_SLOT]); /* 3 d 4 h            */
 
 /* ---- tables */
 enum { TABLE_COLUMNS = 12 };

@@ -32,7 +32,8 @@ static void
 add_row(struct table *t, const json_t *row)
 {
 	char slot[PRINT_SLOT], recipient[400];
-	const char *first = text_of(row, "first_recipient"), *sender = text_of(row, "sender");
+	const char *first = text_of(row, "first_recipient"),
+		   *sender = text_of(row, "sender");
 	long long n = json_integer_value(json_object_get(row, "recipients"));
 
 	table_add(t, format_count(json_object_get(row, "mid"), slot));
@@ -43,9 +44,11 @@ add_row(struct table *t, const json_t *row)
 	table_add(t, format_time(json_object_get(row, "next_at"), slot));
 	table_add(t, sender != NULL && sender[0] == '\0' ? "<>" : sender);
 	if (n > 1)
-		snprintf(recipient, sizeof(recipient), "%.300s (+%lld)", first == NULL ? "-" : first, n - 1);
+		snprintf(recipient, sizeof(recipient), "%.300s (+%lld)",
+			 first == NULL ? "-" : first, n - 1);
 	else
-		snprintf(recipient, sizeof(recipient), "%.300s", first == NULL ? "-" : first);
+		snprintf(recipient, sizeof(recipient), "%.300s",
+			 first == NULL ? "-" : first);
 	table_add(t, recipient);
 	table_add(t, text_of(row, "last_reply"));
 }
@@ -83,8 +86,11 @@ fetch_pages(struct invocation *v, const char *state, struct listing *l)
 
 	do {
 		json_t *answer;
-		long long want = v->limit > 0 && v->limit - l->printed < PAGE ? v->limit - l->printed : PAGE;
-		snprintf(path, sizeof(path), "/queue?after=%lld&limit=%lld%s%s", after, want,
+		long long want = v->limit > 0 && v->limit - l->printed < PAGE
+					 ? v->limit - l->printed
+					 : PAGE;
+		snprintf(path, sizeof(path), "/queue?after=%lld&limit=%lld%s%s", after,
+			 want,
 			 state == NULL ? "" : "&state=", state == NULL ? "" : state);
 		enum exit_code code = client_get(v->client, path, &answer);
 		if (code != DONE)
@@ -178,7 +184,8 @@ print_destination(const json_t *d)
 	if (json_is_string(json_object_get(d, "down_since")))
 		printf(" since %s", format_time(json_object_get(d, "down_since"), slot));
 	if (json_is_string(json_object_get(d, "next_probe_at")))
-		printf(", next probe %s", format_time(json_object_get(d, "next_probe_at"), slot));
+		printf(", next probe %s",
+		       format_time(json_object_get(d, "next_probe_at"), slot));
 	putchar('\n');
 	print_line("  last error", text_of(d, "last_error"));
 }
@@ -190,8 +197,10 @@ print_body(const json_t *b)
 
 	if (!json_is_object(b))
 		return;
-	printf("%-16s %s (%lld bytes), %s\n", "Size", format_size(json_object_get(b, "size"), slot),
-	       (long long)json_integer_value(json_object_get(b, "size")), text_of(b, "place"));
+	printf("%-16s %s (%lld bytes), %s\n", "Size",
+	       format_size(json_object_get(b, "size"), slot),
+	       (long long)json_integer_value(json_object_get(b, "size")),
+	       text_of(b, "place"));
 	print_line("SHA-256", text_of(b, "sha256"));
 }
 
@@ -213,7 +222,8 @@ run_show(struct invocation *v)
 	char path[64], slot[PRINT_SLOT];
 	json_t *answer;
 
-	if (strspn(v->words[0], "0123456789") != strlen(v->words[0]) || strlen(v->words[0]) > 19)
+	if (strspn(v->words[0], "0123456789") != strlen(v->words[0]) ||
+	    strlen(v->words[0]) > 19)
 		return usage_error("%s: not an ID", v->words[0]);
 	snprintf(path, sizeof(path), "/queue/%s", v->words[0]);
 	enum exit_code code = client_get(v->client, path, &answer);
@@ -225,10 +235,11 @@ run_show(struct invocation *v)
 		const json_t *value = json_object_get(answer, lines[i].key);
 		if (value == NULL || json_is_null(value))
 			continue;
-		print_line(lines[i].label, lines[i].form == SHOW_COUNT  ? format_count(value, slot)
-					   : lines[i].form == SHOW_TIME ? format_time(value, slot)
-					   : lines[i].form == SHOW_SIZE ? format_size(value, slot)
-									: json_string_value(value));
+		print_line(lines[i].label,
+			   lines[i].form == SHOW_COUNT  ? format_count(value, slot)
+			   : lines[i].form == SHOW_TIME ? format_time(value, slot)
+			   : lines[i].form == SHOW_SIZE ? format_size(value, slot)
+							: json_string_value(value));
 	}
 	print_destination(json_object_get(answer, "destination"));
 	print_body(json_object_get(answer, "body"));

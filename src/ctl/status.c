@@ -26,19 +26,21 @@ print_account(const json_t *a)
 	const char *name;
 	json_t *value;
 
-	printf("messages %lld, refused %lld\ncreated %lld =", count_of(a, "messages"), count_of(a, "refused"),
-	       count_of(a, "created"));
-	json_object_foreach (states, name, value)
+	printf("messages %lld, refused %lld\ncreated %lld =", count_of(a, "messages"),
+	       count_of(a, "refused"), count_of(a, "created"));
+	json_object_foreach(states, name, value)
 		printf(" %s %lld +", name, (long long)json_integer_value(value));
-	printf(" deleted %lld + dropped %lld\ngap %lld\n", count_of(a, "deleted"), count_of(a, "dropped"),
-	       count_of(a, "gap"));
+	printf(" deleted %lld + dropped %lld\ngap %lld\n", count_of(a, "deleted"),
+	       count_of(a, "dropped"), count_of(a, "gap"));
 }
 
 static void
 print_listeners(const json_t *list)
 {
 	static const struct column columns[] = {
-		{ "LISTENER", false, 0 }, { "PROTOCOL", false, 0 }, { "ADDRESS", false, 0 },
+		{ "LISTENER", false, 0 },
+		{ "PROTOCOL", false, 0 },
+		{ "ADDRESS", false, 0 },
 	};
 	struct table t;
 
@@ -57,9 +59,11 @@ static void
 print_destinations(const json_t *list)
 {
 	static const struct column columns[] = {
-		{ "DESTINATION", false, 0 },  { "STATE", false, 0 },       { "CONN. OUT", true, 0 },
-		{ "IN FLIGHT", true, 0 },     { "DELIVERED", true, 0 },    { "SOFT BOUNCED", true, 0 },
-		{ "HARD BOUNCED", true, 0 },  { "NEXT PROBE (UTC)", false, 0 }, { "LAST ERROR", false, 0 },
+		{ "DESTINATION", false, 0 }, { "STATE", false, 0 },
+		{ "CONN. OUT", true, 0 },    { "IN FLIGHT", true, 0 },
+		{ "DELIVERED", true, 0 },    { "SOFT BOUNCED", true, 0 },
+		{ "HARD BOUNCED", true, 0 }, { "NEXT PROBE (UTC)", false, 0 },
+		{ "LAST ERROR", false, 0 },
 	};
 	static const char *const counts[] = {
 		"connections", "in_flight", "delivered", "soft_bounced", "hard_bounced",
@@ -88,17 +92,20 @@ static void
 print_spool(const json_t *s)
 {
 	static const char *const sizes[][2] = {
-		{ "free", "free_bytes" },       { "reserve", "reserve" },
+		{ "free", "free_bytes" },         { "reserve", "reserve" },
 		{ "database", "database_bytes" }, { "write-ahead log", "wal_bytes" },
-		{ "segments", "segment_bytes" }, { "large bodies", "file_bytes" },
+		{ "segments", "segment_bytes" },  { "large bodies", "file_bytes" },
 	};
 	char slot[PRINT_SLOT];
 
-	printf("\nspool: %s", json_is_true(json_object_get(s, "is_accepting")) ? "accepting" : "NOT accepting: ");
+	printf("\nspool: %s", json_is_true(json_object_get(s, "is_accepting"))
+				      ? "accepting"
+				      : "NOT accepting: ");
 	if (json_is_string(json_object_get(s, "trouble")))
 		print_text(stdout, text_of(s, "trouble"));
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		printf(", %s %s", sizes[i][0], format_size(json_object_get(s, sizes[i][1]), slot));
+		printf(", %s %s", sizes[i][0],
+		       format_size(json_object_get(s, sizes[i][1]), slot));
 	printf("\nlongest commit %.1f ms, longest checkpoint %.1f ms\n",
 	       (double)count_of(s, "longest_commit_us") / 1000,
 	       (double)count_of(s, "longest_checkpoint_us") / 1000);
@@ -107,11 +114,13 @@ print_spool(const json_t *s)
 static void
 print_status(const json_t *o)
 {
-	const json_t *incoming = json_object_get(o, "incoming"), *account = json_object_get(o, "account");
+	const json_t *incoming = json_object_get(o, "incoming"),
+		     *account = json_object_get(o, "account");
 	char slot[PRINT_SLOT];
 
 	printf("tdcd %s, up %s, configuration generation %lld\n\n", text_of(o, "version"),
-	       format_seconds(count_of(o, "uptime_seconds"), slot), count_of(o, "configuration_generation"));
+	       format_seconds(count_of(o, "uptime_seconds"), slot),
+	       count_of(o, "configuration_generation"));
 	print_listeners(json_object_get(o, "listeners"));
 	printf("%lld connections, %lld transactions\n", count_of(incoming, "connections"),
 	       count_of(incoming, "transactions"));
@@ -167,13 +176,15 @@ enum exit_code
 run_account(struct invocation *v)
 {
 	json_t *answer;
-	enum exit_code code = client_get(v->client, v->is_verify ? "/account?verify=1" : "/account", &answer);
+	enum exit_code code = client_get(
+		v->client, v->is_verify ? "/account?verify=1" : "/account", &answer);
 
 	if (code != DONE)
 		return code;
 	const json_t *verified = json_object_get(answer, "verified");
 	code = count_of(answer, "gap") == 0 &&
-			       (verified == NULL || json_is_true(json_object_get(verified, "agrees")))
+			       (verified == NULL ||
+				json_is_true(json_object_get(verified, "agrees")))
 		       ? DONE
 		       : REFUSED;
 	if (v->is_json) {
@@ -183,7 +194,9 @@ run_account(struct invocation *v)
 	print_account(answer);
 	if (verified != NULL)
 		printf("rows counted: gap %lld, %s\n", count_of(verified, "gap"),
-		       json_is_true(json_object_get(verified, "agrees")) ? "they agree" : "THEY DISAGREE");
+		       json_is_true(json_object_get(verified, "agrees"))
+			       ? "they agree"
+			       : "THEY DISAGREE");
 	json_decref(answer);
 	return code;
 }

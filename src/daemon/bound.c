@@ -1,19 +1,22 @@
 /*
- * bound.c - the listeners as they were bound. Sockets stay over a reload, and so does this list.
+ * bound.c - the listeners as they were bound. Sockets stay over a reload, and so does
+ * this list.
  */
 #include "daemon.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(((struct admin_listener *)0)->address) >= SOCKET_TEXT_MAX, "an address fits");
+_Static_assert(sizeof(((struct admin_listener *)0)->address) >= SOCKET_TEXT_MAX,
+	       "an address fits");
 
 int
 bound_new(struct daemon *d, struct err *e)
 {
 	const struct server_settings *s = &d->now.setup->server;
 
-	d->listeners = calloc(s->n_listeners == 0 ? 1 : s->n_listeners, sizeof(*d->listeners));
+	d->listeners =
+		calloc(s->n_listeners == 0 ? 1 : s->n_listeners, sizeof(*d->listeners));
 	for (size_t i = 0; d->listeners != NULL && i < s->n_listeners; i++) {
 		struct admin_listener *l = &d->listeners[i];
 		struct socket_address address = server_listener_address(d->server, i);
@@ -24,7 +27,8 @@ bound_new(struct daemon *d, struct err *e)
 		if (l->name == NULL)
 			bound_free(d);
 	}
-	return d->listeners == NULL ? err_set(e, ERR_MEMORY, 0, "no memory for listeners") : 0;
+	return d->listeners == NULL ? err_set(e, ERR_MEMORY, 0, "no memory for listeners")
+				    : 0;
 }
 
 void

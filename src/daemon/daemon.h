@@ -22,7 +22,8 @@
 
 enum { DAEMON_SIGNALS = 4 };
 
-/* load.c: a configuration with everything that is compiled from it; strings are borrowed from it. */
+/* load.c: a configuration with everything that is compiled from it; strings are
+ * borrowed from it. */
 struct loaded {
 	struct config *config;
 	struct policy_set *policy;
@@ -52,7 +53,8 @@ struct daemon {
 
 /* ---- load.c */
 /* Problems go to `report`, one line each. On -1 nothing is left. */
-int loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret, struct err *e);
+int loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret,
+	       struct err *e);
 /* Its second half: policies and settings of l->config. */
 int loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e);
 void loaded_done(struct loaded *l);
@@ -66,7 +68,8 @@ int privileges_lower(const struct config *c, struct err *e);
 /* No-op without privileges_lower(). */
 int privileges_raise_for_binding(struct err *e);
 /* After it, for good; unix sockets get their owner. */
-int privileges_drop(const struct config *c, const struct server_settings *bound, struct err *e);
+int privileges_drop(const struct config *c, const struct server_settings *bound,
+		    struct err *e);
 
 /* ---- wiring.c: ops tables that one part declares and another fills */
 extern const struct deliver_content_ops daemon_content_ops; /* arg: struct daemon */

@@ -51,7 +51,8 @@ print(int (*fill)(const struct loaded *l, struct buf *out), const struct loaded 
 	buf_init(&out, PRINT_MAX);
 	if (fill(l, &out) != 0)
 		fprintf(stderr, "tdcd: no memory to print\n");
-	else if (fwrite(buf_span(&out).p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)
+	else if (fwrite(buf_span(&out).p, 1, out.n, stdout) != out.n ||
+		 fflush(stdout) != 0)
 		perror("tdcd: standard output");
 	else
 		status = EXIT_SUCCESS;

@@ -1,5 +1,6 @@
 /*
- * listeners.c - the settings of the server: listeners with their addresses, networks and certificates.
+ * listeners.c - the settings of the server: listeners with their addresses, networks and
+ * certificates.
  */
 #include "settings.h"
 
@@ -10,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A listener with what it owns; the networks live behind a pointer to const in the settings. */
+/* A listener with what it owns; the networks live behind a pointer to const in the
+ * settings. */
 static int
-take_networks(const struct config_node *n, struct server_listener_settings *l, struct err *e)
+take_networks(const struct config_node *n, struct server_listener_settings *l,
+	      struct err *e)
 {
 	size_t count = config_count(n, "trusted_networks");
 	struct network *networks = calloc(count == 0 ? 1 : count, sizeof(*networks));
@@ -22,14 +25,15 @@ take_networks(const struct config_node *n, struct server_listener_settings *l, s
 	l->trusted = networks;
 	l->n_trusted = count;
 	for (size_t i = 0; i < count; i++)
-		if (network_parse(config_text(config_at(n, "trusted_networks", i), ""), &networks[i], e) != 0)
+		if (network_parse(config_text(config_at(n, "trusted_networks", i), ""),
+				  &networks[i], e) != 0)
 			return err_wrap(e, "trusted_networks");
 	return 0;
 }
 
 static int
-take_tls(const struct config *c, const struct config_node *n, struct server_listener_settings *l,
-	 struct err *e)
+take_tls(const struct config *c, const struct config_node *n,
+	 struct server_listener_settings *l, struct err *e)
 {
 	const struct config_node *root = config_root(c);
 	const char *word = config_word(n, "tls");
@@ -44,7 +48,9 @@ take_tls(const struct config *c, const struct config_node *n, struct server_list
 	if (strcmp(word, "off") == 0)
 		return 0;
 	if (s.certificate_file == NULL || s.key_file == NULL)
-		return err_set(e, ERR_CONFIG, 0, "tls is %s, which needs certificate_file and key_file", word);
+		return err_set(e, ERR_CONFIG, 0,
+			       "tls is %s, which needs certificate_file and key_file",
+			       word);
 	l->is_tls_required = strcmp(word, "required") == 0;
 	return tls_server_context_new(&s, &l->tls, e);
 }
@@ -53,8 +59,10 @@ static void
 take_limits(const struct config_node *n, struct server_listener_settings *l)
 {
 	l->connections_max = (unsigned)config_int(n, "max_connections");
-	l->connections_per_client_max = (unsigned)config_int(n, "max_connections_per_client");
-	l->messages_per_connection_max = (unsigned)config_int(n, "max_messages_per_connection");
+	l->connections_per_client_max =
+		(unsigned)config_int(n, "max_connections_per_client");
+	l->messages_per_connection_max =
+		(unsigned)config_int(n, "max_messages_per_connection");
 	l->recipients_max = (unsigned)config_int(n, "max_recipients");
 	l->errors_max = (unsigned)config_int(n, "max_errors");
 	l->received_max = (unsigned)config_int(n, "max_received");
@@ -67,8 +75,8 @@ take_limits(const struct config_node *n, struct server_listener_settings *l)
 }
 
 static int
-take_listener(const struct config *c, const struct config_node *n, struct server_listener_settings *l,
-	      struct err *e)
+take_listener(const struct config *c, const struct config_node *n,
+	      struct server_listener_settings *l, struct err *e)
 {
 	static const struct word protocols[] = {
 		{ "smtp", SERVER_SMTP },
@@ -82,9 +90,11 @@ take_listener(const struct config *c, const struct config_node *n, struct server
 	};
 
 	l->name = config_text(n, "name");
-	l->protocol = (enum server_protocol)word_find(protocols, config_word(n, "protocol"));
+	l->protocol =
+		(enum server_protocol)word_find(protocols, config_word(n, "protocol"));
 	l->socket_mode = setup_mode(config_text(n, "mode"));
-	l->bare_line_ends = (enum bare_line_ends)word_find(line_ends, config_word(n, "bare_line_ends"));
+	l->bare_line_ends = (enum bare_line_ends)word_find(
+		line_ends, config_word(n, "bare_line_ends"));
 	take_limits(n, l);
 	if (socket_address_parse(config_text(n, "address"), &l->address, e) != 0)
 		return err_wrap(e, "address");
@@ -94,11 +104,13 @@ take_listener(const struct config *c, const struct config_node *n, struct server
 }
 
 int
-setup_server(const struct config *c, const char *hostname, struct server_settings *ret, struct err *e)
+setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
+	     struct err *e)
 {
 	const struct config_node *n = config_root(c);
 	size_t count = config_count(n, "listeners");
-	struct server_listener_settings *listeners = calloc(count == 0 ? 1 : count, sizeof(*listeners));
+	struct server_listener_settings *listeners =
+		calloc(count == 0 ? 1 : count, sizeof(*listeners));
 
 	if (listeners == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for listeners");

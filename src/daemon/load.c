@@ -6,7 +6,8 @@
 int
 loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
 {
-	if (policy_set_new(l->config, &l->policy, e) == 0 && setup_new(l->config, &l->setup, e) == 0)
+	if (policy_set_new(l->config, &l->policy, e) == 0 &&
+	    setup_new(l->config, &l->setup, e) == 0)
 		return 0;
 	/* These know one problem at a time; the line is theirs. */
 	report(arg, true, e->text);
@@ -14,7 +15,8 @@ loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err
 }
 
 int
-loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret, struct err *e)
+loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret,
+	   struct err *e)
 {
 	struct loaded l = { 0 };
 

@@ -110,15 +110,18 @@ start_spool(struct daemon *d, struct err *e)
 	if (spool_open(d->loop, &d->now.setup->spool, &d->spool, &r, e) != 0)
 		return -1;
 	log_event(LOG_STORE, INFO, "spool.open",
-		  F(LF_TEXT("directory", d->now.setup->spool.directory), LF_INT("was_clean", r.was_clean),
-		    LF_INT("waiting", r.waiting), LF_INT("uncertain", r.uncertain), LF_INT("held", r.held),
+		  F(LF_TEXT("directory", d->now.setup->spool.directory),
+		    LF_INT("was_clean", r.was_clean), LF_INT("waiting", r.waiting),
+		    LF_INT("uncertain", r.uncertain), LF_INT("held", r.held),
 		    LF_INT("dead", r.dead), LF_INT("quarantined", r.quarantined),
 		    LF_INT("orphan_files", r.orphan_files), LF_INT("took_ms", r.took_ms)),
-		  "spool %s opened in %" PRId64 " ms after %s: %" PRIu64 " waiting, %" PRIu64
-		  " uncertain, %" PRIu64 " held, %" PRIu64 " dead, %" PRIu64 " quarantined (%" PRIu64
-		  " new), %" PRIu64 " orphan files removed",
-		  d->now.setup->spool.directory, r.took_ms, r.was_clean ? "a clean stop" : "an unclean stop",
-		  r.waiting, r.uncertain, r.held, r.dead, r.quarantined, r.newly_quarantined,
+		  "spool %s opened in %" PRId64 " ms after %s: %" PRIu64
+		  " waiting, %" PRIu64 " uncertain, %" PRIu64 " held, %" PRIu64
+		  " dead, %" PRIu64 " quarantined (%" PRIu64 " new), %" PRIu64
+		  " orphan files removed",
+		  d->now.setup->spool.directory, r.took_ms,
+		  r.was_clean ? "a clean stop" : "an unclean stop", r.waiting,
+		  r.uncertain, r.held, r.dead, r.quarantined, r.newly_quarantined,
 		  r.orphan_files);
 	return 0;
 }
@@ -134,9 +137,11 @@ static int
 start_server(struct daemon *d, struct err *e)
 {
 	if (privileges_raise_for_binding(e) != 0 ||
-	    server_new(d->loop, &d->now.setup->server, d->spool, d->now.policy, &d->server, e) != 0)
+	    server_new(d->loop, &d->now.setup->server, d->spool, d->now.policy,
+		       &d->server, e) != 0)
 		return -1;
-	if (privileges_drop(d->now.config, &d->now.setup->server, e) == 0 && bound_new(d, e) == 0)
+	if (privileges_drop(d->now.config, &d->now.setup->server, e) == 0 &&
+	    bound_new(d, e) == 0)
 		return 0;
 	server_free(d->server);
 	return -1;
@@ -164,8 +169,9 @@ stop_dns(struct daemon *d)
 static int
 start_deliver(struct daemon *d, struct err *e)
 {
-	return deliver_new(d->loop, &d->now.setup->deliver, d->spool, d->dns, d->now.policy, &d->now.setup->tls,
-			   &daemon_content_ops, d, &d->deliver, e);
+	return deliver_new(d->loop, &d->now.setup->deliver, d->spool, d->dns,
+			   d->now.policy, &d->now.setup->tls, &daemon_content_ops, d,
+			   &d->deliver, e);
 }
 
 static void
@@ -183,7 +189,8 @@ start_admin(struct daemon *d, struct err *e)
 		.version = TDC_VERSION,
 	};
 
-	return admin_new(d->loop, &s, d->spool, d->server, d->deliver, &daemon_admin_ops, d, &d->admin, e);
+	return admin_new(d->loop, &s, d->spool, d->server, d->deliver, &daemon_admin_ops,
+			 d, &d->admin, e);
 }
 
 static void
@@ -242,11 +249,13 @@ static const struct step {
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-/* What is wrong with the configuration is for its author, not for a service manager to retry. */
+/* What is wrong with the configuration is for its author, not for a service manager to
+ * retry. */
 static int
 exit_status(const struct step *failed, const struct err *e)
 {
-	bool is_configuration = failed->start == start_configuration || e->kind == ERR_CONFIG;
+	bool is_configuration =
+		failed->start == start_configuration || e->kind == ERR_CONFIG;
 
 	return is_configuration ? EXIT_CONFIG : EXIT_START_FAILED;
 }
@@ -261,11 +270,13 @@ run(struct daemon *d)
 	while (started < STEPS && steps[started].start(d, &e) == 0)
 		started++;
 	if (started < STEPS) {
-		log_event(LOG_DAEMON, ERROR, "daemon.start_failed", F(LF_TEXT("part", steps[started].name)),
+		log_event(LOG_DAEMON, ERROR, "daemon.start_failed",
+			  F(LF_TEXT("part", steps[started].name)),
 			  "tdcd cannot start, %s: %s", steps[started].name, e.text);
 		status = exit_status(&steps[started], &e);
 	} else if (loop_run(d->loop, &e) != 0) {
-		log_event(LOG_DAEMON, ERROR, "daemon.failed", F0, "tdcd stops: %s", e.text);
+		log_event(LOG_DAEMON, ERROR, "daemon.failed", F0, "tdcd stops: %s",
+			  e.text);
 		status = EXIT_START_FAILED;
 	}
 	while (started-- > 0)

@@ -1,6 +1,6 @@
 /*
- * notify.c - one datagram to the service manager per state, as sd_notify(3) describes. Nothing
- * depends on its success.
+ * notify.c - one datagram to the service manager per state, as sd_notify(3) describes.
+ * Nothing depends on its success.
  */
 #include "daemon.h"
 
@@ -19,7 +19,8 @@ notify_send(const char *state)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 
-	if (path == NULL || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(a.sun_path))
+	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+	    strlen(path) >= sizeof(a.sun_path))
 		return;
 	size_t n = strlen(path);
 	memcpy(a.sun_path, path, n);
@@ -39,6 +40,7 @@ notify_reloading(int64_t mono_ms)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_ms * 1000);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+		 mono_ms * 1000);
 	notify_send(text);
 }

@@ -14,11 +14,15 @@ static const struct row {
 	enum task task;
 	const char *help;
 } rows[] = {
-	{ "config", "FILE", 'c', TASK_RUN, "read this configuration (" DEFAULT_CONFIG ")" },
-	{ "foreground", NULL, 'f', TASK_RUN, "log to standard error, whatever log.target says" },
+	{ "config", "FILE", 'c', TASK_RUN,
+	  "read this configuration (" DEFAULT_CONFIG ")" },
+	{ "foreground", NULL, 'f', TASK_RUN,
+	  "log to standard error, whatever log.target says" },
 	{ "check", NULL, 'k', TASK_CHECK, "check the configuration and exit" },
-	{ "print-config", NULL, 'p', TASK_PRINT_CONFIG, "print every value in effect and exit" },
-	{ "print-man-keys", NULL, 'm', TASK_PRINT_MAN_KEYS, "print the key reference of tdc.yaml(5)" },
+	{ "print-config", NULL, 'p', TASK_PRINT_CONFIG,
+	  "print every value in effect and exit" },
+	{ "print-man-keys", NULL, 'm', TASK_PRINT_MAN_KEYS,
+	  "print the key reference of tdc.yaml(5)" },
 	{ "print-json-schema", NULL, 'j', TASK_PRINT_JSON_SCHEMA,
 	  "print the JSON schema of the configuration" },
 	{ "version", NULL, 'V', TASK_VERSION, "print the version" },
@@ -30,16 +34,20 @@ void
 options_help(void)
 {
 	printf("usage: tdcd [--config FILE] [option]\n\n"
-	       "The journaling daemon. It stays in the foreground; a service manager starts it.\n\n");
+	       "The journaling daemon. It stays in the foreground; a service manager "
+	       "starts it.\n\n");
 	for (int i = 0; i < ROWS; i++) {
 		char left[40];
-		snprintf(left, sizeof(left), "--%s%s%s", rows[i].name, rows[i].argument == NULL ? "" : " ",
+		snprintf(left, sizeof(left), "--%s%s%s", rows[i].name,
+			 rows[i].argument == NULL ? "" : " ",
 			 rows[i].argument == NULL ? "" : rows[i].argument);
 		printf("  %-20s %s\n", left, rows[i].help);
 	}
-	printf("\nSignals: HUP reads the configuration anew, USR1 opens the log file anew, TERM and INT\n"
+	printf("\nSignals: HUP reads the configuration anew, USR1 opens the log file "
+	       "anew, TERM and INT\n"
 	       "stop in order; a second one stops at once.\n"
-	       "Exit status: 0 stopped in order, %d start or work failed, %d usage, %d configuration.\n",
+	       "Exit status: 0 stopped in order, %d start or work failed, %d usage, %d "
+	       "configuration.\n",
 	       EXIT_START_FAILED, EXIT_USAGE, EXIT_CONFIG);
 }
 
@@ -68,7 +76,8 @@ options_parse(int argc, char **argv, struct options *ret)
 	for (int i = 0; i < ROWS; i++)
 		options[i] = (struct option){
 			.name = rows[i].name,
-			.has_arg = rows[i].argument == NULL ? no_argument : required_argument,
+			.has_arg = rows[i].argument == NULL ? no_argument
+							    : required_argument,
 			.val = rows[i].letter,
 		};
 	*ret = (struct options){ .config = DEFAULT_CONFIG };

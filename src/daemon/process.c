@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 
 /*
- * Memory goes back to the system: few arenas, large blocks mapped (and so returned when freed),
- * and the heap's end trimmed early. The store's threads hardly allocate; one arena more is enough.
+ * Memory goes back to the system: few arenas, large blocks mapped (and so returned when
+ * freed), and the heap's end trimmed early. The store's threads hardly allocate; one
+ * arena more is enough.
  */
 static void
 tune_memory(void)

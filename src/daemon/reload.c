@@ -1,8 +1,8 @@
 /*
  * reload.c - a new configuration, taken whole or not at all.
  *
- * Everything that can fail on account of the file is made first. What is taken afterwards are values
- * and references: sessions and deliveries under way keep theirs.
+ * Everything that can fail on account of the file is made first. What is taken afterwards
+ * are values and references: sessions and deliveries under way keep theirs.
  */
 #include "daemon.h"
 
@@ -22,7 +22,8 @@ log_problem(void *arg, bool is_error, const char *line)
 	struct problems *p = arg;
 
 	if (!is_error) {
-		log_event(LOG_DAEMON, WARNING, "config.warning", F(LF_TEXT("line", line)), "%s", line);
+		log_event(LOG_DAEMON, WARNING, "config.warning", F(LF_TEXT("line", line)),
+			  "%s", line);
 		return;
 	}
 	if (p->errors++ == 0) {
@@ -30,7 +31,8 @@ log_problem(void *arg, bool is_error, const char *line)
 		memcpy(p->first, line, n);
 		p->first[n] = '\0';
 	}
-	log_event(LOG_DAEMON, ERROR, "config.error", F(LF_TEXT("line", line)), "%s", line);
+	log_event(LOG_DAEMON, ERROR, "config.error", F(LF_TEXT("line", line)), "%s",
+		  line);
 }
 
 static void
@@ -41,12 +43,37 @@ warn_not_reloadable(void *arg, const char *path)
 		  "%s differs; it takes a restart to change it", path);
 }
 
+/* What the parts took at their start and have no way to take again. */
+static void
+warn_kept(const struct setup *old, const struct setup *new)
+{
+	const struct {
+		const char *key;
+		bool differs;
+	} rows[] = {
+		{ "hostname (in EHLO to next hops)",
+		  strcmp(old->hostname, new->hostname) != 0 },
+		{ "deliver.window", old->deliver.window != new->deliver.window },
+		{ "deliver.max_connections",
+		  old->deliver.connections_max != new->deliver.connections_max },
+		{ "dns.resolv_conf",
+		  strcmp(old->dns.resolv_conf, new->dns.resolv_conf) != 0 },
+		{ "dns.hosts", strcmp(old->dns.hosts, new->dns.hosts) != 0 },
+		{ "dns.timeout", old->dns.timeout_ms != new->dns.timeout_ms },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].differs)
+			warn_not_reloadable(NULL, rows[i].key);
+}
+
 static int
 refuse(struct daemon *d, const struct problems *p, struct err *e)
 {
 	counter_add(COUNTER_RELOADS_FAILED, 1);
 	if (p->errors > 0)
-		err_set(e, ERR_CONFIG, 0, "%s%s", p->first, p->errors > 1 ? " (and more, see the log)" : "");
+		err_set(e, ERR_CONFIG, 0, "%s%s", p->first,
+			p->errors > 1 ? " (and more, see the log)" : "");
 	log_event(LOG_DAEMON, ERROR, "config.refused", F(LF_INT("errors", p->errors)),
 		  "the new configuration is refused, nothing changed: %s", e->text);
 	notify_send("READY=1");
@@ -64,8 +91,9 @@ take_log(const struct daemon *d, const struct setup *s)
 	if (d->options.is_foreground)
 		log.target = LOG_TO_STDERR;
 	if (log_open(&log, &e) != 0)
-		log_event(LOG_DAEMON, ERROR, "log.open_failed", F(LF_TEXT("reason", e.text)),
-			  "the log stays where it is: %s", e.text);
+		log_event(LOG_DAEMON, ERROR, "log.open_failed",
+			  F(LF_TEXT("reason", e.text)), "the log stays where it is: %s",
+			  e.text);
 }
 
 /* Nothing in here may refuse the configuration. */
@@ -77,11 +105,12 @@ take(struct daemon *d, struct loaded *l)
 
 	take_log(d, l->setup);
 	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
+	warn_kept(d->now.setup, l->setup);
 	setup_server_keep_sockets(&l->setup->server, &d->now.setup->server);
 	spool_reload(d->spool, &l->setup->spool);
 	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
-		log_event(LOG_DAEMON, WARNING, "config.listeners", F(LF_TEXT("reason", e.text)),
-			  "listeners: %s", e.text);
+		log_event(LOG_DAEMON, WARNING, "config.listeners",
+			  F(LF_TEXT("reason", e.text)), "listeners: %s", e.text);
 	d->now = *l;
 	*l = (struct loaded){ 0 };
 	d->generation++;
@@ -99,16 +128,18 @@ daemon_reload(struct daemon *d, struct err *e)
 	notify_reloading(loop_mono_ms(d->loop));
 	if (loaded_new(d->options.config, log_problem, &problems, &l, e) != 0)
 		return refuse(d, &problems, e);
-	/* The content ops read d->now.setup: deliver must not render between the two halves, and cannot,
-	 * since all of this is one callback of the loop. */
+	/* The content ops read d->now.setup: deliver must not render between the two
+	 * halves, and cannot, since all of this is one callback of the loop. */
 	if (deliver_reload(d->deliver, l.policy, &l.setup->tls, e) != 0) {
 		loaded_done(&l);
 		return refuse(d, &problems, e);
 	}
 	take(d, &l);
 	counter_add(COUNTER_RELOADS, 1);
-	log_event(LOG_DAEMON, INFO, "config.taken", F(LF_INT("generation", d->generation)),
-		  "configuration %s taken, generation %" PRIu64, d->options.config, d->generation);
+	log_event(LOG_DAEMON, INFO, "config.taken",
+		  F(LF_INT("generation", d->generation)),
+		  "configuration %s taken, generation %" PRIu64, d->options.config,
+		  d->generation);
 	notify_send("READY=1");
 	return 0;
 }

@@ -29,10 +29,8 @@ void
 setup_log(const struct config *c, struct log_settings *ret)
 {
 	static const struct word targets[] = {
-		{ "stderr", LOG_TO_STDERR },
-		{ "file", LOG_TO_FILE },
-		{ "syslog", LOG_TO_SYSLOG },
-		{ "journald", LOG_TO_JOURNALD },
+		{ "stderr", LOG_TO_STDERR }, { "file", LOG_TO_FILE },
+		{ "syslog", LOG_TO_SYSLOG }, { "journald", LOG_TO_JOURNALD },
 		{ NULL, LOG_TO_STDERR },
 	};
 	static const struct word forms[] = {
@@ -41,16 +39,15 @@ setup_log(const struct config *c, struct log_settings *ret)
 		{ NULL, LOG_FORM_TEXT },
 	};
 	static const struct word levels[] = {
-		{ "debug", LOG_LEVEL_DEBUG },
-		{ "info", LOG_LEVEL_INFO },
-		{ "warning", LOG_LEVEL_WARNING },
-		{ "error", LOG_LEVEL_ERROR },
+		{ "debug", LOG_LEVEL_DEBUG },     { "info", LOG_LEVEL_INFO },
+		{ "warning", LOG_LEVEL_WARNING }, { "error", LOG_LEVEL_ERROR },
 		{ NULL, LOG_LEVEL_INFO },
 	};
 	const struct config_node *n = config_root(c);
 
 	*ret = (struct log_settings){
-		.target = (enum log_target)word_find(targets, config_word(n, "log.target")),
+		.target =
+			(enum log_target)word_find(targets, config_word(n, "log.target")),
 		.form = (enum log_form)word_find(forms, config_word(n, "log.form")),
 		.level = (enum log_level)word_find(levels, config_word(n, "log.level")),
 		.path = config_text(n, "log.path"),
@@ -64,7 +61,8 @@ largest_message(const struct config_node *n)
 	uint64_t largest = 0;
 
 	for (size_t i = 0; i < config_count(n, "listeners"); i++) {
-		uint64_t size = config_size(config_at(n, "listeners", i), "max_message_size");
+		uint64_t size =
+			config_size(config_at(n, "listeners", i), "max_message_size");
 		if (size > largest)
 			largest = size;
 	}
@@ -130,7 +128,8 @@ setup_journal(const struct config *c, const char *hostname, struct journal_setti
 
 	*ret = (struct journal_settings){
 		.hostname = hostname,
-		.format = (enum journal_format)word_find(formats, config_word(n, "connector.format")),
+		.format = (enum journal_format)word_find(
+			formats, config_word(n, "connector.format")),
 		.mail_from = config_text(n, "connector.mail_from"),
 		.header_from = config_text(n, "connector.header_from"),
 		.client_ip_field = config_text(n, "connector.client_ip_field"),
@@ -176,8 +175,28 @@ try_tls(const struct tls_client_settings *s, struct err *e)
 	struct tls_context *context;
 
 	if (tls_client_context_new(s, &context, e) != 0)
-		return err_wrap(e, "tls");
+		return -1;
 	tls_context_unref(context);
+	return 0;
+}
+
+static int
+try_all_tls(const struct config *c, const struct tls_client_settings *s, struct err *e)
+{
+	const struct config_node *n = config_root(c);
+	char where[ERR_TEXT_MAX];
+
+	if (try_tls(s, e) != 0)
+		return err_wrap(e, "tls");
+	for (size_t i = 0; i < config_count(n, "destination_controls"); i++) {
+		const struct config_node *item = config_at(n, "destination_controls", i);
+		struct tls_client_settings own = *s;
+		own.ca_file = config_text(item, "ca_file");
+		if (own.ca_file == NULL || try_tls(&own, e) == 0)
+			continue;
+		config_where(item, "ca_file", where, sizeof(where));
+		return err_wrap(e, "%s: destination_controls[].ca_file", where);
+	}
 	return 0;
 }
 
@@ -193,7 +212,8 @@ take_hostname(const struct config *c, char hostname[HOSTNAME_MAX], struct err *e
 		return 0;
 	}
 	if (gethostname(hostname, HOSTNAME_MAX - 1) != 0)
-		return err_set(e, ERR_CONFIG, errno, "hostname is not set and the system has none");
+		return err_set(e, ERR_CONFIG, errno,
+			       "hostname is not set and the system has none");
 	hostname[HOSTNAME_MAX - 1] = '\0';
 	return 0;
 }
@@ -212,7 +232,7 @@ setup_new(const struct config *c, struct setup **ret, struct err *e)
 	setup_dns(c, &s->dns);
 	s->admin_socket = config_text(n, "admin.socket");
 	s->admin_mode = setup_mode(config_text(n, "admin.mode"));
-	if (take_hostname(c, s->hostname, e) != 0 || try_tls(&s->tls, e) != 0 ||
+	if (take_hostname(c, s->hostname, e) != 0 || try_all_tls(c, &s->tls, e) != 0 ||
 	    setup_server(c, s->hostname, &s->server, e) != 0) {
 		free(s);
 		return -1;

@@ -1,8 +1,9 @@
 /*
  * settings.h - from the configuration to the small settings struct of each area.
  *
- * A setup holds them all. It is made as a whole before anything of it is used, so that a configuration
- * with an impossible value changes nothing. Strings are borrowed from the configuration.
+ * A setup holds them all. It is made as a whole before anything of it is used, so that a
+ * configuration with an impossible value changes nothing. Strings are borrowed from the
+ * configuration.
  */
 #ifndef TDC_DAEMON_SETTINGS_H
 #define TDC_DAEMON_SETTINGS_H
@@ -23,7 +24,8 @@ struct setup {
 	char hostname[HOSTNAME_MAX];
 	struct log_settings log;
 	struct spool_settings spool;
-	struct server_settings server; /* its arrays and TLS contexts are the setup's own */
+	struct server_settings
+		server; /* its arrays and TLS contexts are the setup's own */
 	struct deliver_settings deliver;
 	struct journal_settings journal;
 	struct tls_client_settings tls;
@@ -38,17 +40,21 @@ void setup_free(struct setup *s); /* NULL is fine */
 /* ---- the parts, one function per area */
 void setup_log(const struct config *c, struct log_settings *ret);
 void setup_spool(const struct config *c, struct spool_settings *ret);
-void setup_deliver(const struct config *c, const char *hostname, struct deliver_settings *ret);
-void setup_journal(const struct config *c, const char *hostname, struct journal_settings *ret);
+void setup_deliver(const struct config *c, const char *hostname,
+		   struct deliver_settings *ret);
+void setup_journal(const struct config *c, const char *hostname,
+		   struct journal_settings *ret);
 void setup_tls(const struct config *c, struct tls_client_settings *ret);
 void setup_dns(const struct config *c, struct dns_settings *ret);
 unsigned setup_mode(const char *octal); /* the schema has checked its form */
 
 /* listeners.c */
-int setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
-		 struct err *e);
+int setup_server(const struct config *c, const char *hostname,
+		 struct server_settings *ret, struct err *e);
 void setup_server_done(struct server_settings *s);
-/* Sockets stay: listeners of the same name get the address, mode and protocol that they are bound with. */
-void setup_server_keep_sockets(struct server_settings *s, const struct server_settings *bound);
+/* Sockets stay: listeners of the same name get the address, mode and protocol that
+ * they are bound with. */
+void setup_server_keep_sockets(struct server_settings *s,
+			       const struct server_settings *bound);
 
 #endif

@@ -23,8 +23,9 @@ on_reopen(struct daemon *d, int signo)
 	(void)d;
 	(void)signo;
 	if (log_reopen(&e) != 0)
-		log_event(LOG_DAEMON, ERROR, "log.reopen_failed", F(LF_TEXT("reason", e.text)),
-			  "the log file stays as it is: %s", e.text);
+		log_event(LOG_DAEMON, ERROR, "log.reopen_failed",
+			  F(LF_TEXT("reason", e.text)), "the log file stays as it is: %s",
+			  e.text);
 }
 
 static const struct {
@@ -49,7 +50,8 @@ int
 daemon_watch_signals(struct daemon *d, struct err *e)
 {
 	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
-		if (signal_watch_new(d->loop, rows[i].signo, on_signal, d, &d->signals[i], e) != 0)
+		if (signal_watch_new(d->loop, rows[i].signo, on_signal, d, &d->signals[i],
+				     e) != 0)
 			return -1;
 	return 0;
 }

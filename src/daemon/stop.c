@@ -1,6 +1,7 @@
 /*
- * stop.c - the orderly end: no new mail, running transactions get their grace, then deliveries get
- * theirs, then the loop ends and main() takes everything down. A second signal ends the loop at once.
+ * stop.c - the orderly end: no new mail, running transactions get their grace, then
+ * deliveries get theirs, then the loop ends and main() takes everything down. A second
+ * signal ends the loop at once.
  */
 #include "daemon.h"
 
@@ -21,14 +22,16 @@ on_server_stopped(void *arg)
 {
 	struct daemon *d = arg;
 
-	deliver_stop(d->deliver, d->now.setup->server.stop_grace_ms, on_deliver_stopped, d);
+	deliver_stop(d->deliver, d->now.setup->server.stop_grace_ms, on_deliver_stopped,
+		     d);
 }
 
 void
 daemon_stop(struct daemon *d, int signo)
 {
 	if (d->is_stopping) {
-		log_event(LOG_DAEMON, WARNING, "daemon.stop_now", F(LF_INT("signal", signo)),
+		log_event(LOG_DAEMON, WARNING, "daemon.stop_now",
+			  F(LF_INT("signal", signo)),
 			  "stopping at once, on a second signal");
 		loop_stop(d->loop);
 		return;

@@ -1,5 +1,6 @@
 /*
- * wiring.c - the ops tables: what deliver wants of journal, and what admin wants of the daemon.
+ * wiring.c - the ops tables: what deliver wants of journal, and what admin wants of the
+ * daemon.
  */
 #include "daemon.h"
 
@@ -17,8 +18,8 @@ content_profile(void *arg, const char *destination, unsigned extensions, struct 
 }
 
 static int
-content_render(void *arg, const char *profile, const struct spool_journal *j, const char *intake,
-	       struct deliver_content *ret, struct err *e)
+content_render(void *arg, const char *profile, const struct spool_journal *j,
+	       const char *intake, struct deliver_content *ret, struct err *e)
 {
 	struct journal_rendering r = { 0 };
 

@@ -19,7 +19,9 @@ enum { BACKLOG = 128 };
 static bool
 is_alive(const struct socket_address *a)
 {
-	SCOPED(close_fd) int fd = socket(a->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	SCOPED(close_fd)
+	int fd = socket(a->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0);
 
 	if (fd < 0)
 		return true;
@@ -29,7 +31,8 @@ is_alive(const struct socket_address *a)
 }
 
 static int
-bind_unix(int fd, const struct socket_address *a, const char *path, unsigned mode, struct err *e)
+bind_unix(int fd, const struct socket_address *a, const char *path, unsigned mode,
+	  struct err *e)
 {
 	struct stat st;
 
@@ -37,7 +40,8 @@ bind_unix(int fd, const struct socket_address *a, const char *path, unsigned mod
 		if (!S_ISSOCK(st.st_mode) || is_alive(a))
 			return err_set(e, ERR_BUSY, 0, "%s exists and is in use", path);
 		if (unlink(path) != 0)
-			return err_set(e, err_kind_of_errno(errno), errno, "removing the stale %s", path);
+			return err_set(e, err_kind_of_errno(errno), errno,
+				       "removing the stale %s", path);
 	}
 	if (bind(fd, (const struct sockaddr *)&a->storage, a->length) != 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "binding %s", path);
@@ -69,17 +73,23 @@ http_bind(const char *address, unsigned mode, char **path, struct err *e)
 	if (socket_address_parse(address, &a, e) != 0)
 		return -1;
 	bool is_unix = a.storage.ss_family == AF_UNIX;
-	const char *file = ((const struct sockaddr_un *)(const void *)&a.storage)->sun_path;
+	const char *file =
+		((const struct sockaddr_un *)(const void *)&a.storage)->sun_path;
 	SCOPED(free_ptr) char *copy = is_unix ? strdup(file) : NULL;
 	if (is_unix && copy == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for %s", address);
-	SCOPED(close_fd) int fd = socket(a.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	SCOPED(close_fd)
+	int fd = socket(a.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0);
 	if (fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "socket for %s", address);
-	if ((is_unix ? bind_unix(fd, &a, copy, mode, e) : bind_tcp(fd, &a, address, e)) != 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "socket for %s",
+			       address);
+	if ((is_unix ? bind_unix(fd, &a, copy, mode, e) : bind_tcp(fd, &a, address, e)) !=
+	    0)
 		return -1;
 	if (listen(fd, BACKLOG) != 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "listening on %s", address);
+		return err_set(e, err_kind_of_errno(errno), errno, "listening on %s",
+			       address);
 	*path = TAKE_PTR(copy);
 	return TAKE_FD(&fd);
 }

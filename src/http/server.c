@@ -1,8 +1,9 @@
 /*
- * server.c - the HTTP server side, on evhttp: one listening socket, whole requests, late answers.
+ * server.c - the HTTP server side, on evhttp: one listening socket, whole requests, late
+ * answers.
  *
- * evhttp keeps a request whose connection broke until it is answered; our own record of it is in
- * the server's list until then, so that a server that ends can cut the tie.
+ * evhttp keeps a request whose connection broke until it is answered; our own record of
+ * it is in the server's list until then, so that a server that ends can cut the tie.
  */
 #include "tdc/http/server.h"
 
@@ -30,8 +31,8 @@ struct http_server {
 	struct evhttp *evhttp;
 	http_handler_fn *fn;
 	void *arg;
-	char *path;        /* of the unix socket, removed at the end; NULL with TCP */
-	struct list open;  /* of http_request.node                                  */
+	char *path;       /* of the unix socket, removed at the end; NULL with TCP */
+	struct list open; /* of http_request.node                                  */
 };
 
 struct http_request {
@@ -87,8 +88,8 @@ on_request(struct evhttp_request *request, void *arg)
 }
 
 int
-http_server_new(struct loop *l, const char *address, unsigned mode, http_handler_fn *fn, void *arg,
-		struct http_server **ret, struct err *e)
+http_server_new(struct loop *l, const char *address, unsigned mode, http_handler_fn *fn,
+		void *arg, struct http_server **ret, struct err *e)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
 
@@ -112,8 +113,9 @@ http_server_new(struct loop *l, const char *address, unsigned mode, http_handler
 	evhttp_set_max_body_size(s->evhttp, BODY_MAX);
 	evhttp_set_max_headers_size(s->evhttp, HEADERS_MAX);
 	evhttp_set_timeout(s->evhttp, IDLE_SECONDS);
-	evhttp_set_allowed_methods(s->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE |
-						      EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH);
+	evhttp_set_allowed_methods(s->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
+						      EVHTTP_REQ_DELETE | EVHTTP_REQ_PUT |
+						      EVHTTP_REQ_PATCH);
 	evhttp_set_gencb(s->evhttp, on_request, s);
 	*ret = s;
 	return 0;
@@ -125,7 +127,8 @@ http_server_free(struct http_server *s)
 	if (s == NULL)
 		return;
 	while (!list_is_empty(&s->open)) {
-		struct http_request *r = (struct http_request *)(void *)list_first(&s->open);
+		struct http_request *r =
+			(struct http_request *)(void *)list_first(&s->open);
 		list_remove(&s->open, &r->node);
 		/* evhttp_free() frees the requests that still have a connection. */
 		if (evhttp_request_get_connection(r->request) == NULL)
@@ -183,9 +186,14 @@ reason_of(int status)
 		int status;
 		const char *reason;
 	} rows[] = {
-		{ 200, "OK" },          { 202, "Accepted" },    { 400, "Bad Request" },
-		{ 404, "Not Found" },   { 405, "Method Not Allowed" }, { 409, "Conflict" },
-		{ 422, "Unprocessable Content" }, { 500, "Internal Server Error" },
+		{ 200, "OK" },
+		{ 202, "Accepted" },
+		{ 400, "Bad Request" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 422, "Unprocessable Content" },
+		{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },
 	};
 
@@ -196,7 +204,8 @@ reason_of(int status)
 }
 
 void
-http_answer(struct http_request *r, int status, const char *content_type, struct span body)
+http_answer(struct http_request *r, int status, const char *content_type,
+	    struct span body)
 {
 	if (r->server != NULL) {
 		struct evbuffer *out = evbuffer_new();

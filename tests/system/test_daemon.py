@@ -57,6 +57,10 @@ def test_check_opens_what_the_configuration_names(work):
     daemon.configuration["tls"] = {"ca_file": "/nonexistent/ca.pem"}
     done = tdcd("--config", daemon.write_configuration(), "--check")
     assert done.returncode == 78 and "/nonexistent/ca.pem" in done.stderr, done.stderr
+    del daemon.configuration["tls"]
+    daemon.controls["ca_file"] = "/nonexistent/other.pem"
+    done = tdcd("--config", daemon.write_configuration(), "--check")
+    assert done.returncode == 78 and "/nonexistent/other.pem" in done.stderr, done.stderr
 
 
 def test_printed_configuration_is_one(work):
@@ -208,11 +212,13 @@ def test_what_needs_a_restart_is_named_and_the_rest_is_taken(work):
     daemon.configuration["listeners"][0]["address"] = f"127.0.0.1:{free_port()}"
     daemon.configuration["spool"]["directory"] = str(work.directory / "elsewhere")
     daemon.configuration["hostname"] = "renamed.example"
+    daemon.configuration["deliver"] = {"window": 77}
     daemon.write_configuration()
     daemon.ctl("reload")
     log = daemon.log()
     assert re.search(r"Warning: listeners.*address.*restart", log), log
     assert re.search(r"Warning: spool\.directory.*restart", log), log
+    assert re.search(r"Warning: deliver\.window differs.*restart", log), log
     with socket.create_connection(("127.0.0.1", before), 5) as s:
         assert s.recv(200).startswith(b"220 renamed.example ")
     assert not (work.directory / "elsewhere").exists()

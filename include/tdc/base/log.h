@@ -2,14 +2,15 @@
  * log.h - the mail log.
  *
  * One event is one line. The text form is the field's ("Mon Apr 17 19:56:22 2003 Info:
- * MID 6 queued for delivery"); the JSON form carries the event word, the subsystem and the
- * typed fields of the same event, and the text. What peers sent is escaped here, for all: control
- * bytes and invalid UTF-8 come out as \xNN, so no value can start a new line. Message content is
- * never logged.
+ * MID 6 queued for delivery"); the JSON form carries the event word, the subsystem and
+ * the typed fields of the same event, and the text. What peers sent is escaped here, for
+ * all: control bytes and invalid UTF-8 come out as \xNN, so no value can start a new
+ * line. Message content is never logged.
  *
- * Levels: error = someone must act; warning = we coped, and how; info = custody; debug = dialogue.
- * The loop's lines are gathered and written by log_flush() once a turn; warnings, errors and lines
- * from other threads are written at once. Only floor 4 and above log. Any thread.
+ * Levels: error = someone must act; warning = we coped, and how; info = custody; debug =
+ * dialogue. The loop's lines are gathered and written by log_flush() once a turn;
+ * warnings, errors and lines from other threads are written at once. Only floor 4 and
+ * above log. Any thread.
  */
 #ifndef TDC_BASE_LOG_H
 #define TDC_BASE_LOG_H
@@ -48,21 +49,27 @@ struct log_field {
 	struct span text;
 };
 
-#define LF_INT(k, v) ((struct log_field){ .key = (k), .type = LOG_FIELD_INT, .number = (int64_t)(v) })
-#define LF_TEXT(k, v) ((struct log_field){ .key = (k), .type = LOG_FIELD_TEXT, .text = span_of(v) })
-#define LF_SPAN(k, v) ((struct log_field){ .key = (k), .type = LOG_FIELD_TEXT, .text = (v) })
+#define LF_INT(k, v)                                                                     \
+	((struct log_field){ .key = (k), .type = LOG_FIELD_INT, .number = (int64_t)(v) })
+#define LF_TEXT(k, v)                                                                    \
+	((struct log_field){ .key = (k), .type = LOG_FIELD_TEXT, .text = span_of(v) })
+#define LF_SPAN(k, v)                                                                    \
+	((struct log_field){ .key = (k), .type = LOG_FIELD_TEXT, .text = (v) })
 
-/* Before the first log_open() lines go to stderr as text, level info. Reconfigures in place. */
+/* Before the first log_open() lines go to stderr as text, level info. Reconfigures in
+ * place. */
 int log_open(const struct log_settings *s, struct err *e);
 int log_reopen(struct err *e); /* SIGUSR1: the file again by its name */
 void log_close(void);
 void log_flush(void);
-/* Call once from the loop's thread: its info lines are gathered from then on. `on_first` runs when
- * there is something to flush at the end of this turn; it must not log. */
+/* Call once from the loop's thread: its info lines are gathered from then on.
+ * `on_first` runs when there is something to flush at the end of this turn; it must
+ * not log. */
 void log_gather_here(void (*on_first)(void *arg), void *arg);
 void log_gather_nowhere(void); /* every line at once again; before the loop goes */
 
-/* The escaping of the log, for others that print what peers sent (a terminal, a report). */
+/* The escaping of the log, for others that print what peers sent (a terminal, a
+ * report). */
 int log_escape(struct buf *out, struct span s);
 
 bool log_is_on(enum log_subsystem sub, enum log_level level);
@@ -74,17 +81,20 @@ void log_line(enum log_subsystem sub, enum log_level level, const char *event,
 	__attribute__((format(printf, 6, 7)));
 
 /*
- *	log_event(LOG_SERVER, INFO, "mid.ready", F(LF_INT("mid", mid), LF_INT("bytes", n)),
+ *	log_event(LOG_SERVER, INFO, "mid.ready",
+ *		  F(LF_INT("mid", mid), LF_INT("bytes", n)),
  *		  "MID %" PRIu64 " ready %" PRIu64 " bytes from <%s>", mid, n, sender);
  * Arguments are not evaluated when the level is off.
  */
-#define F(...) ((const struct log_field[]){ __VA_ARGS__ }), \
-	(sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+#define F(...)                                                                           \
+	((const struct log_field[]){ __VA_ARGS__ }),                                     \
+		(sizeof((const struct log_field[]){ __VA_ARGS__ }) /                     \
+		 sizeof(struct log_field))
 #define F0 NULL, 0
-#define log_event(sub, level, event, ...)                                       \
-	do {                                                                    \
-		if (log_is_on((sub), LOG_LEVEL_##level))                        \
-			log_line((sub), LOG_LEVEL_##level, (event), __VA_ARGS__); \
+#define log_event(sub, level, event, ...)                                                \
+	do {                                                                             \
+		if (log_is_on((sub), LOG_LEVEL_##level))                                 \
+			log_line((sub), LOG_LEVEL_##level, (event), __VA_ARGS__);        \
 	} while (0)
 
 #endif

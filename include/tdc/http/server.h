@@ -1,8 +1,8 @@
 /*
  * http/server.h - a small HTTP/1.1 server for the admin interface, on libevent's evhttp.
  *
- * Unix sockets and TCP. Requests are whole when the handler sees them (body at most 1 MiB); the
- * answer may come later. The process ignores SIGPIPE. Loop thread only.
+ * Unix sockets and TCP. Requests are whole when the handler sees them (body at most 1
+ * MiB); the answer may come later. The process ignores SIGPIPE. Loop thread only.
  */
 #ifndef TDC_HTTP_SERVER_H
 #define TDC_HTTP_SERVER_H
@@ -22,18 +22,22 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_OTHER };
 /* Called once per request; it answers now or later with http_answer(), exactly once. */
 typedef void http_handler_fn(void *arg, struct http_request *r);
 
-/* "unix:/path" or "host-literal:port". A unix socket's file gets `mode`; a stale file is replaced. */
-int http_server_new(struct loop *l, const char *address, unsigned mode, http_handler_fn *fn, void *arg,
-		    struct http_server **ret, struct err *e);
+/* "unix:/path" or "host-literal:port". A unix socket's file gets `mode`; a stale file
+ * is replaced. */
+int http_server_new(struct loop *l, const char *address, unsigned mode,
+		    http_handler_fn *fn, void *arg, struct http_server **ret,
+		    struct err *e);
 void http_server_free(struct http_server *s); /* open requests are broken off */
 
 enum http_method http_request_method(const struct http_request *r);
-const char *http_request_path(const struct http_request *r); /* decoded, without the query */
+const char *
+http_request_path(const struct http_request *r); /* decoded, without the query */
 /* Decoded value of a query parameter, or NULL; valid until the answer. */
 const char *http_request_query(const struct http_request *r, const char *name);
 struct span http_request_body(const struct http_request *r);
 
 /* Copies. Ends the request. */
-void http_answer(struct http_request *r, int status, const char *content_type, struct span body);
+void http_answer(struct http_request *r, int status, const char *content_type,
+		 struct span body);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * test_interface.c - requests over the control socket against a real spool, server and scheduler. The
- * route leads to a port where nobody listens, so that journals stay.
+ * test_interface.c - requests over the control socket against a real spool, server and
+ * scheduler. The route leads to a port where nobody listens, so that journals stay.
  */
 #include "admin/internal.h"
 
@@ -40,7 +40,7 @@ struct fixture {
 	json_t *body;
 };
 
-/* ---------------------------------------------------------------- what the daemon would do */
+/* ----------------------------------------------------------- what the daemon would do */
 
 static int
 ops_reload(void *arg, struct err *e)
@@ -81,7 +81,9 @@ static bool
 ops_listener(void *arg, size_t i, struct admin_listener *ret)
 {
 	(void)arg;
-	*ret = (struct admin_listener){ .name = "feed", .protocol = "smtp", .address = "127.0.0.1:1" };
+	*ret = (struct admin_listener){ .name = "feed",
+					.protocol = "smtp",
+					.address = "127.0.0.1:1" };
 	return i == 0;
 }
 
@@ -104,8 +106,8 @@ no_profile(void *arg, const char *destination, unsigned extensions, struct buf *
 }
 
 static int
-no_render(void *arg, const char *profile, const struct spool_journal *j, const char *intake,
-	  struct deliver_content *ret, struct err *e)
+no_render(void *arg, const char *profile, const struct spool_journal *j,
+	  const char *intake, struct deliver_content *ret, struct err *e)
 {
 	(void)arg;
 	(void)profile;
@@ -146,22 +148,30 @@ open_parts(struct fixture *f)
 {
 	struct err e = { 0 };
 	struct spool_recovery recovery;
-	const struct spool_settings spool = { .directory = f->spool_directory, .reserve = 1 };
-	const struct server_settings server = { .hostname = "h.example", .queue_domain = "the.tdc.queue" };
+	const struct spool_settings spool = { .directory = f->spool_directory,
+					      .reserve = 1 };
+	const struct server_settings server = { .hostname = "h.example",
+						.queue_domain = "the.tdc.queue" };
 	const struct dns_settings dns = { 0 };
 	const struct deliver_settings deliver = { .hostname = "h.example" };
 	const struct tls_client_settings tls = { 0 };
-	const struct admin_settings admin = { .socket = f->socket, .mode = 0600, .version = "9.9" };
+	const struct admin_settings admin = { .socket = f->socket,
+					      .mode = 0600,
+					      .version = "9.9" };
 
 	must(loop_new(clock_system(), &f->loop, &e), &e);
-	must(config_parse(yaml, sizeof(yaml) - 1, "test", report, NULL, &f->config, &e), &e);
+	must(config_parse(yaml, sizeof(yaml) - 1, "test", report, NULL, &f->config, &e),
+	     &e);
 	must(policy_set_new(f->config, &f->policy, &e), &e);
 	must(spool_open(f->loop, &spool, &f->spool, &recovery, &e), &e);
 	must(server_new(f->loop, &server, f->spool, f->policy, &f->server, &e), &e);
 	must(dns_new(f->loop, &dns, &f->dns, &e), &e);
-	must(deliver_new(f->loop, &deliver, f->spool, f->dns, f->policy, &tls, &content_ops, NULL,
-			 &f->deliver, &e), &e);
-	must(admin_new(f->loop, &admin, f->spool, f->server, f->deliver, &ops, f, &f->admin, &e), &e);
+	must(deliver_new(f->loop, &deliver, f->spool, f->dns, f->policy, &tls,
+			 &content_ops, NULL, &f->deliver, &e),
+	     &e);
+	must(admin_new(f->loop, &admin, f->spool, f->server, f->deliver, &ops, f,
+		       &f->admin, &e),
+	     &e);
 }
 
 static int
@@ -172,7 +182,8 @@ setup(void **s)
 	snprintf(f->directory, sizeof(f->directory), "/tmp/tdc-admin-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->socket, sizeof(f->socket), "%s/sock", f->directory);
-	snprintf(f->spool_directory, sizeof(f->spool_directory), "%s/spool", f->directory);
+	snprintf(f->spool_directory, sizeof(f->spool_directory), "%s/spool",
+		 f->directory);
 	open_parts(f);
 	*s = f;
 	return 0;
@@ -229,7 +240,9 @@ start_journal(struct fixture *f, const char *sender)
 	struct err e = { 0 };
 	struct spool_draft *draft;
 	struct spool_message *m = spool_message_new();
-	struct body_facts facts = { .size = sizeof(text) - 1, .header_size = 12, .longest_line = 10 };
+	struct body_facts facts = { .size = sizeof(text) - 1,
+				    .header_size = 12,
+				    .longest_line = 10 };
 	struct spool_plan plan = { .policy = "DEFAULT", .mid = 0 };
 
 	m->mid = spool_next_mid(f->spool);
@@ -237,10 +250,12 @@ start_journal(struct fixture *f, const char *sender)
 	must(spool_message_set(&m->sender, span_of(sender)), &e);
 	must(spool_message_set(&m->subject, span_of("caf\xC3\xA9 \x1b[31m")), &e);
 	must(spool_message_set(&m->helo, span_of("bad \xFF utf8")), &e);
-	must(spool_message_add_recipient(m, span_of("bob@inside.example"), span_make(NULL, 0), 0,
-					 RECIPIENT_FROM_ENVELOPE), &e);
-	must(spool_message_add_recipient(m, span_of("carol@inside.example"), span_make(NULL, 0), 0,
-					 RECIPIENT_FROM_COPY), &e);
+	must(spool_message_add_recipient(m, span_of("bob@inside.example"),
+					 span_make(NULL, 0), 0, RECIPIENT_FROM_ENVELOPE),
+	     &e);
+	must(spool_message_add_recipient(m, span_of("carol@inside.example"),
+					 span_make(NULL, 0), 0, RECIPIENT_FROM_COPY),
+	     &e);
 	must(spool_draft_new(f->spool, 0, &draft, &e), &e);
 	must(spool_draft_append(draft, text, sizeof(text) - 1, &e), &e);
 	plan.mid = spool_next_mid(f->spool);
@@ -263,8 +278,13 @@ static void
 make_dead(struct fixture *f, uint64_t mid)
 {
 	const struct spool_outcome o = {
-		.kind = OUTCOME_DEAD, .mid = mid, .attempts = 1, .at = loop_wall_ms(f->loop),
-		.reply = "554 5.7.1 no", .reason = "content", .destination = "intake.example",
+		.kind = OUTCOME_DEAD,
+		.mid = mid,
+		.attempts = 1,
+		.at = loop_wall_ms(f->loop),
+		.reply = "554 5.7.1 no",
+		.reason = "content",
+		.destination = "intake.example",
 	};
 	struct err e;
 	uint64_t dcid;
@@ -314,8 +334,10 @@ ask(struct fixture *f, const char *method, const char *path)
 	ssize_t r = -1;
 	int fd = dial(f);
 
-	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-		 "Content-Length: 0\r\n\r\n", method, path);
+	snprintf(request, sizeof(request),
+		 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		 "Content-Length: 0\r\n\r\n",
+		 method, path);
 	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
 	for (int i = 0; i < 2000 && r != 0; i++) {
 		must(loop_run_once(f->loop, 5, &e), &e);
@@ -383,10 +405,13 @@ test_status(void **s)
 	assert_string_equal(text(f, "version"), "9.9");
 	assert_true(number(f, "uptime_seconds") >= 5);
 	const json_t *account = json_object_get(f->body, "account");
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(account, "states"), "waiting")), 1);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(account, "states"), "waiting")),
+			 1);
 	assert_int_equal(json_integer_value(json_object_get(account, "gap")), 0);
 	assert_int_equal(json_array_size(json_object_get(f->body, "listeners")), 1);
-	assert_true(json_is_true(json_object_get(json_object_get(f->body, "spool"), "is_accepting")));
+	assert_true(json_is_true(
+		json_object_get(json_object_get(f->body, "spool"), "is_accepting")));
 	assert_true(json_object_size(json_object_get(f->body, "counters")) > 20);
 	ask(f, "GET", "/health");
 	assert_int_equal(f->status, 200);
@@ -401,7 +426,8 @@ test_show(void **s)
 
 	assert_string_equal(state_of(f, mid), "waiting");
 	assert_string_equal(text(f, "sender"), "alice@outside.example");
-	assert_string_equal(text(f, "subject"), "caf\xC3\xA9 \x1b[31m"); /* the terminal's part is tdcctl's */
+	assert_string_equal(text(f, "subject"),
+			    "caf\xC3\xA9 \x1b[31m"); /* the terminal's part is tdcctl's */
 	assert_string_equal(text(f, "helo"), "bad \\xff utf8");
 	assert_string_equal(text(f, "intake"), "tenant@intake.example");
 	assert_string_equal(text(f, "policy"), "DEFAULT");
@@ -409,7 +435,8 @@ test_show(void **s)
 	assert_non_null(strstr(text(f, "why"), "it is due"));
 	const json_t *recipients = json_object_get(f->body, "recipients");
 	assert_int_equal(json_array_size(recipients), 2);
-	const char *source = json_string_value(json_object_get(json_array_get(recipients, 1), "source"));
+	const char *source = json_string_value(
+		json_object_get(json_array_get(recipients, 1), "source"));
 	assert_string_equal(source, "copy");
 	ask(f, "GET", "/queue/424242");
 	expect_problem(f, 404, "there is no journal 424242");
@@ -419,19 +446,25 @@ static void
 test_list(void **s)
 {
 	struct fixture *f = *s;
-	uint64_t first = add_journal(f, "a@x"), second = add_journal(f, ""), third = add_journal(f, "c@x");
+	uint64_t first = add_journal(f, "a@x"), second = add_journal(f, ""),
+		 third = add_journal(f, "c@x");
 	char path[64];
 
 	ask(f, "GET", "/queue?limit=2");
 	const json_t *rows = json_object_get(f->body, "journals");
 	assert_int_equal(json_array_size(rows), 2);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, 0), "mid")), first);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(rows, 0), "mid")),
+		first);
 	assert_int_equal(number(f, "next"), second);
-	snprintf(path, sizeof(path), "/queue?limit=2&after=%llu", (unsigned long long)second);
+	snprintf(path, sizeof(path), "/queue?limit=2&after=%llu",
+		 (unsigned long long)second);
 	ask(f, "GET", path);
 	rows = json_object_get(f->body, "journals");
 	assert_int_equal(json_array_size(rows), 1);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, 0), "mid")), third);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(rows, 0), "mid")),
+		third);
 	assert_true(json_is_null(json_object_get(f->body, "next")));
 	ask(f, "GET", "/queue?state=held");
 	assert_int_equal(json_array_size(json_object_get(f->body, "journals")), 0);
@@ -480,7 +513,8 @@ test_dead(void **s)
 	ask(f, "GET", "/dead");
 	const json_t *row = json_array_get(json_object_get(f->body, "journals"), 0);
 	assert_int_equal(json_integer_value(json_object_get(row, "mid")), mid);
-	assert_string_equal(json_string_value(json_object_get(row, "last_reply")), "554 5.7.1 no");
+	assert_string_equal(json_string_value(json_object_get(row, "last_reply")),
+			    "554 5.7.1 no");
 	assert_string_equal(state_of(f, mid), "dead");
 	assert_non_null(strstr(text(f, "why"), "dead letter"));
 	post(f, mid, "hold");
@@ -555,15 +589,20 @@ static const struct bad {
 	const char *part;
 } bads[] = {
 	{ "no such path", "GET", "/nothing", 404, "there is no /nothing" },
-	{ "the wrong method", "POST", "/status", 405, "/status does not take this method" },
+	{ "the wrong method", "POST", "/status", 405,
+	  "/status does not take this method" },
 	{ "DELETE on a journal", "DELETE", "/queue/1", 405, "method" },
-	{ "an unknown state", "GET", "/queue?state=late", 400, "state=late: allowed are" },
-	{ "a limit of 0", "GET", "/queue?limit=0", 400, "limit=0: a number from 1 to 1000" },
+	{ "an unknown state", "GET", "/queue?state=late", 400,
+	  "state=late: allowed are" },
+	{ "a limit of 0", "GET", "/queue?limit=0", 400,
+	  "limit=0: a number from 1 to 1000" },
 	{ "a limit over the most", "GET", "/queue?limit=1001", 400, "limit=1001" },
 	{ "a negative limit", "GET", "/queue?limit=-1", 400, "limit=-1" },
 	{ "a cursor that is none", "GET", "/queue?after=x", 400, "after=x: not a MID" },
-	{ "an unknown state to delete", "POST", "/queue/delete?state=late", 400, "state=late" },
-	{ "delivered journals are not deleted", "POST", "/queue/delete?state=delivered", 400, "delete is for" },
+	{ "an unknown state to delete", "POST", "/queue/delete?state=late", 400,
+	  "state=late" },
+	{ "delivered journals are not deleted", "POST", "/queue/delete?state=delivered",
+	  400, "delete is for" },
 	{ "bytes that are no text", "GET", "/q%ff%0a", 404, "there is no /q\\xff" },
 };
 
@@ -574,13 +613,16 @@ test_bad_requests(void **s)
 
 	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
 		ask(f, bads[i].method, bads[i].path);
-		if (f->status != bads[i].status || strstr(text(f, "detail"), bads[i].part) == NULL)
-			fail_msg("%s: want %d %s, got %d %s", bads[i].name, bads[i].status, bads[i].part,
-				 f->status, text(f, "detail"));
+		if (f->status != bads[i].status ||
+		    strstr(text(f, "detail"), bads[i].part) == NULL)
+			fail_msg("%s: want %d %s, got %d %s", bads[i].name,
+				 bads[i].status, bads[i].part, f->status,
+				 text(f, "detail"));
 	}
 }
 
-/* The admin goes while the spool still works for a request: nothing breaks, nothing leaks. */
+/* The admin goes while the spool still works for a request: nothing breaks, nothing
+ * leaks. */
 static void
 test_end_under_way(void **s)
 {
@@ -598,7 +640,8 @@ test_end_under_way(void **s)
 	add_journal(f, "a@x");
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		fds[i] = dial(f);
-		assert_int_equal(write(fds[i], requests[i], strlen(requests[i])), strlen(requests[i]));
+		assert_int_equal(write(fds[i], requests[i], strlen(requests[i])),
+				 strlen(requests[i]));
 	}
 	for (int i = 0; i < 100 && f->admin->calls.count == 0; i++)
 		must(loop_run_once(f->loop, 5, &e), &e);
@@ -617,16 +660,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AT_FIXTURE(test_status),
-		AT_FIXTURE(test_show),
-		AT_FIXTURE(test_list),
-		AT_FIXTURE(test_actions_on_one),
-		AT_FIXTURE(test_dead),
-		AT_FIXTURE(test_actions_on_all),
-		AT_FIXTURE(test_account),
-		AT_FIXTURE(test_reload),
-		AT_FIXTURE(test_bad_requests),
-		AT_FIXTURE(test_end_under_way),
+		AT_FIXTURE(test_status),       AT_FIXTURE(test_show),
+		AT_FIXTURE(test_list),         AT_FIXTURE(test_actions_on_one),
+		AT_FIXTURE(test_dead),         AT_FIXTURE(test_actions_on_all),
+		AT_FIXTURE(test_account),      AT_FIXTURE(test_reload),
+		AT_FIXTURE(test_bad_requests), AT_FIXTURE(test_end_under_way),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);

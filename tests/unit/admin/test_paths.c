@@ -1,6 +1,6 @@
 /*
- * test_paths.c - the table of paths: what is found, what is not, and that the published description
- * names exactly these.
+ * test_paths.c - the table of paths: what is found, what is not, and that the published
+ * description names exactly these.
  */
 #include "admin/internal.h"
 
@@ -21,26 +21,32 @@ static const struct find {
 } finds[] = {
 	{ "a fixed path", HTTP_GET, "/status", PATH_FOUND, "/status", 0 },
 	{ "a MID in the path", HTTP_GET, "/queue/17", PATH_FOUND, "/queue/*", 17 },
-	{ "an action on a MID", HTTP_POST, "/queue/17/hold", PATH_FOUND, "/queue/*/hold", 17 },
+	{ "an action on a MID", HTTP_POST, "/queue/17/hold", PATH_FOUND, "/queue/*/hold",
+	  17 },
 	{ "an action on all", HTTP_POST, "/queue/hold", PATH_FOUND, "/queue/hold", 0 },
-	{ "the largest MID", HTTP_GET, "/queue/9223372036854775807", PATH_FOUND, "/queue/*",
-	  9223372036854775807u },
-	{ "leading zeros are the same MID", HTTP_GET, "/queue/007", PATH_FOUND, "/queue/*", 7 },
+	{ "the largest MID", HTTP_GET, "/queue/9223372036854775807", PATH_FOUND,
+	  "/queue/*", 9223372036854775807u },
+	{ "leading zeros are the same MID", HTTP_GET, "/queue/007", PATH_FOUND,
+	  "/queue/*", 7 },
 	{ "MID 0 is none", HTTP_GET, "/queue/0", PATH_UNKNOWN, NULL, 0 },
-	{ "a MID of 20 digits is none", HTTP_GET, "/queue/10000000000000000000", PATH_UNKNOWN, NULL, 0 },
+	{ "a MID of 20 digits is none", HTTP_GET, "/queue/10000000000000000000",
+	  PATH_UNKNOWN, NULL, 0 },
 	{ "a negative MID is none", HTTP_GET, "/queue/-1", PATH_UNKNOWN, NULL, 0 },
 	{ "an empty MID is none", HTTP_GET, "/queue/", PATH_UNKNOWN, NULL, 0 },
-	{ "an empty MID before an action is none", HTTP_POST, "/queue//hold", PATH_UNKNOWN, NULL, 0 },
+	{ "an empty MID before an action is none", HTTP_POST, "/queue//hold",
+	  PATH_UNKNOWN, NULL, 0 },
 	{ "letters are no MID", HTTP_GET, "/queue/17x", PATH_UNKNOWN, NULL, 0 },
 	{ "more behind a fixed path", HTTP_GET, "/status/x", PATH_UNKNOWN, NULL, 0 },
 	{ "more behind an action", HTTP_POST, "/queue/17/hold/", PATH_UNKNOWN, NULL, 0 },
 	{ "an unknown action", HTTP_POST, "/queue/17/grip", PATH_UNKNOWN, NULL, 0 },
 	{ "the root", HTTP_GET, "/", PATH_UNKNOWN, NULL, 0 },
 	{ "nothing", HTTP_GET, "", PATH_UNKNOWN, NULL, 0 },
-	{ "looking does not act", HTTP_GET, "/queue/17/hold", PATH_OTHER_METHOD, NULL, 0 },
+	{ "looking does not act", HTTP_GET, "/queue/17/hold", PATH_OTHER_METHOD, NULL,
+	  0 },
 	{ "acting needs an action", HTTP_POST, "/queue/17", PATH_OTHER_METHOD, NULL, 0 },
 	{ "another method", HTTP_OTHER, "/status", PATH_OTHER_METHOD, NULL, 0 },
-	{ "DELETE is not a way to delete", HTTP_DELETE, "/queue/17", PATH_OTHER_METHOD, NULL, 0 },
+	{ "DELETE is not a way to delete", HTTP_DELETE, "/queue/17", PATH_OTHER_METHOD,
+	  NULL, 0 },
 };
 
 static void
@@ -55,11 +61,14 @@ test_find(void **s)
 		uint64_t mid = 0;
 		enum path_match got = path_find(f->method, f->path, &path, &mid);
 		if (got == f->want && mid == f->mid &&
-		    (f->pattern == NULL ? path == NULL : strcmp(path->pattern, f->pattern) == 0))
+		    (f->pattern == NULL ? path == NULL
+					: strcmp(path->pattern, f->pattern) == 0))
 			continue;
-		print_error("%s: got %d %s MID %llu, want %d %s MID %llu\n", f->name, (int)got,
-			    path == NULL ? "-" : path->pattern, (unsigned long long)mid, (int)f->want,
-			    f->pattern == NULL ? "-" : f->pattern, (unsigned long long)f->mid);
+		print_error("%s: got %d %s MID %llu, want %d %s MID %llu\n", f->name,
+			    (int)got, path == NULL ? "-" : path->pattern,
+			    (unsigned long long)mid, (int)f->want,
+			    f->pattern == NULL ? "-" : f->pattern,
+			    (unsigned long long)f->mid);
 		bad++;
 	}
 	assert_int_equal(bad, 0);
@@ -86,7 +95,8 @@ test_states_in_words(void **s)
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		action_states(states[i].action, text, sizeof(text));
 		assert_string_equal(text, states[i].want);
-		action_states(states[i].action, small, sizeof(small)); /* cut, not overrun */
+		action_states(states[i].action, small,
+			      sizeof(small)); /* cut, not overrun */
 		assert_true(strlen(small) < sizeof(small));
 	}
 }
@@ -100,12 +110,14 @@ test_what_touches_waiting_rows_withdraws(void **s)
 		const struct action *a = admin_paths[i].action;
 		if (a == NULL || a == &action_delivernow)
 			continue;
-		bool is_sendable = (a->states & (1u << JOURNAL_WAITING | 1u << JOURNAL_UNCERTAIN)) != 0;
+		bool is_sendable =
+			(a->states & (1u << JOURNAL_WAITING | 1u << JOURNAL_UNCERTAIN)) !=
+			0;
 		assert_int_equal(a->withdraws, is_sendable);
 	}
 }
 
-/* ---------------------------------------------------------------- the published description */
+/* ---------------------------------------------------------- the published description */
 
 static char *
 description(void)
@@ -114,7 +126,8 @@ description(void)
 	char path[512];
 	char *text = calloc(1, 64 << 10);
 
-	snprintf(path, sizeof(path), "%s/schema/admin.openapi.yaml", source == NULL ? "." : source);
+	snprintf(path, sizeof(path), "%s/schema/admin.openapi.yaml",
+		 source == NULL ? "." : source);
 	FILE *f = fopen(path, "r");
 	if (f == NULL)
 		fail_msg("%s is not there", path);
@@ -131,8 +144,9 @@ as_described(const struct path *p, char *text, size_t n)
 	const char *star = strchr(p->pattern, '*');
 	int before = star == NULL ? (int)strlen(p->pattern) : (int)(star - p->pattern);
 
-	snprintf(text, n, "\n  %.*s%s%s:\n    %s:\n", before, p->pattern, star == NULL ? "" : "{mid}",
-		 star == NULL ? "" : star + 1, p->method == HTTP_POST ? "post" : "get");
+	snprintf(text, n, "\n  %.*s%s%s:\n    %s:\n", before, p->pattern,
+		 star == NULL ? "" : "{mid}", star == NULL ? "" : star + 1,
+		 p->method == HTTP_POST ? "post" : "get");
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * test_log.c - golden lines of both forms, values that try to break out of their line, targets that
- * fail, and threads.
+ * test_log.c - golden lines of both forms, values that try to break out of their line,
+ * targets that fail, and threads.
  */
 #include "base/log_internal.h"
 
@@ -40,26 +40,48 @@ static const struct golden {
 	struct log_record record;
 	const char *want;
 } golden[] = {
-	{ "the text form is the field's", log_encode_text,
-	  { .wall_ms = 1050609382123, .level = LOG_LEVEL_INFO, .event = "mid.queued",
+	{ "the text form is the field's",
+	  log_encode_text,
+	  { .wall_ms = 1050609382123,
+	    .level = LOG_LEVEL_INFO,
+	    .event = "mid.queued",
 	    .text = { "MID 6 queued for delivery", 25 } },
 	  "Thu Apr 17 19:56:22 2003 Info: MID 6 queued for delivery\n" },
-	{ "a day of one digit is padded as the field pads it", log_encode_text,
-	  { .wall_ms = 1049202000000, .level = LOG_LEVEL_WARNING, .event = "x", .text = { "t", 1 } },
+	{ "a day of one digit is padded as the field pads it",
+	  log_encode_text,
+	  { .wall_ms = 1049202000000,
+	    .level = LOG_LEVEL_WARNING,
+	    .event = "x",
+	    .text = { "t", 1 } },
 	  "Tue Apr  1 13:00:00 2003 Warning: t\n" },
-	{ "errors and debug lines have their words", log_encode_text,
+	{ "errors and debug lines have their words",
+	  log_encode_text,
 	  { .wall_ms = 0, .level = LOG_LEVEL_ERROR, .event = "x", .text = { "", 0 } },
 	  "Thu Jan  1 00:00:00 1970 Error: \n" },
-	{ "json carries event, subsystem, typed fields and the text", log_encode_json,
-	  { .wall_ms = 1050609382123, .level = LOG_LEVEL_INFO, .subsystem = LOG_SERVER,
-	    .event = "mid.ready", .fields = mid_fields, .n_fields = 2,
+	{ "json carries event, subsystem, typed fields and the text",
+	  log_encode_json,
+	  { .wall_ms = 1050609382123,
+	    .level = LOG_LEVEL_INFO,
+	    .subsystem = LOG_SERVER,
+	    .event = "mid.ready",
+	    .fields = mid_fields,
+	    .n_fields = 2,
 	    .text = { "MID 6 ready \"q\" \\", 17 } },
-	  "{\"time\":\"2003-04-17T19:56:22.123Z\",\"level\":\"info\",\"subsystem\":\"server\","
-	  "\"event\":\"mid.ready\",\"mid\":6,\"sender\":\"s@x\",\"text\":\"MID 6 ready \\\"q\\\" \\\\\"}\n" },
-	{ "journald gets typed fields in capitals", log_encode_journald,
-	  { .wall_ms = 1050609382123, .level = LOG_LEVEL_ERROR, .subsystem = LOG_DELIVER,
-	    .event = "mid.dead", .fields = mid_fields, .n_fields = 2, .text = { "t", 1 } },
-	  "MESSAGE=t\nPRIORITY=3\nSYSLOG_IDENTIFIER=tdcd\nSYSLOG_FACILITY=2\nTDC_SUBSYSTEM=deliver\n"
+	  "{\"time\":\"2003-04-17T19:56:22.123Z\",\"level\":\"info\",\"subsystem\":"
+	  "\"server\","
+	  "\"event\":\"mid.ready\",\"mid\":6,\"sender\":\"s@x\",\"text\":\"MID 6 ready "
+	  "\\\"q\\\" \\\\\"}\n" },
+	{ "journald gets typed fields in capitals",
+	  log_encode_journald,
+	  { .wall_ms = 1050609382123,
+	    .level = LOG_LEVEL_ERROR,
+	    .subsystem = LOG_DELIVER,
+	    .event = "mid.dead",
+	    .fields = mid_fields,
+	    .n_fields = 2,
+	    .text = { "t", 1 } },
+	  "MESSAGE=t\nPRIORITY=3\nSYSLOG_IDENTIFIER=tdcd\nSYSLOG_FACILITY=2\nTDC_"
+	  "SUBSYSTEM=deliver\n"
 	  "TDC_EVENT=mid.dead\nTDC_MID=6\nTDC_SENDER=s@x\n" },
 };
 
@@ -84,7 +106,10 @@ test_golden(void **s)
 
 /* ---------------------------------------------------------------- escaping */
 
-#define BYTES(t) { t, sizeof(t) - 1 }
+#define BYTES(t)                                                                         \
+	{                                                                                \
+		t, sizeof(t) - 1                                                         \
+	}
 static const struct escaping {
 	const char *name;
 	struct span in;
@@ -92,24 +117,32 @@ static const struct escaping {
 } escapings[] = {
 	{ "plain text stays as it is", BYTES("a b~"), "a b~", "a b~" },
 	{ "valid UTF-8 stays as it is", BYTES("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x93\xA7"),
-	  "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x93\xA7", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x93\xA7" },
-	{ "a line feed cannot start a line", BYTES("a\nMon Error: b"), "a\\x0aMon Error: b",
-	  "a\\\\x0aMon Error: b" },
-	{ "CR, NUL, TAB, ESC and DEL are shown", BYTES("\r\0\t\x1B[2J\x7F"), "\\x0d\\x00\\x09\\x1b[2J\\x7f",
-	  "\\\\x0d\\\\x00\\\\x09\\\\x1b[2J\\\\x7f" },
+	  "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x93\xA7",
+	  "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x93\xA7" },
+	{ "a line feed cannot start a line", BYTES("a\nMon Error: b"),
+	  "a\\x0aMon Error: b", "a\\\\x0aMon Error: b" },
+	{ "CR, NUL, TAB, ESC and DEL are shown", BYTES("\r\0\t\x1B[2J\x7F"),
+	  "\\x0d\\x00\\x09\\x1b[2J\\x7f", "\\\\x0d\\\\x00\\\\x09\\\\x1b[2J\\\\x7f" },
 	{ "a lone continuation byte is shown", BYTES("a\x80z"), "a\\x80z", "a\\\\x80z" },
-	{ "a cut sequence is shown byte by byte", BYTES("\xE2\x82"), "\\xe2\\x82", "\\\\xe2\\\\x82" },
-	{ "an overlong slash is shown", BYTES("\xC0\xAF"), "\\xc0\\xaf", "\\\\xc0\\\\xaf" },
-	{ "an overlong three-byte form is shown", BYTES("\xE0\x80\xAF"), "\\xe0\\x80\\xaf",
-	  "\\\\xe0\\\\x80\\\\xaf" },
-	{ "a surrogate is shown", BYTES("\xED\xA0\x80"), "\\xed\\xa0\\x80", "\\\\xed\\\\xa0\\\\x80" },
+	{ "a cut sequence is shown byte by byte", BYTES("\xE2\x82"), "\\xe2\\x82",
+	  "\\\\xe2\\\\x82" },
+	{ "an overlong slash is shown", BYTES("\xC0\xAF"), "\\xc0\\xaf",
+	  "\\\\xc0\\\\xaf" },
+	{ "an overlong three-byte form is shown", BYTES("\xE0\x80\xAF"),
+	  "\\xe0\\x80\\xaf", "\\\\xe0\\\\x80\\\\xaf" },
+	{ "a surrogate is shown", BYTES("\xED\xA0\x80"), "\\xed\\xa0\\x80",
+	  "\\\\xed\\\\xa0\\\\x80" },
 	{ "beyond U+10FFFF is shown", BYTES("\xF4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80",
 	  "\\\\xf4\\\\x90\\\\x80\\\\x80" },
 	{ "a C1 next-line is shown", BYTES("\xC2\x85"), "\\xc2\\x85", "\\\\xc2\\\\x85" },
-	{ "a line separator is shown", BYTES("\xE2\x80\xA8"), "\\xe2\\x80\\xa8", "\\\\xe2\\\\x80\\\\xa8" },
-	{ "an override of direction is shown", BYTES("\xE2\x80\xAE" "gpj.exe"), "\\xe2\\x80\\xaegpj.exe",
-	  "\\\\xe2\\\\x80\\\\xaegpj.exe" },
-	{ "quotes and backslashes matter in json only", BYTES("\"\\"), "\"\\", "\\\"\\\\" },
+	{ "a line separator is shown", BYTES("\xE2\x80\xA8"), "\\xe2\\x80\\xa8",
+	  "\\\\xe2\\\\x80\\\\xa8" },
+	{ "an override of direction is shown",
+	  BYTES("\xE2\x80\xAE"
+		"gpj.exe"),
+	  "\\xe2\\x80\\xaegpj.exe", "\\\\xe2\\\\x80\\\\xaegpj.exe" },
+	{ "quotes and backslashes matter in json only", BYTES("\"\\"), "\"\\",
+	  "\\\"\\\\" },
 };
 
 static void
@@ -125,9 +158,11 @@ test_escaping(void **s)
 		log_escape(&text, escapings[i].in);
 		log_escape_json(&json, escapings[i].in, SIZE_MAX);
 		if (strcmp(buf_text(&text), escapings[i].want) != 0 && ++bad)
-			print_mismatch(escapings[i].name, buf_text(&text), escapings[i].want);
+			print_mismatch(escapings[i].name, buf_text(&text),
+				       escapings[i].want);
 		if (strcmp(buf_text(&json), escapings[i].json) != 0 && ++bad)
-			print_mismatch(escapings[i].name, buf_text(&json), escapings[i].json);
+			print_mismatch(escapings[i].name, buf_text(&json),
+				       escapings[i].json);
 		buf_done(&text);
 		buf_done(&json);
 	}
@@ -206,7 +241,9 @@ static void
 open_file_log(const struct place *p, enum log_form form)
 {
 	struct err e = { 0 };
-	const struct log_settings s = { .target = LOG_TO_FILE, .form = form, .path = p->file };
+	const struct log_settings s = { .target = LOG_TO_FILE,
+					.form = form,
+					.path = p->file };
 
 	if (log_open(&s, &e) != 0)
 		fail_msg("%s", e.text);
@@ -233,7 +270,8 @@ static void
 test_injection_through_the_whole_log(void **s)
 {
 	const struct place *p = *s;
-	const char *evil = "a\r\nMon Apr 17 19:56:22 2003 Error: \"x\"} {\"level\":\"error";
+	const char *evil =
+		"a\r\nMon Apr 17 19:56:22 2003 Error: \"x\"} {\"level\":\"error";
 
 	open_file_log(p, LOG_FORM_JSON);
 	log_event(LOG_SERVER, INFO, "x", F(LF_TEXT("sender", evil)), "From: <%s>", evil);
@@ -267,7 +305,8 @@ test_gathering(void **s)
 	free(text);
 	log_event(LOG_SERVER, WARNING, "b", F0, "second");
 	text = file_text(p->file);
-	assert_int_equal(count(text, "\n"), 3); /* a warning does not, and the order is kept */
+	assert_int_equal(count(text, "\n"),
+			 3); /* a warning does not, and the order is kept */
 	assert_true(strstr(text, "first") < strstr(text, "second"));
 	free(text);
 	log_event(LOG_SERVER, INFO, "c", F0, "third");
@@ -276,8 +315,10 @@ test_gathering(void **s)
 	text = file_text(p->file);
 	assert_int_equal(count(text, "third"), 1);
 	free(text);
-	for (int i = 0; i < 10000; i++) /* more than is gathered: written sooner, not lost */
-		log_event(LOG_SERVER, INFO, "d", F0, "number %d of many that do not fit", i);
+	for (int i = 0; i < 10000;
+	     i++) /* more than is gathered: written sooner, not lost */
+		log_event(LOG_SERVER, INFO, "d", F0, "number %d of many that do not fit",
+			  i);
 	log_flush();
 	text = file_text(p->file);
 	assert_int_equal(count(text, "number "), 10000);
@@ -305,7 +346,8 @@ test_reopen(void **s)
 	free(old);
 	free(new);
 	/* A path that cannot be opened leaves the log as it was. */
-	const struct log_settings bad = { .target = LOG_TO_FILE, .path = "/nonexistent/x" };
+	const struct log_settings bad = { .target = LOG_TO_FILE,
+					  .path = "/nonexistent/x" };
 	assert_int_equal(log_open(&bad, &e), -1);
 	assert_non_null(strstr(e.text, "/nonexistent/x"));
 	log_event(LOG_DAEMON, WARNING, "a", F0, "still");
@@ -334,7 +376,9 @@ stderr_of(const struct place *p, void (*fn)(const struct place *p))
 static void
 log_to_a_full_disk(const struct place *p)
 {
-	const struct log_settings full = { .target = LOG_TO_FILE, .level = LOG_LEVEL_INFO, .path = p->file };
+	const struct log_settings full = { .target = LOG_TO_FILE,
+					   .level = LOG_LEVEL_INFO,
+					   .path = p->file };
 	struct err e = { 0 };
 
 	assert_int_equal(symlink("/dev/full", p->file), 0);
@@ -354,9 +398,12 @@ test_write_errors(void **s)
 	char *said = stderr_of(p, log_to_a_full_disk);
 	char *text = file_text(p->file);
 
-	assert_int_equal(count(said, "cannot be written: No space left on device"), 1); /* once */
+	assert_int_equal(count(said, "cannot be written: No space left on device"),
+			 1); /* once */
 	assert_int_equal(count(said, "\n"), 1);
-	assert_int_equal(count(text, " Warning: 5 log lines could not be written and are lost\n"), 1);
+	assert_int_equal(
+		count(text, " Warning: 5 log lines could not be written and are lost\n"),
+		1);
 	assert_int_equal(count(text, "Warning: here\n"), 1);
 	assert_int_equal(count(text, "\n"), 2);
 	free(said);
@@ -366,7 +413,8 @@ test_write_errors(void **s)
 static void
 log_without_journald(const struct place *p)
 {
-	const struct log_settings j = { .target = LOG_TO_JOURNALD, .level = LOG_LEVEL_INFO };
+	const struct log_settings j = { .target = LOG_TO_JOURNALD,
+					.level = LOG_LEVEL_INFO };
 	char path[128];
 	struct err e = { 0 };
 
@@ -401,20 +449,23 @@ journald_new(const struct place *p, char *path, size_t n)
 static void
 log_while_journald_dies(const struct place *p)
 {
-	const struct log_settings j = { .target = LOG_TO_JOURNALD, .level = LOG_LEVEL_INFO };
+	const struct log_settings j = { .target = LOG_TO_JOURNALD,
+					.level = LOG_LEVEL_INFO };
 	char path[128], got[4096];
 	struct err e = { 0 };
 	int fd = journald_new(p, path, sizeof(path));
 
 	assert_int_equal(log_open_with_socket(&j, path, &e), 0);
-	log_event(LOG_SERVER, INFO, "mid.ready", F(LF_INT("mid", 6), LF_TEXT("sender", "a\nPRIORITY=0")),
-		  "line\n%s", "PRIORITY=0");
+	log_event(LOG_SERVER, INFO, "mid.ready",
+		  F(LF_INT("mid", 6), LF_TEXT("sender", "a\nPRIORITY=0")), "line\n%s",
+		  "PRIORITY=0");
 	ssize_t n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
 	assert_true(n > 0);
 	got[n] = '\0';
-	assert_string_equal(got, "MESSAGE=line\\x0aPRIORITY=0\nPRIORITY=6\nSYSLOG_IDENTIFIER=tdcd\n"
-				 "SYSLOG_FACILITY=2\nTDC_SUBSYSTEM=server\nTDC_EVENT=mid.ready\n"
-				 "TDC_MID=6\nTDC_SENDER=a\\x0aPRIORITY=0\n");
+	assert_string_equal(
+		got, "MESSAGE=line\\x0aPRIORITY=0\nPRIORITY=6\nSYSLOG_IDENTIFIER=tdcd\n"
+		     "SYSLOG_FACILITY=2\nTDC_SUBSYSTEM=server\nTDC_EVENT=mid.ready\n"
+		     "TDC_MID=6\nTDC_SENDER=a\\x0aPRIORITY=0\n");
 	close(fd);
 	log_event(LOG_SERVER, INFO, "x", F0, "while it is away");
 	log_event(LOG_SERVER, INFO, "x", F0, "still away");
@@ -460,7 +511,8 @@ static void *
 write_lines(void *arg)
 {
 	for (int i = 0; i < LINES; i++) {
-		log_event(LOG_STORE, INFO, "x", F(LF_INT("i", i)), "thread %d line %d end", *(int *)arg, i);
+		log_event(LOG_STORE, INFO, "x", F(LF_INT("i", i)),
+			  "thread %d line %d end", *(int *)arg, i);
 		if (i % 100 == 0)
 			log_reopen(NULL);
 	}
@@ -477,7 +529,8 @@ test_threads(void **s)
 	open_file_log(p, LOG_FORM_TEXT);
 	for (int i = 0; i < THREADS; i++) {
 		numbers[i] = i;
-		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &numbers[i]), 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, write_lines, &numbers[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
@@ -487,7 +540,9 @@ test_threads(void **s)
 		int thread = -1, number = -1, end = 0;
 		const char *what = strstr(line, "thread ");
 		assert_non_null(what);
-		assert_int_equal(sscanf(what, "thread %d line %d end%n", &thread, &number, &end), 2);
+		assert_int_equal(
+			sscanf(what, "thread %d line %d end%n", &thread, &number, &end),
+			2);
 		assert_int_equal(what[end], '\0');
 		assert_int_equal(number, next[thread]++);
 	}

@@ -1,6 +1,7 @@
 /*
- * test_server.c - the HTTP server over a unix socket and over TCP: what a handler sees, late answers,
- * connections that break before the answer, a server that ends before it, limits, stale sockets.
+ * test_server.c - the HTTP server over a unix socket and over TCP: what a handler sees,
+ * late answers, connections that break before the answer, a server that ends before it,
+ * limits, stale sockets.
  */
 #include "tdc/http/server.h"
 #include "tdc/loop/loop.h"
@@ -52,7 +53,8 @@ handle(void *arg, struct http_request *r)
 	snprintf(f->seen, sizeof(f->seen), "%s", http_request_path(r));
 	f->has_query = query != NULL;
 	snprintf(f->query, sizeof(f->query), "%s", query == NULL ? "" : query);
-	snprintf(f->body, sizeof(f->body), "%.*s", (int)body.n, body.n == 0 ? "" : body.p);
+	snprintf(f->body, sizeof(f->body), "%.*s", (int)body.n,
+		 body.n == 0 ? "" : body.p);
 	if (f->is_late)
 		f->waiting = r;
 	else
@@ -141,14 +143,23 @@ static const struct seen {
 	enum http_method method;
 	const char *path, *query, *body; /* query: NULL = absent */
 } seens[] = {
-	{ "a plain GET", "GET /status HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_GET, "/status", NULL, "" },
-	{ "a decoded query", "GET /q?a=1&q=a%20b%2f HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_GET, "/q", "a b/", "" },
-	{ "a decoded path", "GET /a%2Fb%41 HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_GET, "/a/bA", NULL, "" },
-	{ "a body", "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", HTTP_POST, "/p", NULL, "abc" },
-	{ "an empty POST", "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", HTTP_POST, "/p", NULL, "" },
-	{ "DELETE", "DELETE /d HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_DELETE, "/d", NULL, "" },
-	{ "another method", "PUT /u HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", HTTP_OTHER, "/u", NULL, "" },
-	{ "a chunked body", "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+	{ "a plain GET", "GET /status HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_GET, "/status",
+	  NULL, "" },
+	{ "a decoded query", "GET /q?a=1&q=a%20b%2f HTTP/1.1\r\nHost: x\r\n\r\n",
+	  HTTP_GET, "/q", "a b/", "" },
+	{ "a decoded path", "GET /a%2Fb%41 HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_GET,
+	  "/a/bA", NULL, "" },
+	{ "a body", "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+	  HTTP_POST, "/p", NULL, "abc" },
+	{ "an empty POST", "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+	  HTTP_POST, "/p", NULL, "" },
+	{ "DELETE", "DELETE /d HTTP/1.1\r\nHost: x\r\n\r\n", HTTP_DELETE, "/d", NULL,
+	  "" },
+	{ "another method", "PUT /u HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+	  HTTP_OTHER, "/u", NULL, "" },
+	{ "a chunked body",
+	  "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+	  "chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
 	  HTTP_POST, "/c", NULL, "ab" },
 };
 
@@ -164,13 +175,15 @@ test_seen(void **s)
 		int fd = dial(f);
 		say(fd, want->request);
 		read_until(f, fd, "hello\n", got, sizeof(got));
-		bool is_good = strstr(got, "HTTP/1.1 200 OK\r\n") == got && f->method == want->method &&
-			       strcmp(f->seen, want->path) == 0 && strcmp(f->body, want->body) == 0 &&
-			       f->has_query == (want->query != NULL) &&
-			       (want->query == NULL || strcmp(want->query, f->query) == 0);
+		bool is_good =
+			strstr(got, "HTTP/1.1 200 OK\r\n") == got &&
+			f->method == want->method && strcmp(f->seen, want->path) == 0 &&
+			strcmp(f->body, want->body) == 0 &&
+			f->has_query == (want->query != NULL) &&
+			(want->query == NULL || strcmp(want->query, f->query) == 0);
 		if (!is_good) {
-			print_error("%s: got %d %s ?%s body %s, answer %s\n", want->name, (int)f->method, f->seen,
-				    f->query, f->body, got);
+			print_error("%s: got %d %s ?%s body %s, answer %s\n", want->name,
+				    (int)f->method, f->seen, f->query, f->body, got);
 			bad++;
 		}
 		close(fd);
@@ -186,7 +199,9 @@ static const struct refused {
 } refuseds[] = {
 	{ "a NUL in the path", "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400" },
 	{ "no HTTP at all", "EHLO x\r\n\r\n", "HTTP/1.1 400" },
-	{ "a body over 1 MiB", "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", "HTTP/1.1 413" },
+	{ "a body over 1 MiB",
+	  "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
+	  "HTTP/1.1 413" },
 };
 
 static void
@@ -201,7 +216,8 @@ test_refused(void **s)
 		say(fd, refuseds[i].request);
 		read_until(f, fd, "</HTML>", got, sizeof(got));
 		if (strstr(got, refuseds[i].status) != got) {
-			print_error("%s: want %s, got %s\n", refuseds[i].name, refuseds[i].status, got);
+			print_error("%s: want %s, got %s\n", refuseds[i].name,
+				    refuseds[i].status, got);
 			bad++;
 		}
 		close(fd);
@@ -299,7 +315,8 @@ test_socket_file(void **s)
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	/* A living one is left alone. */
-	assert_int_equal(http_server_new(f->loop, f->address, 0600, handle, f, &second, &e), -1);
+	assert_int_equal(
+		http_server_new(f->loop, f->address, 0600, handle, f, &second, &e), -1);
 	assert_int_equal(e.kind, ERR_BUSY);
 	assert_non_null(strstr(e.text, f->path));
 	http_server_free(f->server);
@@ -311,12 +328,14 @@ test_socket_file(void **s)
 	int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(stale, (struct sockaddr *)&a, sizeof(a)), 0);
 	close(stale);
-	assert_int_equal(http_server_new(f->loop, f->address, 0600, handle, f, &f->server, &e), 0);
+	assert_int_equal(
+		http_server_new(f->loop, f->address, 0600, handle, f, &f->server, &e), 0);
 	http_server_free(f->server);
 	f->server = NULL;
 	/* A file that is no socket is never removed. */
 	close(open(f->path, O_WRONLY | O_CREAT, 0600));
-	assert_int_equal(http_server_new(f->loop, f->address, 0600, handle, f, &second, &e), -1);
+	assert_int_equal(
+		http_server_new(f->loop, f->address, 0600, handle, f, &second, &e), -1);
 	assert_int_equal(access(f->path, F_OK), 0);
 }
 
@@ -326,7 +345,8 @@ test_tcp(void **s)
 	struct fixture *f = *s;
 	struct http_server *tcp;
 	struct err e = { 0 };
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t n = sizeof(a);
 	char address[64], got[2048];
 
@@ -345,7 +365,8 @@ test_tcp(void **s)
 	assert_string_equal(f->seen, "/tcp");
 	close(fd);
 	http_server_free(tcp);
-	assert_int_equal(http_server_new(f->loop, "nonsense", 0, handle, f, &tcp, &e), -1);
+	assert_int_equal(http_server_new(f->loop, "nonsense", 0, handle, f, &tcp, &e),
+			 -1);
 }
 
 #define AT_FIXTURE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
