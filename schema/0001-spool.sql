@@ -1,5 +1,6 @@
--- The spool: body, message and journal apart; account and bookkeeping in the same file.
--- docs/spool.md explains every column. src/store/schema.c holds the same text; a test compares them.
+-- The spool: body, message and journal apart; the account in the same file.
+-- docs/spool.md explains every column. src/store/schema.c has the same text,
+-- and a test compares them.
 CREATE TABLE meta (
 	key TEXT PRIMARY KEY,
 	value ANY
@@ -48,7 +49,8 @@ CREATE TABLE body (
 	file BLOB,
 	data BLOB,
 	CHECK ((place = 'inline') = (data IS NOT NULL)),
-	CHECK ((place = 'segment') = (segment IS NOT NULL AND offset IS NOT NULL)),
+	CHECK ((place = 'segment') =
+		(segment IS NOT NULL AND offset IS NOT NULL)),
 	CHECK ((place = 'file') = (file IS NOT NULL AND length(file) = 16))
 ) STRICT;
 CREATE INDEX body_segment ON body(segment) WHERE segment IS NOT NULL;
@@ -57,7 +59,8 @@ CREATE INDEX body_file ON body(file, size) WHERE file IS NOT NULL;
 CREATE TABLE message (
 	mid INTEGER PRIMARY KEY,
 	body INTEGER NOT NULL REFERENCES body,
-	source TEXT NOT NULL CHECK (source IN ('smtp', 'lmtp', 'milter', 'replay', 'forward')),
+	source TEXT NOT NULL CHECK (source IN
+		('smtp', 'lmtp', 'milter', 'replay', 'forward')),
 	accepted_at INTEGER NOT NULL,
 	sender TEXT NOT NULL,
 	recipients TEXT NOT NULL,
@@ -95,7 +98,10 @@ CREATE TABLE journal (
 	reason TEXT,
 	rids TEXT
 ) STRICT;
-CREATE INDEX journal_due ON journal(policy, next_at) WHERE state IN ('waiting', 'uncertain');
+CREATE INDEX journal_due ON journal(policy, next_at)
+	WHERE state IN ('waiting', 'uncertain');
 CREATE INDEX journal_message ON journal(message);
-CREATE INDEX journal_state ON journal(state) WHERE state IN ('held', 'dead', 'quarantined');
-CREATE INDEX journal_ended ON journal(ended_at) WHERE state = 'delivered';
+CREATE INDEX journal_state ON journal(state)
+	WHERE state IN ('held', 'dead', 'quarantined');
+CREATE INDEX journal_ended ON journal(ended_at)
+	WHERE state = 'delivered';

@@ -1,19 +1,21 @@
 /*
  * accept.c - the commit point.
  *
- * A message becomes ours in one instant: when the transaction that holds its rows is on disk. Before
- * it come the bytes. Those of a small body are a column of its row and need nothing more; those of a
- * middle one have been appended to a segment and synced by the segment thread; those of a large one
- * have been written and synced, with their directory, by a body worker. Only then does the operation
- * reach this file, so a committed row never names bytes that a power cut could take away.
+ * A message becomes ours in one instant: when the transaction that holds its rows is on
+ * disk. Before it come the bytes. Those of a small body are a column of its row and need
+ * nothing more; those of a middle one have been appended to a segment and synced by the
+ * segment thread; those of a large one have been written and synced, with their
+ * directory, by a body worker. Only then does the operation reach this file, so a
+ * committed row never names bytes that a power cut could take away.
  *
- * The store thread makes one transaction of everything that waits - other acceptances, outcomes,
- * changes - and commits it with synchronous=FULL. One write of the log, one sync, and every operation in it is
- * answered. If the commit fails, nothing is kept: the rows are rolled back, bytes that are already in
- * a segment become dead weight there, a file is removed, and the caller hears a temporary error.
+ * The store thread makes one transaction of everything that waits - other acceptances,
+ * outcomes, changes - and commits it with synchronous=FULL. One write of the log, one
+ * sync, and every operation in it is answered. If the commit fails, nothing is kept: the
+ * rows are rolled back, bytes that are already in a segment become dead weight there, a
+ * file is removed, and the caller hears a temporary error.
  *
- * The answer travels to the loop, which hands the fresh journals to the consumer and then calls `done`.
- * Only from there may anybody say 250.
+ * The answer travels to the loop, which hands the fresh journals to the consumer and then
+ * calls `done`. Only from there may anybody say 250.
  */
 #include "store/accept.h"
 
@@ -54,7 +56,10 @@ insert_body(struct writer *w, struct spool_commit *c, struct err *e)
 	db_bind_int(st, 4, (int64_t)facts->header_size);
 	db_bind_int(st, 5, facts->longest_line);
 	bind_place(st, c);
-	/* The message's number, which is never given again: no row that was lost can find another's bytes. */
+	/*
+	 * The message's number, which is never given again: no row that was lost can find
+	 * another's bytes.
+	 */
 	c->body->id = (int64_t)c->message->mid;
 	db_bind_int(st, 11, c->body->id);
 	if (db_run(&w->db, st, e) != 0)
@@ -64,23 +69,26 @@ insert_body(struct writer *w, struct spool_commit *c, struct err *e)
 		w->pending.file_bytes += (int64_t)facts->size;
 	if (at->place != BODY_SEGMENT)
 		return 0;
-	return pending_segment(w, at->segment, (int64_t)facts->size, at->offset + facts->size, e);
+	return pending_segment(w, at->segment, (int64_t)facts->size,
+			       at->offset + facts->size, e);
 }
 
 static unsigned
 message_flags(const struct spool_message *m)
 {
-	return (m->is_smtputf8 ? 1u : 0) | (m->is_binarymime ? 2u : 0) | (m->is_8bitmime ? 4u : 0) |
-	       (m->is_requiretls ? 8u : 0);
+	return (m->is_smtputf8 ? 1u : 0) | (m->is_binarymime ? 2u : 0) |
+	       (m->is_8bitmime ? 4u : 0) | (m->is_requiretls ? 8u : 0);
 }
 
 static int
 insert_message(struct writer *w, struct spool_commit *c, struct err *e)
 {
 	const struct spool_message *m = c->message;
-	const char *const texts[] = { m->listener, m->client_address, m->client_name,    m->helo,
-				      m->protocol, m->queue_id,       m->forward_source, m->subject,
-				      m->message_id, m->header_from };
+	const char *const texts[] = { m->listener,       m->client_address,
+				      m->client_name,    m->helo,
+				      m->protocol,       m->queue_id,
+				      m->forward_source, m->subject,
+				      m->message_id,     m->header_from };
 
 	buf_clear(&w->scratch);
 	if (pack_recipients(m, &w->scratch) != 0)
@@ -104,8 +112,8 @@ insert_message(struct writer *w, struct spool_commit *c, struct err *e)
 }
 
 static int
-insert_journal(struct writer *w, const struct spool_commit *c, const struct spool_journal *j,
-	       struct err *e)
+insert_journal(struct writer *w, const struct spool_commit *c,
+	       const struct spool_journal *j, struct err *e)
 {
 	int64_t policy;
 
@@ -132,7 +140,8 @@ accept_apply(struct writer *w, struct store_op *op, struct err *e)
 {
 	struct spool_commit *c = (struct spool_commit *)op;
 
-	if (c->n_journals > 0 && (insert_body(w, c, e) != 0 || insert_message(w, c, e) != 0))
+	if (c->n_journals > 0 &&
+	    (insert_body(w, c, e) != 0 || insert_message(w, c, e) != 0))
 		return -1;
 	for (size_t i = 0; i < c->n_journals; i++)
 		if (insert_journal(w, c, c->journals[i], e) != 0)
@@ -223,7 +232,8 @@ journal_new(const struct spool_plan *plan, int64_t now, struct err *e)
 	struct spool_journal *j = calloc(1, sizeof(*j));
 
 	if (j == NULL || spool_message_set(&j->policy, span_of(plan->policy)) != 0 ||
-	    (plan->rids != NULL && spool_message_set(&j->rids, span_of(plan->rids)) != 0)) {
+	    (plan->rids != NULL &&
+	     spool_message_set(&j->rids, span_of(plan->rids)) != 0)) {
 		err_set(e, ERR_MEMORY, 0, "no memory for a journal");
 		spool_journal_free(j);
 		return NULL;
@@ -239,7 +249,8 @@ journal_new(const struct spool_plan *plan, int64_t now, struct err *e)
 }
 
 static int
-make_journals(struct spool_commit *c, const struct spool_plan *plans, size_t n, struct err *e)
+make_journals(struct spool_commit *c, const struct spool_plan *plans, size_t n,
+	      struct err *e)
 {
 	int64_t now = loop_wall_ms(c->op.spool->loop);
 
@@ -269,7 +280,8 @@ submit(struct spool_commit *c)
 	if (c->op.has_failed || c->n_journals == 0) {
 		op_submit(&c->op);
 	} else if (d->is_file) {
-		c->body->at = (struct body_place_data){ .place = BODY_FILE, .file = d->file };
+		c->body->at =
+			(struct body_place_data){ .place = BODY_FILE, .file = d->file };
 		draft_finish(d);
 	} else if (d->size > sp->limits.inline_max) {
 		c->body->at.place = BODY_SEGMENT;
@@ -280,8 +292,9 @@ submit(struct spool_commit *c)
 }
 
 struct spool_commit *
-spool_commit(struct spool_draft *d, struct spool_message *m, const struct body_facts *facts,
-	     const struct spool_plan *plans, size_t n_plans, spool_done_fn *done, void *arg)
+spool_commit(struct spool_draft *d, struct spool_message *m,
+	     const struct body_facts *facts, const struct spool_plan *plans,
+	     size_t n_plans, spool_done_fn *done, void *arg)
 {
 	struct spool_commit *c = d->commit;
 

@@ -9,7 +9,7 @@
 
 struct spool_commit {
 	struct store_op op;
-	struct spool_draft *draft; /* its bytes are borrowed until the answer; NULL: all were dropped */
+	struct spool_draft *draft; /* its bytes are borrowed until the answer */
 	struct spool_message *message;
 	struct spool_body *body;
 	struct spool_journal *journals[SPOOL_PLANS_MAX];

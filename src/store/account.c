@@ -1,5 +1,6 @@
 /*
- * account.c - created = delivered + waiting + uncertain + held + dead + quarantined + deleted + dropped.
+ * account.c - created = delivered + waiting + uncertain + held + dead + quarantined +
+ * deleted + dropped.
  */
 #include "store/account.h"
 
@@ -72,7 +73,10 @@ account_count(struct db *db, int64_t terms[TERM_COUNT], struct err *e)
 
 	if (account_load(db, terms, &strangers, e) != 0)
 		return -1;
-	/* Delivered rows go away at the end of their retention: the counter is all there is. */
+	/*
+	 * Delivered rows go away at the end of their retention: the counter is all there
+	 * is.
+	 */
 	for (unsigned i = 0; i < JOURNAL_STATE_COUNT; i++)
 		if (i != JOURNAL_DELIVERED)
 			terms[TERM_STATE + i] = 0;

@@ -15,9 +15,11 @@ ballast_make(struct writer *w)
 	struct space *space = &w->spool->space;
 
 	/* Not at the price of the reserve. */
-	if (atomic_load(&space->free_bytes) < atomic_load(&space->reserve) + BALLAST_BYTES)
+	if (atomic_load(&space->free_bytes) <
+	    atomic_load(&space->reserve) + BALLAST_BYTES)
 		return;
-	int fd = openat(w->spool->directory_fd, "ballast", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(w->spool->directory_fd, "ballast", O_WRONLY | O_CREAT | O_CLOEXEC,
+			0600);
 	if (fd < 0)
 		return;
 	/* Real blocks, or it is no ballast. */

@@ -1,9 +1,11 @@
 /*
- * batch.c - group commit: everything that waits is one transaction, one sync, and many answers.
+ * batch.c - group commit: everything that waits is one transaction, one sync, and many
+ * answers.
  *
- * When a transaction fails for a reason of one operation, each runs in a transaction of its own, so that
- * only the bad one fails. When the disk is the reason, acceptances fail at once (their mail server keeps
- * the mail), and outcomes and changes of ours stay and are tried again.
+ * When a transaction fails for a reason of one operation, each runs in a transaction of
+ * its own, so that only the bad one fails. When the disk is the reason, acceptances fail
+ * at once (their mail server keeps the mail), and outcomes and changes of ours stay and
+ * are tried again.
  */
 #include "store/state.h"
 
@@ -46,7 +48,8 @@ op_submit(struct store_op *op)
 static void
 op_answered(struct completion *c)
 {
-	struct store_op *op = (struct store_op *)((char *)c - offsetof(struct store_op, completion));
+	struct store_op *op =
+		(struct store_op *)((char *)c - offsetof(struct store_op, completion));
 	op->kind->answer(op);
 }
 
@@ -72,18 +75,24 @@ fail(struct writer *w, struct store_op *op, const struct err *e)
 	answer(w, op);
 }
 
-/* Keeps it for the next attempt; without memory for the list the attempt is lost, and said so. */
+/*
+ * Keeps it for the next attempt; without memory for the list the attempt is lost, and
+ * said so.
+ */
 static void
 keep(struct writer *w, struct ops *list, struct store_op *op)
 {
 	if (ops_add(list, op) != 0)
-		fail(w, op, &(struct err){ .kind = ERR_MEMORY, .text = "no memory for a batch" });
+		fail(w, op,
+		     &(struct err){ .kind = ERR_MEMORY,
+				    .text = "no memory for a batch" });
 }
 
 void
 batch_give_up(struct writer *w, struct store_op *op)
 {
-	fail(w, op, &(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
+	fail(w, op,
+	     &(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
 }
 
 void
@@ -236,7 +245,10 @@ after_environment(struct writer *w, const struct err *e)
 
 enum { SETBACKS_TOGETHER = 8 };
 
-/* Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or waits. */
+/*
+ * Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or
+ * waits.
+ */
 static void
 batch_without_room(struct writer *w, struct err *e)
 {
@@ -255,8 +267,9 @@ batch_without_room(struct writer *w, struct err *e)
 		return;
 	if (e->kind == ERR_SPACE) {
 		/*
-		 * The log's file has its blocks already. Once what is in it was copied to the database - the
-		 * ballast has room for that - it begins anew, and outcomes need no more of the disk.
+		 * The log's file has its blocks already. Once what is in it was copied to
+		 * the database - the ballast has room for that - it begins anew, and
+		 * outcomes need no more of the disk.
 		 */
 		ballast_release(w);
 		checkpoint_passive(w);
@@ -264,7 +277,10 @@ batch_without_room(struct writer *w, struct err *e)
 			return;
 	}
 	after_environment(w, e);
-	/* It may be one row after all that the database chokes on: now and then each has its own chance. */
+	/*
+	 * It may be one row after all that the database chokes on: now and then each has
+	 * its own chance.
+	 */
 	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
 	for (size_t i = 0; i < n; i++)
 		if (!is_alone || transact(w, &b->at[i], 1, e) != 0)
@@ -348,7 +364,9 @@ sync_apply(struct writer *w, struct store_op *op, struct err *e)
 	return row_meta_set(w, "synced", mono_now_ms(), e);
 }
 
-static const struct op_kind sync_kind = { .name = "sync", .flags = OP_SYNCED, .apply = sync_apply };
+static const struct op_kind sync_kind = { .name = "sync",
+					  .flags = OP_SYNCED,
+					  .apply = sync_apply };
 
 int
 batch_sync(struct writer *w, struct err *e)

@@ -120,7 +120,8 @@ body_file_path(const struct uid *file, char path[BODY_PATH_MAX])
 	char text[UID_TEXT_MAX];
 
 	uid_format(file, text);
-	snprintf(path, BODY_PATH_MAX, "bodies/%02x/%s.body", file->b[UID_BYTES - 1], text);
+	snprintf(path, BODY_PATH_MAX, "bodies/%02x/%s.body", file->b[UID_BYTES - 1],
+		 text);
 }
 
 void

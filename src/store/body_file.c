@@ -37,9 +37,11 @@ file_create(struct spool *sp, const struct uid *file, struct err *e)
 		if (sync_directory(sp, "bodies", e) != 0)
 			return -1;
 	} else if (errno != EEXIST) {
-		return err_set(e, err_kind_of_errno(errno), errno, "directory %s", directory);
+		return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
+			       directory);
 	}
-	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600);
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "file %s", path);
 	return fd;
@@ -53,7 +55,8 @@ write_at(int fd, const char *p, size_t n, uint64_t offset, struct err *e)
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0)
-			return err_set(e, err_kind_of_errno(errno), errno, "writing a body failed");
+			return err_set(e, err_kind_of_errno(errno), errno,
+				       "writing a body failed");
 		p += r;
 		n -= (size_t)r;
 		offset += (uint64_t)r;
@@ -67,7 +70,10 @@ body_file_write(struct work_job *job)
 	struct draft_chunk *c = (struct draft_chunk *)job;
 	struct spool_draft *d = c->draft;
 
-	/* The first chunk is alone until it is written: nobody else touches the descriptor. */
+	/*
+	 * The first chunk is alone until it is written: nobody else touches the
+	 * descriptor.
+	 */
 	if (c->offset == 0)
 		d->fd = file_create(d->spool, &d->file, &c->error);
 	if (d->fd < 0 && c->error.kind == ERR_NONE)
@@ -83,7 +89,8 @@ body_file_write(struct work_job *job)
 void
 body_file_finish(struct work_job *job)
 {
-	struct spool_draft *d = (struct spool_draft *)((char *)job - offsetof(struct spool_draft, job));
+	struct spool_draft *d =
+		(struct spool_draft *)((char *)job - offsetof(struct spool_draft, job));
 	struct spool *sp = d->spool;
 	struct store_op *op = &d->commit->op;
 	char directory[BODY_PATH_MAX];
@@ -91,8 +98,10 @@ body_file_finish(struct work_job *job)
 	body_file_directory(&d->file, directory);
 	op->error = d->error;
 	if (op->error.kind == ERR_NONE && !sp->limits.is_unsafe && fdatasync(d->fd) != 0)
-		err_set(&op->error, err_kind_of_errno(errno), errno, "forcing a body to disk failed");
-	if (op->error.kind == ERR_NONE && sync_directory(sp, directory, &op->error) == 0) {
+		err_set(&op->error, err_kind_of_errno(errno), errno,
+			"forcing a body to disk failed");
+	if (op->error.kind == ERR_NONE &&
+	    sync_directory(sp, directory, &op->error) == 0) {
 		counter_add(COUNTER_SYNCS, 2);
 		fault_crash("store.body-written");
 	}
@@ -108,7 +117,8 @@ body_file_finish(struct work_job *job)
 void
 body_file_remove(struct work_job *job)
 {
-	struct spool_draft *d = (struct spool_draft *)((char *)job - offsetof(struct spool_draft, job));
+	struct spool_draft *d =
+		(struct spool_draft *)((char *)job - offsetof(struct spool_draft, job));
 	char path[BODY_PATH_MAX];
 
 	if (d->fd >= 0)

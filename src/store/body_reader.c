@@ -1,8 +1,9 @@
 /*
  * body_reader.c - a body's bytes for the loop, run by run.
  *
- * Hot bytes are there at once. A cold inline body comes by the reader's thread, whole. Segments and files are
- * read by body workers into two buffers: while one is being sent the next is read ahead.
+ * Hot bytes are there at once. A cold inline body comes by the reader's thread, whole.
+ * Segments and files are read by body workers into two buffers: while one is being sent
+ * the next is read ahead.
  */
 #include "store/state.h"
 
@@ -33,9 +34,9 @@ struct spool_body_reader {
 	uint64_t asked; /* bytes given to workers so far  */
 	int fd;         /* the workers'                   */
 	bool is_open;   /* as the loop knows              */
-	bool is_held;   /* the last run is the caller's until the next call: slot or body */
+	bool is_held; /* the last run is the caller's until the next call: slot or body */
 	struct slot slots[SLOTS];
-	unsigned next; /* slot that is returned next */
+	unsigned next;     /* slot that is returned next */
 	struct read_op op; /* a cold inline body, or a new place */
 	char *data;
 	struct body_place_data place;
@@ -47,8 +48,8 @@ struct spool_body_reader {
 };
 
 int
-spool_body_reader_new(struct spool *sp, struct spool_body *b, struct spool_body_reader **ret,
-		      struct err *e)
+spool_body_reader_new(struct spool *sp, struct spool_body *b,
+		      struct spool_body_reader **ret, struct err *e)
 {
 	struct spool_body_reader *r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -126,8 +127,11 @@ static void
 read_cold(struct reader *reader, struct read_op *op)
 {
 	struct spool_body_reader *r =
-		(struct spool_body_reader *)((char *)op - offsetof(struct spool_body_reader, op));
-	struct spool_body b = { .id = r->body->id, .facts = r->body->facts, .at = r->place };
+		(struct spool_body_reader *)((char *)op -
+					     offsetof(struct spool_body_reader, op));
+	struct spool_body b = { .id = r->body->id,
+				.facts = r->body->facts,
+				.at = r->place };
 
 	if (r->is_moved) {
 		int found = load_body_place(&reader->db, b.id, &b, &op->error);
@@ -146,7 +150,8 @@ cold_done(struct completion *completion)
 {
 	struct spool_body_reader *r =
 		(struct spool_body_reader *)((char *)completion -
-					     offsetof(struct spool_body_reader, op.completion));
+					     offsetof(struct spool_body_reader,
+						      op.completion));
 	if (!end(r))
 		return;
 	r->is_waiting = false;
@@ -166,7 +171,9 @@ ask_reader(struct spool_body_reader *r)
 {
 	begin(r);
 	r->is_waiting = true;
-	r->op = (struct read_op){ .spool = r->spool, .read = read_cold, .completion.run = cold_done };
+	r->op = (struct read_op){ .spool = r->spool,
+				  .read = read_cold,
+				  .completion.run = cold_done };
 	reader_submit(&r->spool->reader, &r->op);
 }
 
@@ -203,13 +210,16 @@ slot_read(struct work_job *job)
 	if (r->fd < 0)
 		open_place(r, &s->error);
 	while (s->error.kind == ERR_NONE && got < s->n) {
-		ssize_t n = pread(r->fd, s->p + got, s->n - got, (off_t)(base + s->offset + got));
+		ssize_t n = pread(r->fd, s->p + got, s->n - got,
+				  (off_t)(base + s->offset + got));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			err_set(&s->error, err_kind_of_errno(errno), errno, "reading a body failed");
+			err_set(&s->error, err_kind_of_errno(errno), errno,
+				"reading a body failed");
 		else if (n == 0)
-			err_set(&s->error, ERR_CORRUPT, 0, "the body is shorter than its row says");
+			err_set(&s->error, ERR_CORRUPT, 0,
+				"the body is shorter than its row says");
 		else
 			got += (size_t)n;
 	}
@@ -220,14 +230,17 @@ slot_read(struct work_job *job)
 static void
 slot_done(struct completion *completion)
 {
-	struct slot *s = (struct slot *)((char *)completion - offsetof(struct slot, completion));
+	struct slot *s =
+		(struct slot *)((char *)completion - offsetof(struct slot, completion));
 	struct spool_body_reader *r = s->reader;
 
 	if (!end(r))
 		return;
 	s->state = SLOT_FULL;
 	if (s->error.kind == ERR_NOT_FOUND && !r->is_moved) {
-		/* A compaction may have moved it: ask where it is now, and begin again. */
+		/*
+		 * A compaction may have moved it: ask where it is now, and begin again.
+		 */
 		s->state = SLOT_EMPTY;
 		r->asked = r->given;
 		r->is_moved = true;
@@ -247,7 +260,8 @@ slot_done(struct completion *completion)
 static void
 read_ahead(struct spool_body_reader *r)
 {
-	for (unsigned i = 0; i < SLOTS && r->error.kind == ERR_NONE && !r->is_waiting; i++) {
+	for (unsigned i = 0; i < SLOTS && r->error.kind == ERR_NONE && !r->is_waiting;
+	     i++) {
 		struct slot *s = &r->slots[(r->next + i) % SLOTS];
 		uint64_t left = r->body->facts.size - r->asked;
 		if (s->state != SLOT_EMPTY || left == 0 || (!r->is_open && r->busy > 0))
@@ -257,8 +271,12 @@ read_ahead(struct spool_body_reader *r)
 			err_set(&r->error, ERR_MEMORY, 0, "no memory for reading a body");
 			return;
 		}
-		*s = (struct slot){ .reader = r, .state = SLOT_READING, .p = s->p, .n = n,
-				    .offset = r->asked, .job.run = slot_read,
+		*s = (struct slot){ .reader = r,
+				    .state = SLOT_READING,
+				    .p = s->p,
+				    .n = n,
+				    .offset = r->asked,
+				    .job.run = slot_read,
 				    .completion.run = slot_done };
 		r->asked += n;
 		begin(r);
@@ -298,8 +316,8 @@ failed(struct spool_body_reader *r, struct err *e)
 }
 
 enum spool_read
-spool_body_read(struct spool_body_reader *r, struct span *ret, void (*when_ready)(void *arg), void *arg,
-		struct err *e)
+spool_body_read(struct spool_body_reader *r, struct span *ret,
+		void (*when_ready)(void *arg), void *arg, struct err *e)
 {
 	struct slot *s = &r->slots[r->next];
 

@@ -1,5 +1,6 @@
 /*
- * change.c - the operator's hand on rows, one or all, in bounded steps between which mail goes on.
+ * change.c - the operator's hand on rows, one or all, in bounded steps between which mail
+ * goes on.
  */
 #include "store/state.h"
 
@@ -21,11 +22,15 @@ static const struct {
 	enum statement statement;
 } changes[] = {
 	[CHANGE_HOLD] = { WAITS, JOURNAL_HELD, false, STATEMENT_JOURNAL_MOVE },
-	[CHANGE_RELEASE] = { IN(JOURNAL_HELD), JOURNAL_WAITING, false, STATEMENT_JOURNAL_MOVE },
-	[CHANGE_RETRY_DEAD] = { IN(JOURNAL_DEAD), JOURNAL_WAITING, false, STATEMENT_JOURNAL_AGAIN },
-	[CHANGE_DELETE] = { WAITS | IN(JOURNAL_HELD) | IN(JOURNAL_DEAD) | IN(JOURNAL_QUARANTINED),
+	[CHANGE_RELEASE] = { IN(JOURNAL_HELD), JOURNAL_WAITING, false,
+			     STATEMENT_JOURNAL_MOVE },
+	[CHANGE_RETRY_DEAD] = { IN(JOURNAL_DEAD), JOURNAL_WAITING, false,
+				STATEMENT_JOURNAL_AGAIN },
+	[CHANGE_DELETE] = { WAITS | IN(JOURNAL_HELD) | IN(JOURNAL_DEAD) |
+				    IN(JOURNAL_QUARANTINED),
 			    JOURNAL_STATE_COUNT, true, STATEMENT_JOURNAL_DELETE },
-	[CHANGE_DUE_NOW] = { IN(JOURNAL_WAITING), JOURNAL_WAITING, false, STATEMENT_JOURNAL_NOW },
+	[CHANGE_DUE_NOW] = { IN(JOURNAL_WAITING), JOURNAL_WAITING, false,
+			     STATEMENT_JOURNAL_NOW },
 };
 
 struct change {
@@ -35,15 +40,16 @@ struct change {
 	uint64_t last_mid; /* rows accepted after the call are not meant      */
 	int64_t now;
 	uint64_t after, next_after; /* committed, and as of this step          */
-	unsigned state, next_state; /* which state is walked; JOURNAL_STATE_COUNT = by MID */
+	unsigned state,
+		next_state; /* which state is walked; JOURNAL_STATE_COUNT = by MID */
 	uint64_t changed, changed_now;
 	spool_change_fn *done;
 	void *arg;
 };
 
 static int
-change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state from, int64_t policy,
-	   struct err *e)
+change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state from,
+	   int64_t policy, struct err *e)
 {
 	if (changes[c->what].is_delete) {
 		if (row_delete(w, mid, e) != 0)
@@ -53,7 +59,8 @@ change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state 
 		c->changed_now++;
 		return 0;
 	}
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, changes[c->what].statement, e);
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, changes[c->what].statement, e);
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)mid);
@@ -85,7 +92,8 @@ change_one(struct writer *w, struct change *c, struct err *e)
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, 0, "there is no such message");
 	if ((changes[c->what].from & IN(state)) == 0)
-		return err_set(e, ERR_REFUSED, 0, "the message is %s", journal_state_name(state));
+		return err_set(e, ERR_REFUSED, 0, "the message is %s",
+			       journal_state_name(state));
 	return change_row(w, c, c->mid, state, policy, e);
 }
 
@@ -96,14 +104,16 @@ struct look { /* a row of a walk, copied before anything is changed */
 };
 
 /*
- * The next rows that the change applies to, at most CHANGE_ROWS. Rows that wait are found by walking the MIDs,
- * those of the other states by their own index.
+ * The next rows that the change applies to, at most CHANGE_ROWS. Rows that wait are found
+ * by walking the MIDs, those of the other states by their own index.
  */
 static int
-look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n, struct err *e)
+look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
+	   struct err *e)
 {
 	bool by_mid = c->state == JOURNAL_STATE_COUNT;
-	SCOPED(db_release) sqlite3_stmt *st =
+	SCOPED(db_release)
+	sqlite3_stmt *st =
 		db_use(&w->db, by_mid ? STATEMENT_WALK : STATEMENT_WALK_STATE, e);
 	unsigned looks = 0;
 	int r = 1;
@@ -116,8 +126,8 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n, str
 	if (!by_mid)
 		db_bind_text(st, 3, journal_state_name((enum journal_state)c->state));
 	while (*n < CHANGE_ROWS && (r = db_step(&w->db, st, e)) == 1) {
-		struct look row = { (uint64_t)sqlite3_column_int64(st, 0), JOURNAL_WAITING,
-				    sqlite3_column_int64(st, 3) };
+		struct look row = { (uint64_t)sqlite3_column_int64(st, 0),
+				    JOURNAL_WAITING, sqlite3_column_int64(st, 3) };
 		looks++;
 		if (row.mid > c->last_mid) {
 			r = 0;
@@ -134,7 +144,9 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n, str
 	}
 	if (r < 0)
 		return -1;
-	/* At the end of this walk? Then on to the next state that the change applies to. */
+	/*
+	 * At the end of this walk? Then on to the next state that the change applies to.
+	 */
 	if (r == 1 || (looks == CHANGE_LOOKS && by_mid))
 		return 0;
 	c->next_after = 0;
@@ -190,7 +202,8 @@ change_answer(struct store_op *op)
 	struct change *c = (struct change *)op;
 
 	if (c->done != NULL)
-		c->done(c->arg, c->changed, op->error.kind == ERR_NONE ? NULL : &op->error);
+		c->done(c->arg, c->changed,
+			op->error.kind == ERR_NONE ? NULL : &op->error);
 	free(c);
 }
 
@@ -203,7 +216,8 @@ static const struct op_kind change_kind = {
 };
 
 void
-spool_change(struct spool *sp, enum spool_change what, uint64_t mid, spool_change_fn *done, void *arg)
+spool_change(struct spool *sp, enum spool_change what, uint64_t mid,
+	     spool_change_fn *done, void *arg)
 {
 	struct change *c = calloc(1, sizeof(*c));
 

@@ -1,7 +1,8 @@
 /*
  * check.c - the deepest look, offline: the database, every body, the account.
  *
- * Changes nothing but what opening a database after a crash changes. One line per finding.
+ * Changes nothing but what opening a database after a crash changes. One line per
+ * finding.
  */
 #include "store/state.h"
 
@@ -31,7 +32,8 @@ struct inquiry {
 	int findings;
 };
 
-static void found(struct inquiry *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void found(struct inquiry *q, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void
 found(struct inquiry *q, const char *fmt, ...)
@@ -54,7 +56,8 @@ check_database(struct inquiry *q, struct err *e)
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	if (sqlite3_prepare_v2(q->db->sql, "PRAGMA integrity_check(100)", -1, &st, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(q->db->sql, "PRAGMA integrity_check(100)", -1, &st,
+			       NULL) != SQLITE_OK)
 		return db_error(q->db, "integrity check", e);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		const char *line = db_text(st, 0);
@@ -97,7 +100,8 @@ open_bytes(struct inquiry *q, const struct spool_body *b, struct bytes *ret)
 
 /* The digest of the bytes on disk; -1 when there are fewer than the row says. */
 static int
-hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset, uint8_t digest[32])
+hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset,
+	  uint8_t digest[32])
 {
 	SCOPED(free_ptr) char *p = malloc(READ_BYTES);
 	uint64_t left = b->facts.size;
@@ -135,7 +139,9 @@ check_body(struct inquiry *q, struct spool_body *b)
 			return;
 		if (b->at.place == BODY_FILE && fstat(bytes.fd, &st) == 0 &&
 		    (uint64_t)st.st_size != b->facts.size)
-			found(q, "body %" PRId64 ": its file has %jd bytes, its row says %" PRIu64,
+			found(q,
+			      "body %" PRId64
+			      ": its file has %jd bytes, its row says %" PRIu64,
 			      b->id, (intmax_t)st.st_size, b->facts.size);
 		int r = hash_file(q, b, bytes.fd, bytes.offset, digest);
 		close(bytes.fd);
@@ -229,7 +235,8 @@ check_statement(struct inquiry *q, enum statement which, const char *what, struc
 	while ((r = db_step(q->db, st, e)) == 1)
 		if (sqlite3_column_count(st) < 3 ||
 		    sqlite3_column_int64(st, 1) != sqlite3_column_int64(st, 2))
-			found(q, "%s %" PRId64, what, (int64_t)sqlite3_column_int64(st, 0));
+			found(q, "%s %" PRId64, what,
+			      (int64_t)sqlite3_column_int64(st, 0));
 	return r;
 }
 
@@ -239,12 +246,15 @@ check_policies(struct inquiry *q, struct err *e)
 	int64_t wrong;
 
 	if (db_ask(q->db,
-		   "SELECT count(*) FROM policy AS p WHERE p.waiting <> (SELECT count(*) FROM journal"
+		   "SELECT count(*) FROM policy AS p WHERE p.waiting <> (SELECT count(*) "
+		   "FROM journal"
 		   " WHERE policy = p.id AND state IN ('waiting', 'uncertain'))",
 		   0, &wrong, e) != 0)
 		return -1;
 	if (wrong > 0)
-		found(q, "account: %" PRId64 " policies have a wrong number of waiting rows", wrong);
+		found(q,
+		      "account: %" PRId64 " policies have a wrong number of waiting rows",
+		      wrong);
 	return 0;
 }
 
@@ -256,15 +266,16 @@ check_account(struct inquiry *q, struct err *e)
 	unsigned strangers;
 	struct spool_account account;
 
-	if (account_load(q->db, terms, &strangers, e) != 0 || account_count(q->db, counted, e) != 0)
+	if (account_load(q->db, terms, &strangers, e) != 0 ||
+	    account_count(q->db, counted, e) != 0)
 		return -1;
 	if (strangers > 0)
 		found(q, "account: %u terms that do not exist", strangers);
 	for (unsigned i = 0; i < TERM_COUNT; i++) {
 		account_term_name(i, name);
 		if (terms[i] != counted[i])
-			found(q, "account: %s is %" PRId64 ", the rows say %" PRId64, name, terms[i],
-			      counted[i]);
+			found(q, "account: %s is %" PRId64 ", the rows say %" PRId64,
+			      name, terms[i], counted[i]);
 		if (terms[i] < 0)
 			found(q, "account: %s is negative", name);
 	}
@@ -277,10 +288,14 @@ check_account(struct inquiry *q, struct err *e)
 static int
 check_all(struct inquiry *q, struct err *e)
 {
-	if (check_database(q, e) != 0 || check_bodies(q, e) != 0 || check_journals(q, e) != 0 ||
-	    check_statement(q, STATEMENT_COUNT_SEGMENTS, "live bytes do not match: segment", e) != 0 ||
-	    check_statement(q, STATEMENT_COUNT_REFS, "references do not match: body", e) != 0 ||
-	    check_statement(q, STATEMENT_LONE_MESSAGES, "no journal refers to: message", e) != 0)
+	if (check_database(q, e) != 0 || check_bodies(q, e) != 0 ||
+	    check_journals(q, e) != 0 ||
+	    check_statement(q, STATEMENT_COUNT_SEGMENTS,
+			    "live bytes do not match: segment", e) != 0 ||
+	    check_statement(q, STATEMENT_COUNT_REFS, "references do not match: body",
+			    e) != 0 ||
+	    check_statement(q, STATEMENT_LONE_MESSAGES, "no journal refers to: message",
+			    e) != 0)
 		return -1;
 	return check_account(q, e);
 }
@@ -292,13 +307,15 @@ spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_ar
 	const struct db_settings settings = { .mode = DB_WRITE,
 					      .cache_kib = WRITER_CACHE_KIB,
 					      .busy_ms = 2000 };
-	struct inquiry q = { .sha256 = sha256, .hash_arg = hash_arg, .report = report, .arg = arg };
+	struct inquiry q = {
+		.sha256 = sha256, .hash_arg = hash_arg, .report = report, .arg = arg
+	};
 	int r = -1;
 
 	q.spool.directory_fd = q.spool.lock_fd = -1;
 	q.db = &q.spool.writer.db;
-	if (spool_lock(&q.spool, s, e) == 0 && db_open(q.db, q.spool.database, &settings, e) == 0 &&
-	    migrate(q.db, e) == 0)
+	if (spool_lock(&q.spool, s, e) == 0 &&
+	    db_open(q.db, q.spool.database, &settings, e) == 0 && migrate(q.db, e) == 0)
 		r = check_all(&q, e);
 	db_close(q.db);
 	spool_unlock(&q.spool);

@@ -1,8 +1,9 @@
 /*
- * checkpoint.c - from the write-ahead log to the database: small and often, between batches.
+ * checkpoint.c - from the write-ahead log to the database: small and often, between
+ * batches.
  *
- * PASSIVE while mail flows: it waits for nobody. TRUNCATE when all is quiet, or when the log has
- * passed its limit, and then a reader that is in the way is broken off.
+ * PASSIVE while mail flows: it waits for nobody. TRUNCATE when all is quiet, or when the
+ * log has passed its limit, and then a reader that is in the way is broken off.
  */
 #include "store/state.h"
 
@@ -72,7 +73,10 @@ checkpoint_passive(struct writer *w)
 		run(w, SQLITE_CHECKPOINT_PASSIVE, NULL);
 }
 
-/* Beyond the limit: whoever reads gives way, and new mail waits until the log is short again. */
+/*
+ * Beyond the limit: whoever reads gives way, and new mail waits until the log is short
+ * again.
+ */
 static void
 enforce_limit(struct writer *w)
 {
@@ -86,7 +90,8 @@ enforce_limit(struct writer *w)
 		return;
 	reader_interrupt(&w->spool->reader);
 	if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) == 0 && w->wal_pages > 0)
-		err_set(&e, ERR_BUSY, 0, "the write-ahead log is at its limit and cannot be emptied");
+		err_set(&e, ERR_BUSY, 0,
+			"the write-ahead log is at its limit and cannot be emptied");
 	if (e.kind != ERR_NONE)
 		failed(w, &e);
 }

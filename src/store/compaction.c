@@ -1,8 +1,8 @@
 /*
  * compaction.c - the bodies that are left in a sparse segment move on, a MiB at a time.
  *
- * The copy is durable before the row names it, and the old file goes only when the row's move is on
- * disk. A reader that still holds the old place looks the new one up.
+ * The copy is durable before the row names it, and the old file goes only when the row's
+ * move is on disk. A reader that still holds the old place looks the new one up.
  */
 #include "store/state.h"
 

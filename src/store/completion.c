@@ -47,7 +47,8 @@ completions_init(struct completions *c, struct loop *l, struct err *e)
 	c->watch = NULL;
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->wake_fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "no descriptor for wake-ups");
+		return err_set(e, err_kind_of_errno(errno), errno,
+			       "no descriptor for wake-ups");
 	return watch_new(l, c->wake_fd, true, false, woken, c, &c->watch, e);
 }
 

@@ -1,5 +1,6 @@
 /*
- * db.c - opening, pragmas, statements and the mapping of errors; the only place that knows codes.
+ * db.c - opening, pragmas, statements and the mapping of errors; the only place that
+ * knows codes.
  */
 #include "store/db.h"
 
@@ -13,11 +14,11 @@ static const struct {
 	int code; /* primary result code */
 	enum err_kind kind;
 } kinds[] = {
-	{ SQLITE_FULL, ERR_SPACE },      { SQLITE_NOMEM, ERR_MEMORY },
-	{ SQLITE_BUSY, ERR_BUSY },       { SQLITE_LOCKED, ERR_BUSY },
-	{ SQLITE_CORRUPT, ERR_CORRUPT }, { SQLITE_NOTADB, ERR_CORRUPT },
-	{ SQLITE_TOOBIG, ERR_SIZE },     { SQLITE_CONSTRAINT, ERR_CORRUPT },
-	{ SQLITE_MISMATCH, ERR_CORRUPT },{ SQLITE_INTERRUPT, ERR_BUSY },
+	{ SQLITE_FULL, ERR_SPACE },       { SQLITE_NOMEM, ERR_MEMORY },
+	{ SQLITE_BUSY, ERR_BUSY },        { SQLITE_LOCKED, ERR_BUSY },
+	{ SQLITE_CORRUPT, ERR_CORRUPT },  { SQLITE_NOTADB, ERR_CORRUPT },
+	{ SQLITE_TOOBIG, ERR_SIZE },      { SQLITE_CONSTRAINT, ERR_CORRUPT },
+	{ SQLITE_MISMATCH, ERR_CORRUPT }, { SQLITE_INTERRUPT, ERR_BUSY },
 };
 
 static enum err_kind
@@ -38,9 +39,9 @@ db_error(struct db *db, const char *what, struct err *e)
 		return err_set(e, ERR_IO, 0, "%s: the database is closed", what);
 	int code = sqlite3_extended_errcode(db->sql);
 	int primary = code & 0xff;
-	int os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ?
-			 sqlite3_system_errno(db->sql) :
-			 0;
+	int os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN
+			 ? sqlite3_system_errno(db->sql)
+			 : 0;
 	return err_set(e, kind_of(code, os), os, "%s: %s (SQLite code %d)", what,
 		       sqlite3_errmsg(db->sql), code);
 }
@@ -72,29 +73,32 @@ db_ask(struct db *db, const char *sql, int64_t fallback, int64_t *ret, struct er
 	return 0;
 }
 
-/* Pragmas that a new file must see before its first table, and those of every connection. */
+/*
+ * Pragmas that a new file must see before its first table, and those of every connection.
+ */
 static int
 set_pragmas(struct db *db, const struct db_settings *s, struct err *e)
 {
 	char text[512];
 	const char *first = s->mode == DB_WRITE ? "PRAGMA auto_vacuum=INCREMENTAL;"
 						  "PRAGMA journal_mode=WAL;"
-						  "PRAGMA journal_size_limit=4194304;" :
-						  "PRAGMA query_only=ON;";
+						  "PRAGMA journal_size_limit=4194304;"
+						: "PRAGMA query_only=ON;";
 
-	snprintf(text, sizeof(text),
-		 "PRAGMA page_size=%d;%s"
-		 "PRAGMA synchronous=%s;PRAGMA wal_autocheckpoint=0;PRAGMA mmap_size=0;"
-		 "PRAGMA temp_store=MEMORY;PRAGMA cache_size=-%u;PRAGMA foreign_keys=OFF;",
-		 DB_PAGE_SIZE, first, s->is_unsafe ? "OFF" : "FULL", s->cache_kib);
+	snprintf(
+		text, sizeof(text),
+		"PRAGMA page_size=%d;%s"
+		"PRAGMA synchronous=%s;PRAGMA wal_autocheckpoint=0;PRAGMA mmap_size=0;"
+		"PRAGMA temp_store=MEMORY;PRAGMA cache_size=-%u;PRAGMA foreign_keys=OFF;",
+		DB_PAGE_SIZE, first, s->is_unsafe ? "OFF" : "FULL", s->cache_kib);
 	return db_exec(db, text, e);
 }
 
 int
 db_open(struct db *db, const char *path, const struct db_settings *s, struct err *e)
 {
-	int flags = s->mode == DB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE :
-					  SQLITE_OPEN_READONLY;
+	int flags = s->mode == DB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+					: SQLITE_OPEN_READONLY;
 
 	*db = (struct db){ 0 };
 	int rc = sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -134,8 +138,9 @@ db_use(struct db *db, enum statement which, struct err *e)
 	sqlite3_stmt **st = &db->ready[which];
 
 	if (db->sql == NULL ||
-	    (*st == NULL && sqlite3_prepare_v3(db->sql, statement_sql(which), -1,
-					       SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)) {
+	    (*st == NULL &&
+	     sqlite3_prepare_v3(db->sql, statement_sql(which), -1,
+				SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK)) {
 		db_error(db, "database", e);
 		return NULL;
 	}
@@ -175,7 +180,9 @@ db_run(struct db *db, sqlite3_stmt *st, struct err *e)
 void
 db_bind_text(sqlite3_stmt *st, int place, const char *text)
 {
-	/* Static and UTF-8: nothing is allocated, so nothing can fail but a wrong index. */
+	/*
+	 * Static and UTF-8: nothing is allocated, so nothing can fail but a wrong index.
+	 */
 	check(sqlite3_bind_text(st, place, text, -1, SQLITE_STATIC) == SQLITE_OK);
 }
 
@@ -189,7 +196,8 @@ void
 db_bind_blob(sqlite3_stmt *st, int place, const void *p, size_t n)
 {
 	/* A NULL pointer would become NULL instead of an empty blob. */
-	check(sqlite3_bind_blob64(st, place, n == 0 ? "" : p, n, SQLITE_STATIC) == SQLITE_OK);
+	check(sqlite3_bind_blob64(st, place, n == 0 ? "" : p, n, SQLITE_STATIC) ==
+	      SQLITE_OK);
 }
 
 const char *

@@ -1,8 +1,9 @@
 /*
- * db.h - one SQLite connection: pragmas, prepared statements from a table, errors mapped in one place.
+ * db.h - one SQLite connection: pragmas, prepared statements from a table, errors mapped
+ * in one place.
  *
- * A connection is used by one thread at a time. A statement is prepared at its first use, kept, and
- * given back by its scope:
+ * A connection is used by one thread at a time. A statement is prepared at its first use,
+ * kept, and given back by its scope:
  *
  *	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_X, e);
  */
@@ -51,7 +52,10 @@ int db_step(struct db *db, sqlite3_stmt *st, struct err *e); /* 1 row, 0 done, -
 /* For a statement without rows: prepares, runs, releases are the caller's; 0 or -1. */
 int db_run(struct db *db, sqlite3_stmt *st, struct err *e);
 
-/* The one place where SQLite's codes become kinds. Fills *e from the latest error; returns -1. */
+/*
+ * The one place where SQLite's codes become kinds. Fills *e from the latest error;
+ * returns -1.
+ */
 int db_error(struct db *db, const char *what, struct err *e);
 
 /* NULL becomes NULL. The text must outlive the use of the statement. */

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 
 int
-spool_draft_new(struct spool *sp, uint64_t size_hint, struct spool_draft **ret, struct err *e)
+spool_draft_new(struct spool *sp, uint64_t size_hint, struct spool_draft **ret,
+		struct err *e)
 {
 	space_poke(sp);
 	if (size_hint > sp->limits.body_size_max)
-		return err_set(e, ERR_SIZE, 0, "larger than the maximum size of a message");
+		return err_set(e, ERR_SIZE, 0,
+			       "larger than the maximum size of a message");
 	if (sp->view.is_troubled)
 		return err_set(e, ERR_SPACE, 0, "%s", sp->view.trouble);
 	if (atomic_load(&sp->space.is_low))
@@ -72,8 +74,9 @@ pump(struct spool_draft *d)
 static void
 chunk_done(struct completion *completion)
 {
-	struct draft_chunk *c = (struct draft_chunk *)((char *)completion -
-						       offsetof(struct draft_chunk, completion));
+	struct draft_chunk *c =
+		(struct draft_chunk *)((char *)completion -
+				       offsetof(struct draft_chunk, completion));
 	struct spool_draft *d = c->draft;
 
 	d->chunks--;
@@ -107,8 +110,12 @@ flush(struct spool_draft *d, struct err *e)
 		return -1;
 	}
 	d->is_file = true;
-	*c = (struct draft_chunk){ .draft = d, .p = d->p, .n = d->n, .cap = d->cap,
-				   .offset = d->written, .completion.run = chunk_done };
+	*c = (struct draft_chunk){ .draft = d,
+				   .p = d->p,
+				   .n = d->n,
+				   .cap = d->cap,
+				   .offset = d->written,
+				   .completion.run = chunk_done };
 	d->written += d->n;
 	d->p = NULL;
 	d->n = d->cap = 0;
@@ -195,7 +202,8 @@ spool_draft_append(struct spool_draft *d, const char *p, size_t n, struct err *e
 {
 	check(!d->is_committing);
 	if (d->error.kind == ERR_NONE && n > d->spool->limits.body_size_max - d->size)
-		err_set(&d->error, ERR_SIZE, 0, "larger than the maximum size of a message");
+		err_set(&d->error, ERR_SIZE, 0,
+			"larger than the maximum size of a message");
 	if (d->error.kind == ERR_NONE && d->is_file)
 		space_poke(d->spool);
 	if (d->error.kind == ERR_NONE)
@@ -272,8 +280,9 @@ draft_take_data(struct spool_draft *d)
 static void
 removed(struct completion *completion)
 {
-	struct spool_draft *d = (struct spool_draft *)((char *)completion -
-						       offsetof(struct spool_draft, completion));
+	struct spool_draft *d =
+		(struct spool_draft *)((char *)completion -
+				       offsetof(struct spool_draft, completion));
 	d->is_file = false;
 	draft_free_now(d);
 }

@@ -1,8 +1,8 @@
 /*
  * due.c - pages of the due queue and of lists, from the reader's connection.
  *
- * The index alone says which MIDs are meant; each row is then loaded by itself, so that a damaged one is
- * known by its number, quarantined and left out while the others come.
+ * The index alone says which MIDs are meant; each row is then loaded by itself, so that a
+ * damaged one is known by its number, quarantined and left out while the others come.
  */
 #include "store/state.h"
 
@@ -31,7 +31,9 @@ struct fetch {
 
 /* -- loading -- */
 
-/* 0: it is in the list, or was quarantined, or is gone; -1: nothing can be read any more. */
+/*
+ * 0: it is in the list, or was quarantined, or is gone; -1: nothing can be read any more.
+ */
 static int
 add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct err *e)
 {
@@ -135,13 +137,17 @@ has_own_index(enum journal_state s)
 	return s == JOURNAL_HELD || s == JOURNAL_DEAD || s == JOURNAL_QUARANTINED;
 }
 
-/* One short read: at most WALK_ROWS looked at. Advances due.next.mid; *is_end at the end of the table. */
+/*
+ * One short read: at most WALK_ROWS looked at. Advances due.next.mid; *is_end at the end
+ * of the table.
+ */
 static int
 walk(struct reader *r, struct fetch *f, bool *is_end, struct err *e)
 {
 	bool is_indexed = has_own_index(f->filter.state);
 	size_t wanted = f->filter.limit - f->due.journals.count;
-	SCOPED(db_release) sqlite3_stmt *st =
+	SCOPED(db_release)
+	sqlite3_stmt *st =
 		db_use(&r->db, is_indexed ? STATEMENT_WALK_STATE : STATEMENT_WALK, e);
 	size_t looks = 0, limit = is_indexed ? wanted : WALK_ROWS;
 	enum journal_state state;
@@ -199,7 +205,9 @@ read_request(struct reader *r, struct read_op *op)
 	struct fetch *f = (struct fetch *)op;
 	bool is_list = f->policy == NULL && f->mid == 0;
 
-	/* A walk makes short reads of its own; a page of the due queue is one snapshot. */
+	/*
+	 * A walk makes short reads of its own; a page of the due queue is one snapshot.
+	 */
 	if (is_list) {
 		read_list(r, f, &op->error);
 		return;
@@ -216,7 +224,8 @@ read_request(struct reader *r, struct read_op *op)
 static void
 answer(struct completion *completion)
 {
-	struct fetch *f = (struct fetch *)((char *)completion - offsetof(struct fetch, op.completion));
+	struct fetch *f = (struct fetch *)((char *)completion -
+					   offsetof(struct fetch, op.completion));
 	struct spool *sp = f->op.spool;
 	bool is_ok = f->op.error.kind == ERR_NONE;
 
@@ -256,8 +265,8 @@ fetch_new(struct spool *sp, size_t rows, spool_due_fn *done, void *arg)
 }
 
 void
-spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after, int64_t now,
-		size_t rows, size_t bytes, spool_due_fn *done, void *arg)
+spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
+		int64_t now, size_t rows, size_t bytes, spool_due_fn *done, void *arg)
 {
 	struct fetch *f = fetch_new(sp, rows > PAGE_MAX ? PAGE_MAX : rows, done, arg);
 
@@ -275,12 +284,14 @@ spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg)
 {
 	struct fetch *f = fetch_new(sp, 1, done, arg);
 
-	f->mid = mid == 0 ? UINT64_MAX >> 1 : mid; /* 0 is nobody's, and means a list here */
+	f->mid = mid == 0 ? UINT64_MAX >> 1
+			  : mid; /* 0 is nobody's, and means a list here */
 	reader_submit(&sp->reader, &f->op);
 }
 
 void
-spool_list(struct spool *sp, const struct spool_list_filter *filter, spool_due_fn *done, void *arg)
+spool_list(struct spool *sp, const struct spool_list_filter *filter, spool_due_fn *done,
+	   void *arg)
 {
 	size_t limit = filter->limit > LIST_MAX ? LIST_MAX : filter->limit;
 	struct fetch *f = fetch_new(sp, limit, done, arg);
@@ -315,7 +326,8 @@ read_account(struct reader *r, struct read_op *op)
 static void
 answer_account(struct completion *completion)
 {
-	struct verify *v = (struct verify *)((char *)completion - offsetof(struct verify, op.completion));
+	struct verify *v = (struct verify *)((char *)completion -
+					     offsetof(struct verify, op.completion));
 	bool is_ok = v->op.error.kind == ERR_NONE;
 
 	v->counted.oldest_waiting_at = v->op.spool->view.account.oldest_waiting_at;

@@ -1,5 +1,6 @@
 /*
- * load.c - rows to values. What does not fit its own shape is corrupt, and said so by name.
+ * load.c - rows to values. What does not fit its own shape is corrupt, and said so by
+ * name.
  */
 #include "store/state.h"
 
@@ -10,13 +11,49 @@
 #include <stdlib.h>
 
 enum load_column { /* as LOAD_COLUMNS */
-	J_MID, J_UID, J_KIND, J_POLICY, J_STATE, J_ATTEMPTS, J_CREATED_AT, J_NEXT_AT, J_ENDED_AT,
-	J_PROFILE, J_LAST_REPLY, J_TLS, J_DESTINATION, J_REASON, J_RIDS,
-	M_MID, M_SOURCE, M_ACCEPTED_AT, M_SENDER, M_RECIPIENTS, M_ENVID, M_ICID, M_LISTENER,
-	M_CLIENT_ADDRESS, M_CLIENT_NAME, M_HELO, M_PROTOCOL, M_QUEUE_ID, M_FORWARD_SOURCE,
-	M_SUBJECT, M_MESSAGE_ID, M_HEADER_FROM, M_FLAGS,
-	B_ID, B_SHA256, B_SIZE, B_FACTS, B_HEADER_SIZE, B_LONGEST_LINE, B_PLACE, B_SEGMENT,
-	B_OFFSET, B_FILE
+		   J_MID,
+		   J_UID,
+		   J_KIND,
+		   J_POLICY,
+		   J_STATE,
+		   J_ATTEMPTS,
+		   J_CREATED_AT,
+		   J_NEXT_AT,
+		   J_ENDED_AT,
+		   J_PROFILE,
+		   J_LAST_REPLY,
+		   J_TLS,
+		   J_DESTINATION,
+		   J_REASON,
+		   J_RIDS,
+		   M_MID,
+		   M_SOURCE,
+		   M_ACCEPTED_AT,
+		   M_SENDER,
+		   M_RECIPIENTS,
+		   M_ENVID,
+		   M_ICID,
+		   M_LISTENER,
+		   M_CLIENT_ADDRESS,
+		   M_CLIENT_NAME,
+		   M_HELO,
+		   M_PROTOCOL,
+		   M_QUEUE_ID,
+		   M_FORWARD_SOURCE,
+		   M_SUBJECT,
+		   M_MESSAGE_ID,
+		   M_HEADER_FROM,
+		   M_FLAGS,
+		   B_ID,
+		   B_SHA256,
+		   B_SIZE,
+		   B_FACTS,
+		   B_HEADER_SIZE,
+		   B_LONGEST_LINE,
+		   B_PLACE,
+		   B_SEGMENT,
+		   B_OFFSET,
+		   B_FILE
 };
 
 static int
@@ -45,10 +82,12 @@ struct text_column {
 };
 
 static int
-copy_texts(sqlite3_stmt *st, const struct text_column *c, size_t n, void *object, struct err *e)
+copy_texts(sqlite3_stmt *st, const struct text_column *c, size_t n, void *object,
+	   struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
-		if (copy_text(st, c[i].column, (char **)(void *)((char *)object + c[i].field)) != 0)
+		if (copy_text(st, c[i].column,
+			      (char **)(void *)((char *)object + c[i].field)) != 0)
 			return no_memory(e);
 	return 0;
 }
@@ -94,13 +133,15 @@ static const struct text_column journal_texts[] = {
 };
 
 static int
-fill_journal(sqlite3_stmt *st, struct spool_journal *j, enum load_mode mode, struct err *e)
+fill_journal(sqlite3_stmt *st, struct spool_journal *j, enum load_mode mode,
+	     struct err *e)
 {
 	struct span uid = db_blob(st, J_UID);
 	int kind = find_word(db_text(st, J_KIND), JOURNAL_KIND_FORWARD + 1, kind_word);
 	bool is_strict = mode == LOAD_STRICT;
 
-	if (is_strict && (uid.n != UID_BYTES || kind < 0 || db_text(st, J_POLICY) == NULL))
+	if (is_strict &&
+	    (uid.n != UID_BYTES || kind < 0 || db_text(st, J_POLICY) == NULL))
 		return corrupt(e, "the journal's row");
 	if (journal_state_parse(span_of(db_text(st, J_STATE)), &j->state) != 0) {
 		if (is_strict)
@@ -115,7 +156,8 @@ fill_journal(sqlite3_stmt *st, struct spool_journal *j, enum load_mode mode, str
 	j->created_at = sqlite3_column_int64(st, J_CREATED_AT);
 	j->next_at = sqlite3_column_int64(st, J_NEXT_AT);
 	j->ended_at = sqlite3_column_int64(st, J_ENDED_AT);
-	if (copy_texts(st, journal_texts, sizeof(journal_texts) / sizeof(journal_texts[0]), j, e) != 0)
+	if (copy_texts(st, journal_texts,
+		       sizeof(journal_texts) / sizeof(journal_texts[0]), j, e) != 0)
 		return -1;
 	if (j->policy == NULL && spool_message_set(&j->policy, span_of("")) != 0)
 		return no_memory(e);
@@ -154,7 +196,8 @@ fill_recipients(sqlite3_stmt *st, struct spool_message *m, bool is_strict, struc
 }
 
 static int
-fill_message(sqlite3_stmt *st, struct spool_message *m, enum load_mode mode, struct err *e)
+fill_message(sqlite3_stmt *st, struct spool_message *m, enum load_mode mode,
+	     struct err *e)
 {
 	int source = find_word(db_text(st, M_SOURCE), MESSAGE_SOURCE_COUNT, source_word);
 	int64_t flags = sqlite3_column_int64(st, M_FLAGS);
@@ -171,7 +214,8 @@ fill_message(sqlite3_stmt *st, struct spool_message *m, enum load_mode mode, str
 	m->is_binarymime = (flags & 2) != 0;
 	m->is_8bitmime = (flags & 4) != 0;
 	m->is_requiretls = (flags & 8) != 0;
-	if (copy_texts(st, message_texts, sizeof(message_texts) / sizeof(message_texts[0]), m, e) != 0)
+	if (copy_texts(st, message_texts,
+		       sizeof(message_texts) / sizeof(message_texts[0]), m, e) != 0)
 		return -1;
 	if (m->sender == NULL && spool_message_set(&m->sender, span_of("")) != 0)
 		return no_memory(e);
@@ -204,7 +248,8 @@ fill_body(sqlite3_stmt *st, struct spool_body *b, enum load_mode mode, struct er
 	int64_t size = sqlite3_column_int64(st, B_SIZE);
 	bool is_strict = mode == LOAD_STRICT;
 
-	if (is_strict && (sqlite3_column_type(st, B_ID) == SQLITE_NULL || sha256.n != 32 || size < 0))
+	if (is_strict &&
+	    (sqlite3_column_type(st, B_ID) == SQLITE_NULL || sha256.n != 32 || size < 0))
 		return corrupt(e, "the body's row");
 	if (sha256.n == 32)
 		memcpy(b->facts.sha256, sha256.p, 32);
@@ -213,7 +258,8 @@ fill_body(sqlite3_stmt *st, struct spool_body *b, enum load_mode mode, struct er
 	b->facts.facts = (unsigned)sqlite3_column_int64(st, B_FACTS);
 	b->facts.header_size = (uint64_t)sqlite3_column_int64(st, B_HEADER_SIZE);
 	b->facts.longest_line = (uint32_t)sqlite3_column_int64(st, B_LONGEST_LINE);
-	int r = fill_place(&b->at, db_text(st, B_PLACE), sqlite3_column_int64(st, B_SEGMENT),
+	int r = fill_place(&b->at, db_text(st, B_PLACE),
+			   sqlite3_column_int64(st, B_SEGMENT),
 			   sqlite3_column_int64(st, B_OFFSET), db_blob(st, B_FILE),
 			   is_strict ? e : NULL);
 	return is_strict ? r : 0;
@@ -239,9 +285,11 @@ load_journal(struct db *db, uint64_t mid, enum load_mode mode, struct spool_jour
 	if (r != 1)
 		return r;
 	SCOPED(drop_journal) struct spool_journal *j = calloc(1, sizeof(*j));
-	if (j == NULL || (j->message = spool_message_new()) == NULL || (j->body = body_new()) == NULL)
+	if (j == NULL || (j->message = spool_message_new()) == NULL ||
+	    (j->body = body_new()) == NULL)
 		return no_memory(e);
-	if (fill_journal(st, j, mode, e) != 0 || fill_message(st, j->message, mode, e) != 0 ||
+	if (fill_journal(st, j, mode, e) != 0 ||
+	    fill_message(st, j->message, mode, e) != 0 ||
 	    fill_body(st, j->body, mode, e) != 0)
 		return -1;
 	*ret = TAKE_PTR(j);

@@ -29,7 +29,8 @@ sync_directory(struct spool *sp, const char *path, struct err *e)
 	int r = 0;
 
 	if (fd < 0 || (!sp->limits.is_unsafe && fsync(fd) != 0))
-		r = err_set(e, err_kind_of_errno(errno), errno, "directory %s/%s", sp->directory, path);
+		r = err_set(e, err_kind_of_errno(errno), errno, "directory %s/%s",
+			    sp->directory, path);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -42,7 +43,8 @@ open_directory(struct spool *sp, struct err *e)
 		return -1;
 	sp->directory_fd = open(sp->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sp->directory_fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "directory %s", sp->directory);
+		return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
+			       sp->directory);
 	if (make_directory(sp->directory_fd, "segments", e) != 0 ||
 	    make_directory(sp->directory_fd, "bodies", e) != 0)
 		return err_wrap(e, "%s", sp->directory);
@@ -50,8 +52,9 @@ open_directory(struct spool *sp, struct err *e)
 }
 
 /*
- * SQLite would make it as open as the umask is; its log takes the mode of the database. Only under the lock:
- * closing any descriptor of the file ends SQLite's own locks in this process.
+ * SQLite would make it as open as the umask is; its log takes the mode of the database.
+ * Only under the lock: closing any descriptor of the file ends SQLite's own locks in this
+ * process.
  */
 static int
 make_database(struct spool *sp, struct err *e)
@@ -63,7 +66,9 @@ make_database(struct spool *sp, struct err *e)
 	close(fd);
 	if (sync_directory(sp, ".", e) != 0)
 		return -1;
-	/* The directory above may be closed to us; then it is not we who made this one. */
+	/*
+	 * The directory above may be closed to us; then it is not we who made this one.
+	 */
 	sync_directory(sp, "..", NULL);
 	return 0;
 }
@@ -86,12 +91,15 @@ spool_lock(struct spool *sp, const struct spool_settings *s, struct err *e)
 		return -1;
 	sp->lock_fd = openat(sp->directory_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (sp->lock_fd < 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "%s/%s", s->directory, lock);
+		return err_set(e, err_kind_of_errno(errno), errno, "%s/%s", s->directory,
+			       lock);
 	if (flock(sp->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK ?
-			       err_set(e, ERR_BUSY, 0, "the spool %s is held by another instance",
-				       sp->database) :
-			       err_set(e, err_kind_of_errno(errno), errno, "%s/%s", s->directory, lock);
+		return errno == EWOULDBLOCK
+			       ? err_set(e, ERR_BUSY, 0,
+					 "the spool %s is held by another instance",
+					 sp->database)
+			       : err_set(e, err_kind_of_errno(errno), errno, "%s/%s",
+					 s->directory, lock);
 	return make_database(sp, e);
 }
 

@@ -9,9 +9,9 @@
 
 /* The words as the database and the views have them. */
 static const char *const state_names[JOURNAL_STATE_COUNT] = {
-	[JOURNAL_WAITING] = "waiting",     [JOURNAL_UNCERTAIN] = "uncertain",
-	[JOURNAL_HELD] = "held",           [JOURNAL_DELIVERED] = "delivered",
-	[JOURNAL_DEAD] = "dead",           [JOURNAL_QUARANTINED] = "quarantined",
+	[JOURNAL_WAITING] = "waiting", [JOURNAL_UNCERTAIN] = "uncertain",
+	[JOURNAL_HELD] = "held",       [JOURNAL_DELIVERED] = "delivered",
+	[JOURNAL_DEAD] = "dead",       [JOURNAL_QUARANTINED] = "quarantined",
 };
 static const char *const kind_names[] = {
 	[JOURNAL_KIND_JOURNAL] = "journal",
@@ -19,8 +19,8 @@ static const char *const kind_names[] = {
 	[JOURNAL_KIND_FORWARD] = "forward",
 };
 static const char *const source_names[MESSAGE_SOURCE_COUNT] = {
-	[MESSAGE_FROM_SMTP] = "smtp",     [MESSAGE_FROM_LMTP] = "lmtp",
-	[MESSAGE_FROM_MILTER] = "milter", [MESSAGE_FROM_REPLAY] = "replay",
+	[MESSAGE_FROM_SMTP] = "smtp",       [MESSAGE_FROM_LMTP] = "lmtp",
+	[MESSAGE_FROM_MILTER] = "milter",   [MESSAGE_FROM_REPLAY] = "replay",
 	[MESSAGE_FROM_FORWARD] = "forward",
 };
 static const char *const recipient_names[] = {
@@ -34,8 +34,9 @@ static const char *const place_names[] = {
 	[BODY_FILE] = "file",
 };
 static const char *const drop_names[DROP_REASON_COUNT] = {
-	[DROP_NONE] = "none",   [DROP_POLICY] = "policy",       [DROP_DIRECTION] = "direction",
-	[DROP_ROUTE] = "route", [DROP_DUPLICATE] = "duplicate", [DROP_LOOP] = "loop",
+	[DROP_NONE] = "none",           [DROP_POLICY] = "policy",
+	[DROP_DIRECTION] = "direction", [DROP_ROUTE] = "route",
+	[DROP_DUPLICATE] = "duplicate", [DROP_LOOP] = "loop",
 };
 
 const char *
@@ -116,9 +117,10 @@ spool_message_unref(struct spool_message *m)
 		free(m->recipients[i].orcpt);
 	}
 	free(m->recipients);
-	char *const fields[] = { m->sender,      m->envid,      m->listener,       m->client_address,
-				 m->client_name, m->helo,       m->protocol,       m->queue_id,
-				 m->forward_source, m->subject, m->message_id, m->header_from };
+	char *const fields[] = { m->sender,         m->envid,       m->listener,
+				 m->client_address, m->client_name, m->helo,
+				 m->protocol,       m->queue_id,    m->forward_source,
+				 m->subject,        m->message_id,  m->header_from };
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		free(fields[i]);
 	free(m);
@@ -139,13 +141,15 @@ spool_message_set(char **field, struct span value)
 }
 
 int
-spool_message_add_recipient(struct spool_message *m, struct span address, struct span orcpt,
-			    unsigned notify, enum recipient_source source)
+spool_message_add_recipient(struct spool_message *m, struct span address,
+			    struct span orcpt, unsigned notify,
+			    enum recipient_source source)
 {
 	/* Grows at the powers of two: the capacity need not be kept. */
 	if ((m->n_recipients & (m->n_recipients - 1)) == 0) {
 		size_t cap = m->n_recipients == 0 ? 1 : m->n_recipients * 2;
-		struct message_recipient *grown = realloc(m->recipients, cap * sizeof(*grown));
+		struct message_recipient *grown =
+			realloc(m->recipients, cap * sizeof(*grown));
 		if (grown == NULL)
 			return -1;
 		m->recipients = grown;

@@ -1,5 +1,6 @@
 /*
- * mids.c - MIDs are given from blocks that are reserved in the database: none is ever given twice.
+ * mids.c - MIDs are given from blocks that are reserved in the database: none is ever
+ * given twice.
  */
 #include "store/state.h"
 
@@ -35,9 +36,10 @@ static const struct op_kind reserve_kind = {
 };
 
 /*
- * The next block is asked for when one block is left, long before the last MID of it is given. Should a flood be
- * faster than the disk, the numbers go on: an acceptance of one beyond the reservation could only
- * follow the reservation in the same queue, so what is committed is never given again.
+ * The next block is asked for when one block is left, long before the last MID of it is
+ * given. Should a flood be faster than the disk, the numbers go on: an acceptance of one
+ * beyond the reservation could only follow the reservation in the same queue, so what is
+ * committed is never given again.
  */
 uint64_t
 spool_next_mid(struct spool *sp)

@@ -13,10 +13,12 @@ migrate_step(struct db *db, int64_t version, struct err *e)
 {
 	char end[128];
 
-	snprintf(end, sizeof(end), "PRAGMA application_id=%d; PRAGMA user_version=%" PRId64 "; COMMIT;",
+	snprintf(end, sizeof(end),
+		 "PRAGMA application_id=%d; PRAGMA user_version=%" PRId64 "; COMMIT;",
 		 SCHEMA_APPLICATION_ID, version);
 	if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 &&
-	    db_exec(db, schema_steps[version - 1].sql, e) == 0 && db_exec(db, end, e) == 0)
+	    db_exec(db, schema_steps[version - 1].sql, e) == 0 &&
+	    db_exec(db, end, e) == 0)
 		return 0;
 	db_exec(db, "ROLLBACK", NULL);
 	return err_wrap(e, "schema step %s", schema_steps[version - 1].file);
@@ -35,7 +37,8 @@ migrate(struct db *db, struct err *e)
 		return err_set(e, ERR_CORRUPT, 0, "this database is not a spool");
 	if (version > SCHEMA_VERSION)
 		return err_set(e, ERR_CONFIG, 0,
-			       "the spool has schema %" PRId64 ", this program knows schema %d: "
+			       "the spool has schema %" PRId64
+			       ", this program knows schema %d: "
 			       "start the newer program that wrote it",
 			       version, SCHEMA_VERSION);
 	for (int64_t v = version + 1; v <= SCHEMA_VERSION; v++)

@@ -6,7 +6,10 @@
 
 #include "store/db.h"
 
-/* One transaction per step. ERR_CONFIG: newer than this program. ERR_CORRUPT: not a spool at all. */
+/*
+ * One transaction per step. ERR_CONFIG: newer than this program. ERR_CORRUPT: not a spool
+ * at all.
+ */
 int migrate(struct db *db, struct err *e);
 
 #endif

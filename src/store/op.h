@@ -1,9 +1,11 @@
 /*
- * op.h - one request to the store thread: applied in its batch, then answered on the loop.
+ * op.h - one request to the store thread: applied in its batch, then answered on the
+ * loop.
  *
- * The batch calls `apply` once or more (a transaction that is rolled back is tried again in another
- * shape): it starts from nothing each time. After the commit `settled` runs on the store thread; then
- * the op goes to the loop, which frees it - or, without `answer`, is freed on the store thread.
+ * The batch calls `apply` once or more (a transaction that is rolled back is tried again
+ * in another shape): it starts from nothing each time. After the commit `settled` runs on
+ * the store thread; then the op goes to the loop, which frees it - or, without `answer`,
+ * is freed on the store thread.
  */
 #ifndef TDC_STORE_OP_H
 #define TDC_STORE_OP_H
@@ -18,10 +20,11 @@ struct writer;
 struct store_op;
 
 enum op_flags {
-	OP_SYNCED = 1,     /* its batch is forced to disk                                  */
-	OP_KEPT = 2,       /* tried again while the disk refuses; cannot fail for its caller */
-	OP_ACCEPTANCE = 4, /* passes the crash points of acceptance                        */
-	OP_OUTCOME = 8,    /* passes the crash points of outcomes                          */
+	OP_SYNCED = 1, /* its batch is forced to disk                                  */
+	OP_KEPT = 2, /* tried again while the disk refuses; cannot fail for its caller */
+	OP_ACCEPTANCE =
+		4,      /* passes the crash points of acceptance                        */
+	OP_OUTCOME = 8, /* passes the crash points of outcomes                          */
 };
 
 struct op_kind {
@@ -43,9 +46,9 @@ struct store_op { /* first member of its request */
 	struct completion completion;
 	const struct op_kind *kind;
 	struct spool *spool;
-	struct err error;  /* kind ERR_NONE: done          */
-	bool has_failed;   /* already, before the store thread */
-	bool has_more;     /* set by apply: another step follows in a later batch */
+	struct err error; /* kind ERR_NONE: done          */
+	bool has_failed;  /* already, before the store thread */
+	bool has_more;    /* set by apply: another step follows in a later batch */
 };
 
 void op_init(struct store_op *op, const struct op_kind *kind, struct spool *sp);

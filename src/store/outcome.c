@@ -2,7 +2,8 @@
  * outcome.c - what became of an attempt, in the next batch.
  *
  * An outcome is an op with its texts behind it in one piece of memory. It commits with
- * synchronous=NORMAL when it is alone: a kill leaves it, and within a second it is on disk, too.
+ * synchronous=NORMAL when it is alone: a kill leaves it, and within a second it is on
+ * disk, too.
  */
 #include "store/state.h"
 
@@ -58,7 +59,8 @@ update_row(struct writer *w, const struct spool_outcome *o, struct err *e)
 }
 
 static int
-keep_body(struct writer *w, const struct spool_outcome *o, int64_t retention, struct err *e)
+keep_body(struct writer *w, const struct spool_outcome *o, int64_t retention,
+	  struct err *e)
 {
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_BODY_KEEP, e);
 	if (st == NULL)
@@ -143,8 +145,9 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	struct record *r = calloc(1, sizeof(*r) + texts);
 
 	/*
-	 * Without memory for a few hundred bytes there is one safe way on: to end here. The row is as it was,
-	 * and after the restart the journal is sent again under the same id.
+	 * Without memory for a few hundred bytes there is one safe way on: to end here.
+	 * The row is as it was, and after the restart the journal is sent again under the
+	 * same id.
 	 */
 	if (r == NULL)
 		abort();
@@ -194,7 +197,8 @@ quarantine_apply(struct writer *w, struct store_op *op, struct err *e)
 		return -1;
 	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
 		return 0;
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_QUARANTINE, e);
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_QUARANTINE, e);
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)q->mid);
@@ -245,14 +249,16 @@ refused_apply(struct writer *w, struct store_op *op, struct err *e)
 	return 0;
 }
 
-static const struct op_kind refused_kind = { .name = "refused", .flags = OP_KEPT, .apply = refused_apply };
+static const struct op_kind refused_kind = { .name = "refused",
+					     .flags = OP_KEPT,
+					     .apply = refused_apply };
 
 void
 spool_count_refused(struct spool *sp)
 {
 	struct store_op *op = calloc(1, sizeof(*op));
 	if (op == NULL)
-		abort(); /* the account would not be exact any more; as in spool_record() */
+		abort(); /* as in spool_record(): the account would not be exact */
 	op_init(op, &refused_kind, sp);
 	op_submit(op);
 }

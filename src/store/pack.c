@@ -69,7 +69,8 @@ static int
 unpack_source(struct span text, enum recipient_source *ret)
 {
 	for (int s = RECIPIENT_FROM_ENVELOPE; s <= RECIPIENT_FROM_HEADER; s++)
-		if (span_equal(text, span_of(recipient_source_name((enum recipient_source)s)))) {
+		if (span_equal(text, span_of(recipient_source_name(
+					     (enum recipient_source)s)))) {
 			*ret = (enum recipient_source)s;
 			return 0;
 		}
@@ -115,9 +116,9 @@ unpack_line(char *line, size_t n, struct spool_message *m)
 		return UNPACK_CORRUPT;
 	if (memchr(fields[2].p, '\0', fields[2].n) != NULL)
 		return UNPACK_CORRUPT;
-	return spool_message_add_recipient(m, fields[2], fields[3], notify, source) == 0 ?
-		       UNPACK_OK :
-		       UNPACK_MEMORY;
+	return spool_message_add_recipient(m, fields[2], fields[3], notify, source) == 0
+		       ? UNPACK_OK
+		       : UNPACK_MEMORY;
 }
 
 enum unpack

@@ -1,8 +1,9 @@
 /*
  * pack.h - the recipients of a message as one text column.
  *
- * One line per recipient, its fields divided by TAB: source, notify, address and, if there is one,
- * orcpt. Within a field a backslash, TAB, LF and CR are written \\ \t \n \r.
+ * One line per recipient, its fields divided by TAB: source, notify, address and, if
+ * there is one, orcpt. Within a field a backslash, TAB, LF and CR are written \\ \t \n
+ * \r.
  */
 #ifndef TDC_STORE_PACK_H
 #define TDC_STORE_PACK_H

@@ -147,7 +147,8 @@ removal_new(struct writer *w, struct err *e)
 }
 
 int
-pending_remove_file(struct writer *w, const struct uid *file, uint64_t size, struct err *e)
+pending_remove_file(struct writer *w, const struct uid *file, uint64_t size,
+		    struct err *e)
 {
 	struct removal *r = removal_new(w, e);
 	if (r == NULL)
@@ -208,7 +209,8 @@ write_terms(struct writer *w, struct err *e)
 	for (unsigned i = 0; i < TERM_COUNT; i++) {
 		if (w->pending.terms[i] == 0)
 			continue;
-		SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_ACCOUNT_ADD, e);
+		SCOPED(db_release)
+		sqlite3_stmt *st = db_use(&w->db, STATEMENT_ACCOUNT_ADD, e);
 		if (st == NULL)
 			return -1;
 		account_term_name(i, name);
@@ -226,7 +228,8 @@ write_policies(struct writer *w, struct err *e)
 	for (size_t i = 0; i < w->n_policies; i++) {
 		if (w->policies[i].change == 0)
 			continue;
-		SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_POLICY_ADD, e);
+		SCOPED(db_release)
+		sqlite3_stmt *st = db_use(&w->db, STATEMENT_POLICY_ADD, e);
 		if (st == NULL)
 			return -1;
 		db_bind_int(st, 1, w->policies[i].id);
@@ -240,8 +243,11 @@ write_policies(struct writer *w, struct err *e)
 static int
 write_segment_bytes(struct writer *w, const struct segment_change *c, struct err *e)
 {
-	SCOPED(db_release) sqlite3_stmt *st =
-		db_use(&w->db, c->end > 0 ? STATEMENT_SEGMENT_ADD : STATEMENT_SEGMENT_SUBTRACT, e);
+	SCOPED(db_release)
+	sqlite3_stmt *st =
+		db_use(&w->db,
+		       c->end > 0 ? STATEMENT_SEGMENT_ADD : STATEMENT_SEGMENT_SUBTRACT,
+		       e);
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)c->id);

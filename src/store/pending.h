@@ -1,8 +1,9 @@
 /*
- * pending.h - what the open transaction changes beside rows: account, policies, segments, removals.
+ * pending.h - what the open transaction changes beside rows: account, policies, segments,
+ * removals.
  *
- * Gathered while operations are applied, written once per batch and changed term just before COMMIT,
- * taken over after it, forgotten after a rollback. Store thread only.
+ * Gathered while operations are applied, written once per batch and changed term just
+ * before COMMIT, taken over after it, forgotten after a rollback. Store thread only.
  */
 #ifndef TDC_STORE_PENDING_H
 #define TDC_STORE_PENDING_H
@@ -58,9 +59,11 @@ void pending_forget(struct writer *w);    /* rolled back */
 void pending_term(struct writer *w, unsigned term, int64_t n);
 /* Also the policy's number of waiting rows. */
 void pending_state(struct writer *w, enum journal_state s, int64_t policy, int64_t n);
-int pending_segment(struct writer *w, uint64_t id, int64_t live, uint64_t end, struct err *e);
+int pending_segment(struct writer *w, uint64_t id, int64_t live, uint64_t end,
+		    struct err *e);
 int pending_segment_closed(struct writer *w, uint64_t id, struct err *e);
-int pending_remove_file(struct writer *w, const struct uid *file, uint64_t size, struct err *e);
+int pending_remove_file(struct writer *w, const struct uid *file, uint64_t size,
+			struct err *e);
 int pending_remove_segment(struct writer *w, uint64_t id, struct err *e);
 /* The id of a policy; a new name gets its row. */
 int pending_policy(struct writer *w, const char *name, int64_t *ret, struct err *e);

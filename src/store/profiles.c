@@ -1,5 +1,6 @@
 /*
- * profiles.c - the render profile in use towards each destination: on disk before its first use.
+ * profiles.c - the render profile in use towards each destination: on disk before its
+ * first use.
  */
 #include "store/state.h"
 
@@ -19,7 +20,8 @@ profile_remember(struct spool *sp, const char *destination, const char *profile)
 {
 	for (size_t i = 0; i < sp->n_profiles; i++)
 		if (strcmp(sp->profiles[i].destination, destination) == 0)
-			return spool_message_set(&sp->profiles[i].profile, span_of(profile));
+			return spool_message_set(&sp->profiles[i].profile,
+						 span_of(profile));
 	if (sp->n_profiles == sp->cap_profiles) {
 		size_t cap = sp->cap_profiles == 0 ? 8 : sp->cap_profiles * 2;
 		struct profile_entry *grown = realloc(sp->profiles, cap * sizeof(*grown));
@@ -65,7 +67,8 @@ set_apply(struct writer *w, struct store_op *op, struct err *e)
 
 	if (row_profile(w, s->profile, &id, e) != 0)
 		return -1;
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_DESTINATION_SET, e);
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_DESTINATION_SET, e);
 	if (st == NULL)
 		return -1;
 	db_bind_text(st, 1, s->destination);
@@ -96,8 +99,8 @@ static const struct op_kind set_kind = {
 };
 
 void
-spool_set_destination_profile(struct spool *sp, const char *destination, const char *profile,
-			      spool_done_fn *done, void *arg)
+spool_set_destination_profile(struct spool *sp, const char *destination,
+			      const char *profile, spool_done_fn *done, void *arg)
 {
 	struct set_profile *s = calloc(1, sizeof(*s));
 

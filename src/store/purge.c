@@ -43,7 +43,9 @@ purge_answer(struct store_op *op)
 	free(op);
 }
 
-static const struct op_kind purge_kind = { .name = "purge", .apply = purge_apply, .answer = purge_answer };
+static const struct op_kind purge_kind = { .name = "purge",
+					   .apply = purge_apply,
+					   .answer = purge_answer };
 
 static void
 purge_due(void *arg)
@@ -66,7 +68,8 @@ purge_arm(struct spool *sp)
 {
 	int64_t every = atomic_load(&sp->limits.retention_ms) / 4;
 
-	if (!sp->has_timer && timer_init(&sp->purge_timer, sp->loop, purge_due, sp, NULL) == 0)
+	if (!sp->has_timer &&
+	    timer_init(&sp->purge_timer, sp->loop, purge_due, sp, NULL) == 0)
 		sp->has_timer = true;
 	if (every < PURGE_MIN_MS)
 		every = PURGE_MIN_MS;

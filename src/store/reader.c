@@ -9,11 +9,16 @@
 
 #include <signal.h>
 
-/* After a failure of the disk the connection is made anew; nothing else reads it meanwhile. */
+/*
+ * After a failure of the disk the connection is made anew; nothing else reads it
+ * meanwhile.
+ */
 static int
 reader_open(struct reader *r, struct err *e)
 {
-	const struct db_settings s = { .mode = DB_READ, .cache_kib = READER_CACHE_KIB, .busy_ms = 2000 };
+	const struct db_settings s = { .mode = DB_READ,
+				       .cache_kib = READER_CACHE_KIB,
+				       .busy_ms = 2000 };
 	struct db fresh;
 
 	if (db_open(&fresh, r->spool->database, &s, e) != 0)
@@ -68,7 +73,8 @@ reader_start(struct reader *r, struct spool *sp, struct err *e)
 	int rc = pthread_create(&r->thread, NULL, reader_main, r);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0)
-		return err_set(e, err_kind_of_errno(rc), rc, "cannot start the reader's thread");
+		return err_set(e, err_kind_of_errno(rc), rc,
+			       "cannot start the reader's thread");
 	pthread_setname_np(r->thread, "tdc-reader");
 	r->has_thread = true;
 	return 0;

@@ -1,8 +1,9 @@
 /*
- * reader.h - the read-only connection and its thread: due rows, lists, proofs, cold inline bodies.
+ * reader.h - the read-only connection and its thread: due rows, lists, proofs, cold
+ * inline bodies.
  *
- * Every request is one short transaction (or several), so that no snapshot keeps the write-ahead
- * log from being reused.
+ * Every request is one short transaction (or several), so that no snapshot keeps the
+ * write-ahead log from being reused.
  */
 #ifndef TDC_STORE_READER_H
 #define TDC_STORE_READER_H
@@ -48,14 +49,16 @@ enum load_mode {
 	LOAD_STRICT,  /* what does not fit is ERR_CORRUPT                          */
 	LOAD_LENIENT, /* what is readable; placeholders for the rest, for lists    */
 };
-int load_journal(struct db *db, uint64_t mid, enum load_mode mode, struct spool_journal **ret,
-		 struct err *e);
+int load_journal(struct db *db, uint64_t mid, enum load_mode mode,
+		 struct spool_journal **ret, struct err *e);
 /* The bytes of an inline body. */
 int load_body_data(struct db *db, struct spool_body *b, struct err *e);
 /* Where a body is now; a compaction may have moved it. 0 = no such body. */
 int load_body_place(struct db *db, int64_t id, struct spool_body *b, struct err *e);
 
-/* A row or body was found corrupt: to the store thread, which sets the state. Any thread. */
+/*
+ * A row or body was found corrupt: to the store thread, which sets the state. Any thread.
+ */
 void quarantine(struct spool *sp, uint64_t mid, const char *reason);
 
 #endif

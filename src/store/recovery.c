@@ -1,8 +1,9 @@
 /*
  * recovery.c - what the last stop left: bounded work, no body is read.
  *
- * After an orderly stop there is nothing to do but to load names and numbers. After a crash, files that no
- * committed row names are removed, and the tails of segments behind the last committed byte are cut off.
+ * After an orderly stop there is nothing to do but to load names and numbers. After a
+ * crash, files that no committed row names are removed, and the tails of segments behind
+ * the last committed byte are cut off.
  */
 #include "store/state.h"
 
@@ -42,9 +43,11 @@ load_policies(struct writer *w, struct err *e)
 	while ((r = db_step(&w->db, st, e)) == 1) {
 		if (w->n_policies == w->cap_policies) {
 			size_t cap = w->cap_policies == 0 ? 16 : w->cap_policies * 2;
-			struct policy_entry *grown = realloc(w->policies, cap * sizeof(*grown));
+			struct policy_entry *grown =
+				realloc(w->policies, cap * sizeof(*grown));
 			if (grown == NULL)
-				return err_set(e, ERR_MEMORY, 0, "no memory for policies");
+				return err_set(e, ERR_MEMORY, 0,
+					       "no memory for policies");
 			w->policies = grown;
 			w->cap_policies = cap;
 		}
@@ -92,8 +95,8 @@ load_all(struct spool *sp, struct err *e)
 	struct writer *w = &sp->writer;
 	unsigned strangers;
 
-	if (account_load(&w->db, w->terms, &strangers, e) != 0 || load_policies(w, e) != 0 ||
-	    load_destinations(sp, e) != 0)
+	if (account_load(&w->db, w->terms, &strangers, e) != 0 ||
+	    load_policies(w, e) != 0 || load_destinations(sp, e) != 0)
 		return -1;
 	return load_number(&w->db, STATEMENT_FILE_BYTES, &w->file_bytes, e);
 }
@@ -111,12 +114,16 @@ cut_tail(struct spool *sp, uint64_t id, uint64_t size)
 	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return; /* its bodies will be found missing when they are read */
-	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size && ftruncate(fd, (off_t)size) != 0)
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size &&
+	    ftruncate(fd, (off_t)size) != 0)
 		errno = 0; /* only wasted space */
 	close(fd);
 }
 
-/* What was appended to is closed: the next body begins a new segment. Those without live bytes go. */
+/*
+ * What was appended to is closed: the next body begins a new segment. Those without live
+ * bytes go.
+ */
 static int
 end_segments(struct spool *sp, uint64_t *last_id, struct err *e)
 {
@@ -173,7 +180,8 @@ is_orphan(struct spool *sp, const char *name, bool is_segment)
 }
 
 static void
-remove_orphans(struct spool *sp, const char *path, bool is_segment, struct spool_recovery *r)
+remove_orphans(struct spool *sp, const char *path, bool is_segment,
+	       struct spool_recovery *r)
 {
 	int fd = openat(sp->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -184,7 +192,8 @@ remove_orphans(struct spool *sp, const char *path, bool is_segment, struct spool
 		return;
 	}
 	for (struct dirent *d; (d = readdir(directory)) != NULL;)
-		if (is_orphan(sp, d->d_name, is_segment) && unlinkat(dirfd(directory), d->d_name, 0) == 0)
+		if (is_orphan(sp, d->d_name, is_segment) &&
+		    unlinkat(dirfd(directory), d->d_name, 0) == 0)
 			r->orphan_files++;
 	closedir(directory);
 }
@@ -201,7 +210,10 @@ remove_all_orphans(struct spool *sp, struct spool_recovery *r)
 	}
 }
 
-/* Behind the highest number of any file or row, so that no number is used twice at a time. */
+/*
+ * Behind the highest number of any file or row, so that no number is used twice at a
+ * time.
+ */
 static uint64_t
 next_segment(struct spool *sp, uint64_t last_id)
 {
@@ -227,7 +239,8 @@ begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
 	struct writer *w = &sp->writer;
 
 	pending_begin(w);
-	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 && end_segments(sp, last_segment, e) == 0 &&
+	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
+	    end_segments(sp, last_segment, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
 	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {

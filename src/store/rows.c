@@ -6,8 +6,8 @@
 #include "tdc/base/cleanup.h"
 
 int
-row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy, bool *found,
-	  struct err *e)
+row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy,
+	  bool *found, struct err *e)
 {
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_STATE, e);
 	if (st == NULL)
@@ -27,7 +27,8 @@ row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *po
 
 /* 1: *ret is the first column of what was deleted; 0: there was nothing. */
 static int
-delete_returning(struct writer *w, enum statement which, int64_t key, int64_t *ret, struct err *e)
+delete_returning(struct writer *w, enum statement which, int64_t key, int64_t *ret,
+		 struct err *e)
 {
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, e);
 	if (st == NULL)
@@ -46,7 +47,8 @@ free_place(struct writer *w, sqlite3_stmt *st, struct err *e)
 	uint64_t size = (uint64_t)sqlite3_column_int64(st, 2);
 
 	if (place != NULL && strcmp(place, "segment") == 0)
-		return pending_segment(w, (uint64_t)sqlite3_column_int64(st, 1), -(int64_t)size, 0, e);
+		return pending_segment(w, (uint64_t)sqlite3_column_int64(st, 1),
+				       -(int64_t)size, 0, e);
 	struct span name = db_blob(st, 3);
 	if (place != NULL && strcmp(place, "file") == 0 && name.n == UID_BYTES) {
 		struct uid file;

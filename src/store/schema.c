@@ -3,10 +3,12 @@
  */
 #include "store/schema.h"
 
+/* clang-format off */
 const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	{ "0001-spool.sql",
-	  "-- The spool: body, message and journal apart; account and bookkeeping in the same file.\n"
-	  "-- docs/spool.md explains every column. src/store/schema.c holds the same text; a test compares them.\n"
+	  "-- The spool: body, message and journal apart; the account in the same file.\n"
+	  "-- docs/spool.md explains every column. src/store/schema.c has the same text,\n"
+	  "-- and a test compares them.\n"
 	  "CREATE TABLE meta (\n"
 	  "\tkey TEXT PRIMARY KEY,\n"
 	  "\tvalue ANY\n"
@@ -55,7 +57,8 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "\tfile BLOB,\n"
 	  "\tdata BLOB,\n"
 	  "\tCHECK ((place = 'inline') = (data IS NOT NULL)),\n"
-	  "\tCHECK ((place = 'segment') = (segment IS NOT NULL AND offset IS NOT NULL)),\n"
+	  "\tCHECK ((place = 'segment') =\n"
+	  "\t\t(segment IS NOT NULL AND offset IS NOT NULL)),\n"
 	  "\tCHECK ((place = 'file') = (file IS NOT NULL AND length(file) = 16))\n"
 	  ") STRICT;\n"
 	  "CREATE INDEX body_segment ON body(segment) WHERE segment IS NOT NULL;\n"
@@ -64,7 +67,8 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "CREATE TABLE message (\n"
 	  "\tmid INTEGER PRIMARY KEY,\n"
 	  "\tbody INTEGER NOT NULL REFERENCES body,\n"
-	  "\tsource TEXT NOT NULL CHECK (source IN ('smtp', 'lmtp', 'milter', 'replay', 'forward')),\n"
+	  "\tsource TEXT NOT NULL CHECK (source IN\n"
+	  "\t\t('smtp', 'lmtp', 'milter', 'replay', 'forward')),\n"
 	  "\taccepted_at INTEGER NOT NULL,\n"
 	  "\tsender TEXT NOT NULL,\n"
 	  "\trecipients TEXT NOT NULL,\n"
@@ -102,8 +106,11 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "\treason TEXT,\n"
 	  "\trids TEXT\n"
 	  ") STRICT;\n"
-	  "CREATE INDEX journal_due ON journal(policy, next_at) WHERE state IN ('waiting', 'uncertain');\n"
+	  "CREATE INDEX journal_due ON journal(policy, next_at)\n"
+	  "\tWHERE state IN ('waiting', 'uncertain');\n"
 	  "CREATE INDEX journal_message ON journal(message);\n"
-	  "CREATE INDEX journal_state ON journal(state) WHERE state IN ('held', 'dead', 'quarantined');\n"
-	  "CREATE INDEX journal_ended ON journal(ended_at) WHERE state = 'delivered';\n" },
+	  "CREATE INDEX journal_state ON journal(state)\n"
+	  "\tWHERE state IN ('held', 'dead', 'quarantined');\n"
+	  "CREATE INDEX journal_ended ON journal(ended_at)\n"
+	  "\tWHERE state = 'delivered';\n" },
 };

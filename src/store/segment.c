@@ -26,10 +26,12 @@ segment_new(struct segments *s, struct err *e)
 	struct spool *sp = s->spool;
 
 	segment_path(s->next_id, path);
-	int fd = openat(sp->directory_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(sp->directory_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600);
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "segment %s", path);
-	int directory = openat(sp->directory_fd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory =
+		openat(sp->directory_fd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || (!sp->limits.is_unsafe && fsync(directory) != 0)) {
 		err_set(e, err_kind_of_errno(errno), errno, "directory segments");
 		if (directory >= 0)
@@ -58,11 +60,15 @@ segment_sync(struct segments *s, struct err *e)
 		return 0;
 	counter_add(COUNTER_SYNCS, 1);
 	if (fdatasync(s->fd) != 0)
-		return err_set(e, err_kind_of_errno(errno), errno, "forcing a segment to disk failed");
+		return err_set(e, err_kind_of_errno(errno), errno,
+			       "forcing a segment to disk failed");
 	return 0;
 }
 
-/* No more bytes for this one; the store thread hears of it behind everything that went before. */
+/*
+ * No more bytes for this one; the store thread hears of it behind everything that went
+ * before.
+ */
 static void
 end_segment(struct segments *s, struct segment_end *end)
 {
@@ -99,8 +105,11 @@ write_vectors(struct segments *s, struct iovec *v, int n, struct err *e)
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
-			err_set(e, err_kind_of_errno(errno), errno, "writing a segment failed");
-			/* What was written of it is overwritten by the next, or cut off. */
+			err_set(e, err_kind_of_errno(errno), errno,
+				"writing a segment failed");
+			/*
+			 * What was written of it is overwritten by the next, or cut off.
+			 */
 			if (ftruncate(s->fd, (off_t)s->size) != 0)
 				segment_rotate(s);
 			return -1;
@@ -175,7 +184,8 @@ run_chain(struct segments *s, struct work_job *chain)
 
 	while (chain != NULL) {
 		struct store_op *op = (struct store_op *)chain;
-		const struct op_kind *kind = op->kind; /* once handed on, the op may be freed */
+		const struct op_kind *kind =
+			op->kind; /* once handed on, the op may be freed */
 		chain = chain->next;
 		if (kind == &accept_kind) {
 			group[n++] = (struct spool_commit *)op;
@@ -217,7 +227,8 @@ segments_start(struct segments *s, struct spool *sp, uint64_t next_id, struct er
 	int r = pthread_create(&s->thread, NULL, segments_main, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
-		return err_set(e, err_kind_of_errno(r), r, "cannot start the segment thread");
+		return err_set(e, err_kind_of_errno(r), r,
+			       "cannot start the segment thread");
 	pthread_setname_np(s->thread, "tdc-segment");
 	s->has_thread = true;
 	return 0;

@@ -1,8 +1,10 @@
 /*
- * segment.h - append-only files for bodies of middle size, and the one thread that appends.
+ * segment.h - append-only files for bodies of middle size, and the one thread that
+ * appends.
  *
- * The thread takes every acceptance that waits, writes the bytes with as few calls as it can, syncs once, and
- * hands the operations on to the store thread: bodies are durable before the rows that name them.
+ * The thread takes every acceptance that waits, writes the bytes with as few calls as it
+ * can, syncs once, and hands the operations on to the store thread: bodies are durable
+ * before the rows that name them.
  */
 #ifndef TDC_STORE_SEGMENT_H
 #define TDC_STORE_SEGMENT_H
@@ -44,7 +46,10 @@ struct compaction {
 };
 extern const struct op_kind compaction_kind;
 
-/* The end of a segment: `id` gets no more bytes. id == 0 on its way in: whichever is open. */
+/*
+ * The end of a segment: `id` gets no more bytes. id == 0 on its way in: whichever is
+ * open.
+ */
 struct segment_end {
 	struct store_op op;
 	uint64_t id;

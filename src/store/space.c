@@ -18,8 +18,9 @@ space_check(struct spool *sp)
 		return; /* the last answer stays; a write will tell */
 	uint64_t bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	atomic_store(&s->free_bytes, bytes);
-	atomic_store(&s->is_low, bytes < atomic_load(&s->reserve) ||
-					 (v.f_files > 0 && v.f_favail < SPACE_INODES_MIN));
+	atomic_store(&s->is_low,
+		     bytes < atomic_load(&s->reserve) ||
+			     (v.f_files > 0 && v.f_favail < SPACE_INODES_MIN));
 }
 
 void
@@ -32,7 +33,8 @@ space_check_if_old(struct spool *sp)
 static void
 check_job(struct work_job *job)
 {
-	struct spool *sp = (struct spool *)((char *)job - offsetof(struct spool, space.job));
+	struct spool *sp =
+		(struct spool *)((char *)job - offsetof(struct spool, space.job));
 
 	space_check(sp);
 	atomic_store(&sp->space.is_checking, false);

@@ -22,8 +22,11 @@ struct space {
 };
 
 struct spool;
-void space_check(struct spool *sp);    /* now; any thread but the loop's                    */
-void space_check_if_old(struct spool *sp); /* the same, at most every SPACE_INTERVAL_MS     */
-void space_poke(struct spool *sp);     /* loop thread: has a body worker check, if it is old */
+void
+space_check(struct spool *sp); /* now; any thread but the loop's                    */
+void
+space_check_if_old(struct spool *sp); /* the same, at most every SPACE_INTERVAL_MS     */
+void
+space_poke(struct spool *sp); /* loop thread: has a body worker check, if it is old */
 
 #endif

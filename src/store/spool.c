@@ -123,7 +123,8 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	set_reloadable(sp, s);
 	if (spool_lock(sp, s, e) != 0 || open_parts(sp, recovery, e) != 0) {
 		if (e != NULL && e->kind == ERR_CORRUPT)
-			err_wrap(e, "the spool cannot be used; docs/spool.md, \"A damaged spool\", "
+			err_wrap(e, "the spool cannot be used; docs/spool.md, \"A "
+				    "damaged spool\", "
 				    "says how to save what is in it");
 		close_parts(sp);
 		return -1;
@@ -133,7 +134,10 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	return 0;
 }
 
-/* Commits that workers still have their hands on end on the loop: it turns here until they have. */
+/*
+ * Commits that workers still have their hands on end on the loop: it turns here until
+ * they have.
+ */
 static void
 await_workers(struct spool *sp)
 {
@@ -145,7 +149,10 @@ await_workers(struct spool *sp)
 	}
 }
 
-/* The last transaction: the next start finds an orderly end, and goes on with the next MID. */
+/*
+ * The last transaction: the next start finds an orderly end, and goes on with the next
+ * MID.
+ */
 static void
 end_life(struct spool *sp)
 {

@@ -86,7 +86,8 @@ int profile_remember(struct spool *sp, const char *destination, const char *prof
 void profiles_done(struct spool *sp);
 void view_init(struct spool *sp);
 void view_done(struct spool *sp);
-void view_publish(struct writer *w, struct completion ***end); /* appends to a chain, or not */
+void view_publish(struct writer *w,
+		  struct completion ***end); /* appends to a chain, or not */
 void view_take(struct spool *sp);
 int recover(struct spool *sp, struct spool_recovery *r, struct err *e);
 void purge_arm(struct spool *sp);

@@ -1,8 +1,8 @@
 /*
  * sweep.c - files go only after the transaction that let go of them is on disk.
  *
- * An outcome may commit without a sync. Were its body unlinked at once, a power cut could bring
- * back the row and not the bytes.
+ * An outcome may commit without a sync. Were its body unlinked at once, a power cut could
+ * bring back the row and not the bytes.
  */
 #include "store/state.h"
 

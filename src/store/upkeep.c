@@ -46,7 +46,9 @@ look_for_oldest(struct writer *w)
 void
 upkeep_oldest(struct writer *w)
 {
-	if (w->terms[TERM_STATE + JOURNAL_WAITING] + w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <= 0 ||
+	if (w->terms[TERM_STATE + JOURNAL_WAITING] +
+			    w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <=
+		    0 ||
 	    look_for_oldest(w) == 2)
 		w->oldest_at = 0;
 }
@@ -72,7 +74,8 @@ compact(struct writer *w)
 	if (w->is_compacting || first_id(w, STATEMENT_SEGMENT_SPARSE, &id) != 1)
 		return;
 	struct compaction *c = calloc(1, sizeof(*c));
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_SEGMENT_BODIES, NULL);
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_SEGMENT_BODIES, NULL);
 	if (c == NULL || st == NULL) {
 		free(c);
 		return;
@@ -131,7 +134,8 @@ vacuum(struct writer *w)
 	char sql[64];
 	int64_t pages;
 
-	if (w->unsynced > 0 || db_ask(&w->db, "PRAGMA freelist_count", 0, &pages, NULL) != 0 ||
+	if (w->unsynced > 0 ||
+	    db_ask(&w->db, "PRAGMA freelist_count", 0, &pages, NULL) != 0 ||
 	    pages < VACUUM_MIN_PAGES)
 		return false;
 	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", VACUUM_STEP_PAGES);
@@ -165,7 +169,8 @@ upkeep(struct writer *w, bool is_idle)
 	int64_t now = mono_now_ms();
 	struct err e;
 
-	if (w->unsynced > 0 && now - w->unsynced_since >= SYNC_WITHIN_MS && !w->is_troubled)
+	if (w->unsynced > 0 && now - w->unsynced_since >= SYNC_WITHIN_MS &&
+	    !w->is_troubled)
 		batch_sync(w, &e);
 	if (w->is_troubled && now - w->probed_at >= PROBE_MS)
 		batch_sync(w, &e);

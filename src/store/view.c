@@ -9,7 +9,8 @@
 static void
 taken(struct completion *c)
 {
-	view_take((struct spool *)((char *)c - offsetof(struct spool, exchange.completion)));
+	view_take((struct spool *)((char *)c -
+				   offsetof(struct spool, exchange.completion)));
 }
 
 void
@@ -64,7 +65,9 @@ fill(struct writer *w, struct view *v)
 	v->longest_checkpoint_us = w->longest_checkpoint_us;
 }
 
-/* Puts the view's own completion at the end of the chain unless it is under way already. */
+/*
+ * Puts the view's own completion at the end of the chain unless it is under way already.
+ */
 void
 view_publish(struct writer *w, struct completion ***end)
 {
@@ -101,7 +104,8 @@ view_take(struct spool *sp)
 	if (r == 0) {
 		mine.n_policies = x->latest.n_policies;
 		if (mine.n_policies > 0)
-			memcpy(names, x->latest.policies, mine.n_policies * sizeof(*names));
+			memcpy(names, x->latest.policies,
+			       mine.n_policies * sizeof(*names));
 	}
 	pthread_mutex_unlock(&x->lock);
 	sp->view = mine;

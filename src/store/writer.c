@@ -1,5 +1,6 @@
 /*
- * writer.c - the store thread: take everything, one transaction, one sync, answer all; then upkeep.
+ * writer.c - the store thread: take everything, one transaction, one sync, answer all;
+ * then upkeep.
  */
 #include "store/state.h"
 
@@ -43,7 +44,9 @@ writer_set_full(struct writer *w, bool is_full, struct err *e)
 	if (w->is_full == is_full && w->db.sql != NULL)
 		return 0;
 	if (!w->settings.is_unsafe &&
-	    db_exec(&w->db, is_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", e) != 0)
+	    db_exec(&w->db,
+		    is_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
+		    e) != 0)
 		return -1;
 	w->is_full = is_full;
 	return 0;
@@ -114,7 +117,8 @@ writer_start(struct writer *w, struct err *e)
 	int r = pthread_create(&w->thread, NULL, writer_main, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
-		return err_set(e, err_kind_of_errno(r), r, "cannot start the store thread");
+		return err_set(e, err_kind_of_errno(r), r,
+			       "cannot start the store thread");
 	pthread_setname_np(w->thread, "tdc-store");
 	w->has_thread = true;
 	return 0;
@@ -144,7 +148,10 @@ writer_drain(struct writer *w)
 		batch_collect(w, work_queue_take_all(w->queue, 0, &is_closed));
 		batch_run(w);
 	} while (w->again.n > 0);
-	/* What the disk refused to the last: an outcome that is sent again, a caller who hears of it. */
+	/*
+	 * What the disk refused to the last: an outcome that is sent again, a caller who
+	 * hears of it.
+	 */
 	for (size_t i = 0; i < w->kept.n; i++)
 		batch_give_up(w, w->kept.at[i]);
 	w->kept.n = 0;

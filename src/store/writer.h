@@ -56,7 +56,7 @@ struct writer {
 	/* durability */
 	bool is_full; /* PRAGMA synchronous, as it stands  */
 	uint64_t unsynced;
-	int64_t unsynced_since; /* ms */
+	int64_t unsynced_since;   /* ms */
 	struct removal *removals; /* wait for the next sync */
 
 	/* the write-ahead log */
@@ -74,11 +74,15 @@ struct writer {
 };
 
 /* -- the thread (writer.c) -- */
-int writer_init(struct writer *w, struct spool *sp, struct err *e); /* opens and migrates; no thread */
+int writer_init(struct writer *w, struct spool *sp,
+		struct err *e); /* opens and migrates; no thread */
 int writer_start(struct writer *w, struct err *e);
-void writer_stop(struct writer *w);  /* runs what is queued; joins. The queue stays open         */
-void writer_drain(struct writer *w); /* without the thread: what came after its end               */
-void writer_done(struct writer *w); /* the last connection to be closed                      */
+void writer_stop(
+	struct writer *w); /* runs what is queued; joins. The queue stays open         */
+void writer_drain(
+	struct writer *w); /* without the thread: what came after its end               */
+void
+writer_done(struct writer *w); /* the last connection to be closed                      */
 int writer_open(struct writer *w, struct err *e);
 void writer_trouble(struct writer *w, const struct err *e); /* NULL: over */
 int writer_set_full(struct writer *w, bool is_full, struct err *e);
@@ -104,8 +108,8 @@ void ballast_make(struct writer *w);
 bool ballast_release(struct writer *w);
 
 /* -- rows (rows.c): within the transaction -- */
-int row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy, bool *found,
-	      struct err *e);
+int row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy,
+	      bool *found, struct err *e);
 /* The journal, and what nothing refers to any more: message, body, bytes. */
 int row_delete(struct writer *w, uint64_t mid, struct err *e);
 int row_meta_set(struct writer *w, const char *key, int64_t n, struct err *e);

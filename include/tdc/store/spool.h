@@ -54,7 +54,8 @@ struct spool_recovery {
  */
 int spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	       struct spool_recovery *recovery, struct err *e);
-/* Commits what is queued, checkpoints, closes, frees. Drafts and readers must be gone. Blocks. */
+/* Commits what is queued, checkpoints, closes, frees. Drafts and readers must be gone. Blocks; callbacks
+ * that are still due run inside this call. */
 void spool_close(struct spool *sp);
 /* Reloadable: reserve, retention_ms, hot_max, in_flight_max, body_size_max. */
 void spool_reload(struct spool *sp, const struct spool_settings *s);
@@ -104,10 +105,10 @@ enum { SPOOL_PLANS_MAX = 64 };
 typedef void spool_done_fn(void *arg, const struct err *e);
 
 /*
- * THE commit point. Takes the draft in every case; makes a reference of its own to the message (the caller
- * keeps, and drops, the one that it has); plans and facts are copied. When all plans are drops no body is stored, only the account. `done` runs exactly once, never from
- * inside this call. If `arg`'s owner goes away earlier it calls spool_commit_forget(): the
- * commit goes on, `done` does not run.
+ * THE commit point. Takes the draft in every case; makes a reference of its own to the message (the
+ * caller keeps, and drops, the one that it has); plans and facts are copied. When all plans are drops
+ * no body is stored, only the account. `done` runs exactly once, never from inside this call. If
+ * `arg`'s owner goes away earlier it calls spool_commit_forget(): the commit goes on, `done` does not run.
  */
 struct spool_commit;
 struct spool_commit *spool_commit(struct spool_draft *d, struct spool_message *m,

@@ -1,8 +1,10 @@
 /*
- * spool_fixture.h - a spool in a directory of its own, a real loop, a clock that stands still.
+ * spool_fixture.h - a spool in a directory of its own, a real loop, a clock that stands
+ * still.
  *
- * Included once by each test program. Bodies are made from a seed, so that their bytes can be
- * compared without being kept. Waiting means turning the loop; a test that waits in vain fails.
+ * Included once by each test program. Bodies are made from a seed, so that their bytes
+ * can be compared without being kept. Waiting means turning the loop; a test that waits
+ * in vain fails.
  */
 #ifndef SPOOL_FIXTURE_H
 #define SPOOL_FIXTURE_H
@@ -113,7 +115,8 @@ fixture_init(struct fixture *f)
 	struct err e;
 
 	memset(f, 0, sizeof(*f));
-	snprintf(f->directory, sizeof(f->directory), "%s/tdc-store-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	snprintf(f->directory, sizeof(f->directory), "%s/tdc-store-XXXXXX",
+		 tmp == NULL ? "/tmp" : tmp);
 	assert_non_null(mkdtemp(f->directory));
 	clock_manual_init(&f->clock, T0);
 	assert_int_equal(loop_new(&f->clock.base, &f->loop, &e), 0);
@@ -191,7 +194,8 @@ read_body(struct fixture *f, struct spool_body *b, size_t *n)
 	for (;;) {
 		struct span run;
 		bool is_ready = false;
-		enum spool_read what = spool_body_read(r, &run, ready, &is_ready, &f->error);
+		enum spool_read what =
+			spool_body_read(r, &run, ready, &is_ready, &f->error);
 		if (what == SPOOL_READ_LATER) {
 			AWAIT(f, is_ready);
 			continue;
@@ -211,7 +215,8 @@ read_body(struct fixture *f, struct spool_body *b, size_t *n)
 }
 
 static UNUSED void
-assert_body(struct fixture *f, const char *row, struct spool_body *b, uint64_t seed, size_t size)
+assert_body(struct fixture *f, const char *row, struct spool_body *b, uint64_t seed,
+	    size_t size)
 {
 	size_t n;
 	char *got = read_body(f, b, &n);
@@ -247,7 +252,8 @@ room(void *arg)
 
 /* Writes n bytes of the seed in pieces, with the manners of a session. */
 static UNUSED int
-fill_draft(struct fixture *f, struct spool_draft *d, uint64_t seed, size_t n, struct err *e)
+fill_draft(struct fixture *f, struct spool_draft *d, uint64_t seed, size_t n,
+	   struct err *e)
 {
 	char *p = make_bytes(seed, n);
 	int r = 0;
@@ -283,15 +289,21 @@ make_message(struct fixture *f)
 static UNUSED struct body_facts
 make_facts(uint64_t seed, size_t size)
 {
-	struct body_facts facts = { .size = size, .facts = 5, .header_size = size / 2, .longest_line = 77 };
+	struct body_facts facts = {
+		.size = size, .facts = 5, .header_size = size / 2, .longest_line = 77
+	};
 
 	memset(facts.sha256, (int)(seed & 0xff), sizeof(facts.sha256));
 	return facts;
 }
 
-/* Begins one acceptance with these plans (their mids are filled). f->done counts the answers. */
+/*
+ * Begins one acceptance with these plans (their mids are filled). f->done counts the
+ * answers.
+ */
 static UNUSED int
-begin_accept(struct fixture *f, uint64_t seed, size_t size, struct spool_plan *plans, size_t n)
+begin_accept(struct fixture *f, uint64_t seed, size_t size, struct spool_plan *plans,
+	     size_t n)
 {
 	struct spool_draft *d;
 	struct body_facts facts = make_facts(seed, size);
@@ -343,7 +355,8 @@ on_due(void *arg, struct spool_due *due, const struct err *e)
 }
 
 static UNUSED void
-fetch_due(struct fixture *f, const char *policy, struct spool_cursor after, size_t rows, size_t bytes)
+fetch_due(struct fixture *f, const char *policy, struct spool_cursor after, size_t rows,
+	  size_t bytes)
 {
 	forget_rows(f);
 	f->is_answered = false;
@@ -405,7 +418,8 @@ record(struct fixture *f, enum outcome_kind kind, uint64_t mid)
 				   .at = f->clock.wall,
 				   .reply = "250 2.0.0 fine",
 				   .tls = "TLSv1.3",
-				   .profile = kind == OUTCOME_UNCERTAIN ? "journal;1" : NULL,
+				   .profile =
+					   kind == OUTCOME_UNCERTAIN ? "journal;1" : NULL,
 				   .reason = kind == OUTCOME_DEAD ? "content" : NULL,
 				   .destination = "intake.example" };
 	spool_record(f->sp, &o);
@@ -422,12 +436,18 @@ on_account(void *arg, const struct spool_account *counted, const struct err *e)
 	f->counted = *counted;
 }
 
-/* Everything that was queued before is committed, and the account was counted from the rows. */
+/*
+ * Everything that was queued before is committed, and the account was counted from the
+ * rows.
+ */
 static UNUSED const struct spool_account *
 settle(struct fixture *f)
 {
 	f->is_answered = false;
-	/* A change that fits nothing goes through the store thread behind all that came before. */
+	/*
+	 * A change that fits nothing goes through the store thread behind all that came
+	 * before.
+	 */
 	spool_change(f->sp, CHANGE_HOLD, UINT64_MAX >> 2, on_changed, f);
 	AWAIT(f, f->is_answered);
 	f->is_answered = false;
@@ -442,13 +462,14 @@ assert_account(struct fixture *f, const char *row)
 	const struct spool_account *counted = settle(f), *kept = spool_account(f->sp);
 
 	if (spool_account_gap(counted) != 0 || spool_account_gap(kept) != 0)
-		fail_msg("%s: gap %" PRId64 " by the rows, %" PRId64 " by the counters, want 0", row,
-			 spool_account_gap(counted), spool_account_gap(kept));
+		fail_msg("%s: gap %" PRId64 " by the rows, %" PRId64
+			 " by the counters, want 0",
+			 row, spool_account_gap(counted), spool_account_gap(kept));
 	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
 		if (counted->state[i] != kept->state[i])
-			fail_msg("%s: %s: %" PRIu64 " rows, the counter says %" PRIu64, row,
-				 journal_state_name((enum journal_state)i), counted->state[i],
-				 kept->state[i]);
+			fail_msg("%s: %s: %" PRIu64 " rows, the counter says %" PRIu64,
+				 row, journal_state_name((enum journal_state)i),
+				 counted->state[i], kept->state[i]);
 }
 
 static UNUSED uint64_t
@@ -496,7 +517,8 @@ count_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)ftw;
-	files_seen += type == FTW_F && (strstr(path, ".body") != NULL || strstr(path, ".segment") != NULL);
+	files_seen += type == FTW_F &&
+		      (strstr(path, ".body") != NULL || strstr(path, ".segment") != NULL);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /*
- * test_account.c - the account closes after any sequence of operations, also across restarts.
+ * test_account.c - the account closes after any sequence of operations, also across
+ * restarts.
  *
  * The seed rotates; STORE_SEED repeats a run.
  */
@@ -43,11 +44,13 @@ accept_some(struct fixture *f, struct model *m)
 	for (size_t i = 0; i < n; i++) {
 		plans[i].policy = policies[next_random(m, 3)];
 		if (next_random(m, 4) == 0)
-			plans[i].drop = (enum drop_reason)(1 + next_random(m, DROP_REASON_COUNT - 1));
+			plans[i].drop = (enum drop_reason)(
+				1 + next_random(m, DROP_REASON_COUNT - 1));
 	}
 	if (m->n + n > ROWS_MAX)
 		return;
-	assert_int_equal(begin_accept(f, m->random, sizes[next_random(m, 5)], plans, n), 0);
+	assert_int_equal(begin_accept(f, m->random, sizes[next_random(m, 5)], plans, n),
+			 0);
 	if (next_random(m, 2) == 0)
 		AWAIT(f, f->done > done);
 	m->messages++;
@@ -55,7 +58,8 @@ accept_some(struct fixture *f, struct model *m)
 	for (size_t i = 0; i < n; i++) {
 		m->dropped += plans[i].drop != DROP_NONE;
 		if (plans[i].drop == DROP_NONE)
-			m->rows[m->n++] = (struct model_row){ plans[i].mid, JOURNAL_WAITING, false };
+			m->rows[m->n++] = (struct model_row){ plans[i].mid,
+							      JOURNAL_WAITING, false };
 	}
 }
 
@@ -63,13 +67,19 @@ static void
 record_some(struct fixture *f, struct model *m)
 {
 	static const enum journal_state after[] = {
-		[OUTCOME_DELIVERED] = JOURNAL_DELIVERED, [OUTCOME_SOFT] = JOURNAL_WAITING,
-		[OUTCOME_UNCERTAIN] = JOURNAL_UNCERTAIN, [OUTCOME_DEAD] = JOURNAL_DEAD,
-		[OUTCOME_HELD] = JOURNAL_HELD,           [OUTCOME_QUARANTINED] = JOURNAL_QUARANTINED,
+		[OUTCOME_DELIVERED] = JOURNAL_DELIVERED,
+		[OUTCOME_SOFT] = JOURNAL_WAITING,
+		[OUTCOME_UNCERTAIN] = JOURNAL_UNCERTAIN,
+		[OUTCOME_DEAD] = JOURNAL_DEAD,
+		[OUTCOME_HELD] = JOURNAL_HELD,
+		[OUTCOME_QUARANTINED] = JOURNAL_QUARANTINED,
 	};
 	if (m->n == 0)
 		return;
-	/* A file body is on its way to the store thread by another road: its row must be there first. */
+	/*
+	 * A file body is on its way to the store thread by another road: its row must be
+	 * there first.
+	 */
 	AWAIT(f, f->done == m->messages);
 	struct model_row *r = &m->rows[next_random(m, m->n)];
 	enum outcome_kind kind = (enum outcome_kind)next_random(m, OUTCOME_DROPPED + 1);
@@ -152,17 +162,18 @@ compare(struct fixture *f, struct model *m, const char *row)
 		dropped += a->dropped[i];
 	for (int i = 0; i < MESSAGE_SOURCE_COUNT; i++)
 		created += a->created[i];
-	if (a->messages != m->messages || created != m->created || dropped != m->dropped ||
-	    a->deleted != m->deleted || a->refused != m->refused)
-		fail_msg("%s: messages %" PRIu64 "/%" PRIu64 " created %" PRIu64 "/%" PRIu64
-			 " dropped %" PRIu64 "/%" PRIu64 " deleted %" PRIu64 "/%" PRIu64
-			 " (got/want)",
-			 row, a->messages, m->messages, created, m->created, dropped, m->dropped,
-			 a->deleted, m->deleted);
+	if (a->messages != m->messages || created != m->created ||
+	    dropped != m->dropped || a->deleted != m->deleted || a->refused != m->refused)
+		fail_msg("%s: messages %" PRIu64 "/%" PRIu64 " created %" PRIu64
+			 "/%" PRIu64 " dropped %" PRIu64 "/%" PRIu64 " deleted %" PRIu64
+			 "/%" PRIu64 " (got/want)",
+			 row, a->messages, m->messages, created, m->created, dropped,
+			 m->dropped, a->deleted, m->deleted);
 	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
 		if (a->state[i] != states[i])
 			fail_msg("%s: %s: got %" PRIu64 ", want %" PRIu64, row,
-				 journal_state_name((enum journal_state)i), a->state[i], states[i]);
+				 journal_state_name((enum journal_state)i), a->state[i],
+				 states[i]);
 }
 
 static void
@@ -209,9 +220,12 @@ run(int64_t retention_ms, uint64_t seed)
 	assert_int_equal(ask(&f, "SELECT count(*) FROM message WHERE mid NOT IN"
 				 " (SELECT message FROM journal)"),
 			 0);
-	assert_int_equal(ask(&f, "SELECT count(*) FROM policy AS p WHERE waiting <> (SELECT count(*)"
-				 " FROM journal WHERE policy = p.id AND state IN ('waiting', 'uncertain'))"),
-			 0);
+	assert_int_equal(
+		ask(&f,
+		    "SELECT count(*) FROM policy AS p WHERE waiting <> (SELECT count(*)"
+		    " FROM journal WHERE policy = p.id AND state IN ('waiting', "
+		    "'uncertain'))"),
+		0);
 	fixture_done(&f);
 	free(m);
 }
@@ -234,7 +248,8 @@ main(void)
 	const char *given = getenv("STORE_SEED");
 	static uint64_t seed;
 
-	seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 2654435761u + 1;
+	seed = given != NULL ? strtoull(given, NULL, 10)
+			     : (uint64_t)time(NULL) * 2654435761u + 1;
 	print_message("STORE_SEED=%" PRIu64 "\n", seed);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(the_account_closes_without_retention, &seed),

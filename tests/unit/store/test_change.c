@@ -8,9 +8,12 @@ static uint64_t
 row_in_state(struct fixture *f, enum journal_state s)
 {
 	static const enum outcome_kind ways[JOURNAL_STATE_COUNT] = {
-		[JOURNAL_WAITING] = OUTCOME_SOFT,     [JOURNAL_UNCERTAIN] = OUTCOME_UNCERTAIN,
-		[JOURNAL_HELD] = OUTCOME_HELD,        [JOURNAL_DELIVERED] = OUTCOME_DELIVERED,
-		[JOURNAL_DEAD] = OUTCOME_DEAD,        [JOURNAL_QUARANTINED] = OUTCOME_QUARANTINED,
+		[JOURNAL_WAITING] = OUTCOME_SOFT,
+		[JOURNAL_UNCERTAIN] = OUTCOME_UNCERTAIN,
+		[JOURNAL_HELD] = OUTCOME_HELD,
+		[JOURNAL_DELIVERED] = OUTCOME_DELIVERED,
+		[JOURNAL_DEAD] = OUTCOME_DEAD,
+		[JOURNAL_QUARANTINED] = OUTCOME_QUARANTINED,
 	};
 	uint64_t mid = accept_one(f, "DEFAULT", 1, 100);
 	record(f, ways[s], mid);
@@ -25,7 +28,8 @@ enum { GONE = JOURNAL_STATE_COUNT, NO = JOURNAL_STATE_COUNT + 1 };
 static const struct {
 	const char *name;
 	enum spool_change what;
-	unsigned after[JOURNAL_STATE_COUNT]; /* waiting uncertain held delivered dead quarantined */
+	/* waiting, uncertain, held, delivered, dead, quarantined */
+	unsigned after[JOURNAL_STATE_COUNT];
 } changes[] = {
 	{ "hold", CHANGE_HOLD, { JOURNAL_HELD, JOURNAL_HELD, NO, NO, NO, NO } },
 	{ "release", CHANGE_RELEASE, { NO, NO, JOURNAL_WAITING, NO, NO, NO } },
@@ -41,10 +45,13 @@ check_change(struct fixture *f, size_t i, enum journal_state from)
 	unsigned want = changes[i].after[from];
 	uint64_t mid = row_in_state(f, from);
 
-	snprintf(row, sizeof(row), "%s of a row that is %s", changes[i].name, journal_state_name(from));
+	snprintf(row, sizeof(row), "%s of a row that is %s", changes[i].name,
+		 journal_state_name(from));
 	uint64_t changed = change(f, changes[i].what, mid);
-	if (changed != (want == NO ? 0u : 1u) || (f->error.kind == ERR_NONE) != (want != NO))
-		fail_msg("%s: changed %" PRIu64 ", error %s", row, changed, err_kind_name(f->error.kind));
+	if (changed != (want == NO ? 0u : 1u) ||
+	    (f->error.kind == ERR_NONE) != (want != NO))
+		fail_msg("%s: changed %" PRIu64 ", error %s", row, changed,
+			 err_kind_name(f->error.kind));
 	struct spool_journal *j = fetch_one(f, mid);
 	if ((j == NULL) != (want == GONE))
 		fail_msg("%s: the row is %s", row, j == NULL ? "gone" : "there");
@@ -99,10 +106,14 @@ make_many(struct fixture *f, unsigned n)
 	accept_one(f, "DEFAULT", 1, 10);
 	close_spool(f);
 	snprintf(sql, sizeof(sql),
-		 "BEGIN; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < %u)"
-		 " INSERT INTO journal (mid, uid, message, kind, policy, state, created_at)"
-		 " SELECT 100000 + i, randomblob(16), (SELECT mid FROM message), 'journal', 1,"
-		 " CASE WHEN i %% 3 = 0 THEN 'held' ELSE 'waiting' END, %" PRId64 " FROM c;"
+		 "BEGIN; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "
+		 "WHERE i < %u)"
+		 " INSERT INTO journal (mid, uid, message, kind, policy, state, "
+		 "created_at)"
+		 " SELECT 100000 + i, randomblob(16), (SELECT mid FROM message), "
+		 "'journal', 1,"
+		 " CASE WHEN i %% 3 = 0 THEN 'held' ELSE 'waiting' END, %" PRId64
+		 " FROM c;"
 		 " UPDATE account SET n = n + %u WHERE term = 'created.smtp';"
 		 " UPDATE account SET n = n + %u WHERE term = 'state.waiting';"
 		 " INSERT INTO account VALUES ('state.held', %u);"
@@ -181,7 +192,9 @@ lists_are_pages_in_mid_order(void **state)
 	const struct {
 		enum journal_state state;
 		unsigned want;
-	} lists[] = { { JOURNAL_HELD, 2000 }, { JOURNAL_WAITING, 4001 }, { JOURNAL_STATE_COUNT, 6001 },
+	} lists[] = { { JOURNAL_HELD, 2000 },
+		      { JOURNAL_WAITING, 4001 },
+		      { JOURNAL_STATE_COUNT, 6001 },
 		      { JOURNAL_DEAD, 0 } };
 	for (size_t i = 0; i < 4; i++) {
 		after = last = 0;
@@ -199,7 +212,8 @@ lists_are_pages_in_mid_order(void **state)
 			after = f.due.next.mid;
 		} while (!f.due.is_end);
 		if (seen != lists[i].want)
-			fail_msg("list %zu: got %u rows, want %u", i, seen, lists[i].want);
+			fail_msg("list %zu: got %u rows, want %u", i, seen,
+				 lists[i].want);
 	}
 	list_rows(&f, JOURNAL_STATE_COUNT, 0, 0);
 	assert_int_equal(f.n_rows, 0);

@@ -1,5 +1,6 @@
 /*
- * test_corrupt.c - damaged rows, bodies and databases: reported by name, never in the way of the rest.
+ * test_corrupt.c - damaged rows, bodies and databases: reported by name, never in the way
+ * of the rest.
  */
 #include "spool_fixture.h"
 
@@ -16,20 +17,23 @@ static const struct {
 	{ "a policy that does not exist",
 	  "UPDATE journal SET message = 77777 WHERE mid = @" },
 	{ "a list of recipients that is none",
-	  "UPDATE message SET recipients = 'x' WHERE mid = (SELECT message FROM journal WHERE mid = @)" },
-	{ "a message without a body",
-	  "UPDATE message SET body = 4711 WHERE mid = (SELECT message FROM journal WHERE mid = @)" },
-	{ "an unknown source",
-	  "UPDATE message SET source = 'fax' WHERE mid = (SELECT message FROM journal WHERE mid = @)" },
+	  "UPDATE message SET recipients = 'x' WHERE mid = (SELECT message FROM journal "
+	  "WHERE mid = @)" },
+	{ "a message without a body", "UPDATE message SET body = 4711 WHERE mid = "
+				      "(SELECT message FROM journal WHERE mid = @)" },
+	{ "an unknown source", "UPDATE message SET source = 'fax' WHERE mid = (SELECT "
+			       "message FROM journal WHERE mid = @)" },
 	{ "a digest of the wrong length",
-	  "UPDATE body SET sha256 = x'01' WHERE id = (SELECT body FROM message WHERE mid ="
+	  "UPDATE body SET sha256 = x'01' WHERE id = (SELECT body FROM message WHERE mid "
+	  "="
 	  " (SELECT message FROM journal WHERE mid = @))" },
 	{ "an inline body that is too short",
-	  "UPDATE body SET data = x'0102' WHERE id = (SELECT body FROM message WHERE mid ="
+	  "UPDATE body SET data = x'0102' WHERE id = (SELECT body FROM message WHERE mid "
+	  "="
 	  " (SELECT message FROM journal WHERE mid = @))" },
-	{ "an unknown place",
-	  "UPDATE body SET place = 'cloud', data = NULL WHERE id = (SELECT body FROM message WHERE mid ="
-	  " (SELECT message FROM journal WHERE mid = @))" },
+	{ "an unknown place", "UPDATE body SET place = 'cloud', data = NULL WHERE id = "
+			      "(SELECT body FROM message WHERE mid ="
+			      " (SELECT message FROM journal WHERE mid = @))" },
 };
 
 static void
@@ -39,8 +43,8 @@ damage(struct fixture *f, const char *sql, uint64_t mid)
 	const char *at = strchr(sql, '@');
 
 	snprintf(text, sizeof(text),
-		 "PRAGMA ignore_check_constraints=ON; %.*s%" PRIu64 "%s", (int)(at - sql), sql, mid,
-		 at + 1);
+		 "PRAGMA ignore_check_constraints=ON; %.*s%" PRIu64 "%s", (int)(at - sql),
+		 sql, mid, at + 1);
 	tamper(f, text);
 }
 
@@ -61,8 +65,10 @@ a_corrupt_row_is_quarantined_and_the_rest_comes(void **state)
 		damage(&f, damages[i].sql, mids[1]);
 		open_spool(&f);
 		fetch_due(&f, "DEFAULT", (struct spool_cursor){ 0, 0 }, 10, 1u << 20);
-		if (f.n_rows != 2 || f.rows[0]->mid != mids[0] || f.rows[1]->mid != mids[2])
-			fail_msg("%s: got %zu rows, want the two sound ones", damages[i].name, f.n_rows);
+		if (f.n_rows != 2 || f.rows[0]->mid != mids[0] ||
+		    f.rows[1]->mid != mids[2])
+			fail_msg("%s: got %zu rows, want the two sound ones",
+				 damages[i].name, f.n_rows);
 		assert_account(&f, damages[i].name);
 		if (spool_account(f.sp)->state[JOURNAL_QUARANTINED] != 1)
 			fail_msg("%s: it is not quarantined", damages[i].name);
@@ -88,7 +94,8 @@ find_outside(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)ftw;
-	if (type == FTW_F && (strstr(path, ".body") != NULL || strstr(path, ".segment") != NULL))
+	if (type == FTW_F &&
+	    (strstr(path, ".body") != NULL || strstr(path, ".segment") != NULL))
 		snprintf(found_path, sizeof(found_path), "%s", path);
 	return 0;
 }
@@ -150,7 +157,8 @@ static const struct {
 	{ "no database at all", "this is a text file, and not a small one", 0, 0 },
 	{ "a header that was overwritten", "\1\2\3\4\5\6\7\10", 16, 0 },
 	{ "a file that was cut in its first page", "", 0, 1000 },
-	{ "a root page that was overwritten", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 100, 0 },
+	{ "a root page that was overwritten",
+	  "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 100, 0 },
 };
 
 static void
@@ -177,7 +185,8 @@ an_unusable_database_is_said_so(void **state)
 		if (try_open(&f, &e) == 0)
 			fail_msg("%s: it was opened", files[i].name);
 		if (e.kind != ERR_CORRUPT || strstr(e.text, "docs/spool.md") == NULL)
-			fail_msg("%s: got %s: %s", files[i].name, err_kind_name(e.kind), e.text);
+			fail_msg("%s: got %s: %s", files[i].name, err_kind_name(e.kind),
+				 e.text);
 		fixture_done(&f);
 	}
 }
@@ -215,7 +224,9 @@ write_database(struct fixture *f, const char *p, size_t n)
 	fclose(file);
 }
 
-/* Everything that a daemon would do. Every call answers; what it answers is not promised. */
+/*
+ * Everything that a daemon would do. Every call answers; what it answers is not promised.
+ */
 static void
 use_everything(struct fixture *f)
 {
@@ -245,7 +256,8 @@ no_damaged_page_brings_the_daemon_down(void **state)
 	struct fixture f;
 	size_t n;
 	const char *given = getenv("STORE_SEED");
-	unsigned seed = given != NULL ? (unsigned)atoi(given) : (unsigned)getpid(), opened = 0;
+	unsigned seed = given != NULL ? (unsigned)atoi(given) : (unsigned)getpid(),
+		 opened = 0;
 
 	(void)state;
 	srand(seed);
@@ -260,7 +272,8 @@ no_damaged_page_brings_the_daemon_down(void **state)
 	for (int round = 0; round < DAMAGE_ROUNDS; round++) {
 		struct err e;
 		size_t page = 1 + (size_t)rand() % (n / 8192 - 1);
-		size_t from = (size_t)rand() % 8192, length = 1 + (size_t)rand() % (8192 - from);
+		size_t from = (size_t)rand() % 8192,
+		       length = 1 + (size_t)rand() % (8192 - from);
 		memcpy(damaged, sound, n);
 		for (size_t i = 0; i < length; i++)
 			damaged[page * 8192 + from + i] ^= (char)rand();
@@ -335,23 +348,30 @@ static const struct {
 	{ "a sound spool has no findings", "SELECT 1", NULL },
 	{ "a bit that flipped in an inline body",
 	  "UPDATE body SET data = zeroblob(size) WHERE place = 'inline'", "SHA-256" },
-	{ "a digest of another body", "UPDATE body SET sha256 = zeroblob(32) WHERE place = 'file'",
-	  "SHA-256" },
-	{ "a segment body at another offset", "UPDATE body SET offset = 1 WHERE place = 'segment'",
-	  "body" },
-	{ "a file of another size", "UPDATE body SET size = size - 1 WHERE place = 'file'", "bytes" },
-	{ "a file that is not there", "UPDATE body SET file = zeroblob(16) WHERE place = 'file'",
-	  "No such file" },
-	{ "a term with a wrong number", "UPDATE account SET n = n + 1 WHERE term = 'state.waiting'",
-	  "state.waiting" },
-	{ "a term that does not exist", "INSERT INTO account VALUES ('state.lost', 1)", "do not exist" },
-	{ "a gap", "UPDATE account SET n = n + 1 WHERE term = 'created.smtp'", "gap of 1" },
-	{ "a policy with a wrong number", "UPDATE policy SET waiting = waiting + 1", "policies" },
+	{ "a digest of another body",
+	  "UPDATE body SET sha256 = zeroblob(32) WHERE place = 'file'", "SHA-256" },
+	{ "a segment body at another offset",
+	  "UPDATE body SET offset = 1 WHERE place = 'segment'", "body" },
+	{ "a file of another size",
+	  "UPDATE body SET size = size - 1 WHERE place = 'file'", "bytes" },
+	{ "a file that is not there",
+	  "UPDATE body SET file = zeroblob(16) WHERE place = 'file'", "No such file" },
+	{ "a term with a wrong number",
+	  "UPDATE account SET n = n + 1 WHERE term = 'state.waiting'", "state.waiting" },
+	{ "a term that does not exist", "INSERT INTO account VALUES ('state.lost', 1)",
+	  "do not exist" },
+	{ "a gap", "UPDATE account SET n = n + 1 WHERE term = 'created.smtp'",
+	  "gap of 1" },
+	{ "a policy with a wrong number", "UPDATE policy SET waiting = waiting + 1",
+	  "policies" },
 	{ "live bytes of a segment", "UPDATE segment SET live_bytes = 1", "live bytes" },
-	{ "references of a body", "UPDATE body SET refs = 5 WHERE place = 'file'", "references" },
-	{ "a message without a journal", "DELETE FROM journal WHERE mid = (SELECT min(mid) FROM journal)",
+	{ "references of a body", "UPDATE body SET refs = 5 WHERE place = 'file'",
+	  "references" },
+	{ "a message without a journal",
+	  "DELETE FROM journal WHERE mid = (SELECT min(mid) FROM journal)",
 	  "no journal" },
-	{ "a row that cannot be read", "UPDATE message SET recipients = 'x'", "recipients" },
+	{ "a row that cannot be read", "UPDATE message SET recipients = 'x'",
+	  "recipients" },
 };
 
 static void
@@ -371,15 +391,16 @@ a_check_finds_each_flaw(void **state)
 		accept_hashed(&f, 3, 300000);
 		close_spool(&f);
 		tamper(&f, flaws[i].sql);
-		int n = spool_check(&f.settings, sum_hash, &sum, on_finding, &findings, &e);
+		int n = spool_check(&f.settings, sum_hash, &sum, on_finding, &findings,
+				    &e);
 		if (n < 0)
 			fail_msg("%s: %s", flaws[i].name, e.text);
 		if (flaws[i].finding == NULL && n != 0)
 			fail_msg("%s: got %s", flaws[i].name, findings.text);
 		if (flaws[i].finding != NULL &&
 		    (n == 0 || strstr(findings.text, flaws[i].finding) == NULL))
-			fail_msg("%s: got \"%s\", want \"%s\"", flaws[i].name, findings.text,
-				 flaws[i].finding);
+			fail_msg("%s: got \"%s\", want \"%s\"", flaws[i].name,
+				 findings.text, flaws[i].finding);
 		fixture_done(&f);
 	}
 }
@@ -395,7 +416,8 @@ a_check_needs_the_spool_for_itself(void **state)
 	(void)state;
 	fixture_init(&f);
 	open_spool(&f);
-	assert_int_equal(spool_check(&f.settings, sum_hash, &sum, on_finding, &findings, &e), -1);
+	assert_int_equal(
+		spool_check(&f.settings, sum_hash, &sum, on_finding, &findings, &e), -1);
 	assert_int_equal(e.kind, ERR_BUSY);
 	fixture_done(&f);
 }

@@ -1,8 +1,10 @@
 /*
- * test_crash.c - the process dies at each crash point; whoever opens the spool next finds what was promised.
+ * test_crash.c - the process dies at each crash point; whoever opens the spool next finds
+ * what was promised.
  *
- * The child is killed by the point itself. What it was told before that comes by a pipe: a byte for each
- * acceptance that was answered. Promise: every answered one is there, whole, and nothing else is left behind.
+ * The child is killed by the point itself. What it was told before that comes by a pipe:
+ * a byte for each acceptance that was answered. Promise: every answered one is there,
+ * whole, and nothing else is left behind.
  */
 #include "spool_fixture.h"
 
@@ -71,16 +73,21 @@ static const struct {
 	const char *name, *fault;
 	void (*work)(struct fixture *);
 } points[] = {
-	{ "a large body is written, its row is not", "store.body-written:3", accept_rounds },
-	{ "a segment is synced, the row is not", "store.segment-appended:3", accept_rounds },
-	{ "the first acceptance before its commit", "store.before-commit:1", accept_rounds },
+	{ "a large body is written, its row is not", "store.body-written:3",
+	  accept_rounds },
+	{ "a segment is synced, the row is not", "store.segment-appended:3",
+	  accept_rounds },
+	{ "the first acceptance before its commit", "store.before-commit:1",
+	  accept_rounds },
 	{ "an inline body before the commit", "store.before-commit:7", accept_rounds },
 	{ "a segment body before the commit", "store.before-commit:8", accept_rounds },
 	{ "a large body before the commit", "store.before-commit:9", accept_rounds },
 	{ "committed, not answered", "store.after-commit:8", accept_rounds },
 	{ "answered in a moment", "store.before-answer:9", accept_rounds },
-	{ "an outcome before its commit", "store.outcome-before-commit:3", accept_and_deliver },
-	{ "an outcome after its commit", "store.outcome-after-commit:3", accept_and_deliver },
+	{ "an outcome before its commit", "store.outcome-before-commit:3",
+	  accept_and_deliver },
+	{ "an outcome after its commit", "store.outcome-after-commit:3",
+	  accept_and_deliver },
 };
 
 static size_t
@@ -101,7 +108,8 @@ check_accepted(struct fixture *f, const char *row, const struct told *told, size
 	for (size_t i = 0; i < n; i++) {
 		struct spool_journal *j = fetch_one(f, told[i].mid);
 		if (j == NULL)
-			fail_msg("%s: MID %" PRIu64 " was answered and is lost", row, told[i].mid);
+			fail_msg("%s: MID %" PRIu64 " was answered and is lost", row,
+				 told[i].mid);
 		assert_body(f, row, j->body, told[i].seed, sizes[told[i].seed % 3]);
 		/* The numbers of a dead process are not given again. */
 		assert_true(told[i].mid <= spool_unclean_mid(f->sp));
@@ -121,7 +129,8 @@ check_accepted(struct fixture *f, const char *row, const struct told *told, size
 }
 
 static pid_t
-start_child(struct fixture *f, int fds[2], const char *fault, void (*work)(struct fixture *))
+start_child(struct fixture *f, int fds[2], const char *fault,
+	    void (*work)(struct fixture *))
 {
 	assert_int_equal(pipe(fds), 0);
 	pid_t pid = fork();
@@ -167,16 +176,21 @@ nothing_answered_is_lost_at_any_point(void **state)
 		if (!is_delivery)
 			check_accepted(&f, points[i].name, told, n);
 		assert_account(&f, points[i].name);
-		/* Delivered, and gone, twice; the third is there, or its outcome was committed. */
+		/*
+		 * Delivered, and gone, twice; the third is there, or its outcome was
+		 * committed.
+		 */
 		uint64_t waiting = spool_account(f.sp)->state[JOURNAL_WAITING];
-		if (is_delivery && waiting != (strstr(points[i].fault, "before") != NULL ? 1u : 0u))
+		if (is_delivery &&
+		    waiting != (strstr(points[i].fault, "before") != NULL ? 1u : 0u))
 			fail_msg("%s: %" PRIu64 " rows wait", points[i].name, waiting);
 		change(&f, CHANGE_DELETE, 0);
 		close_spool(&f);
 		open_spool(&f);
 		close_spool(&f);
 		if (count_files(&f) != 0)
-			fail_msg("%s: %u files of nobody are left", points[i].name, count_files(&f));
+			fail_msg("%s: %u files of nobody are left", points[i].name,
+				 count_files(&f));
 		fixture_done(&f);
 	}
 }
@@ -224,7 +238,8 @@ nothing_answered_is_lost_at_random_instants(void **state)
 		struct spool_journal *j = fetch_one(&f, told[i].mid);
 		if (j == NULL)
 			fail_msg("MID %" PRIu64 " was answered and is lost", told[i].mid);
-		assert_body(&f, "a random instant", j->body, told[i].seed, sizes[told[i].seed % 3]);
+		assert_body(&f, "a random instant", j->body, told[i].seed,
+			    sizes[told[i].seed % 3]);
 		for (size_t k = 0; k < i; k++)
 			assert_true(told[k].mid != told[i].mid);
 	}

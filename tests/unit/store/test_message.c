@@ -35,8 +35,8 @@ static const struct {
 	{ "an empty orcpt is not a missing one", "a@b", "", RECIPIENT_FROM_HEADER, 0,
 	  "header\t0\ta@b\t\n" },
 	{ "an empty address", "", NULL, RECIPIENT_FROM_HEADER, 0, "header\t0\t\n" },
-	{ "separators within a field are escaped", "a\tb\nc\rd\\e", "\\n\n", RECIPIENT_FROM_COPY, 1,
-	  "copy\t1\ta\\tb\\nc\\rd\\\\e\t\\\\n\\n\n" },
+	{ "separators within a field are escaped", "a\tb\nc\rd\\e", "\\n\n",
+	  RECIPIENT_FROM_COPY, 1, "copy\t1\ta\\tb\\nc\\rd\\\\e\t\\\\n\\n\n" },
 	{ "bytes that are no UTF-8 stay", "\xff\x80@b", NULL, RECIPIENT_FROM_COPY, 0,
 	  "copy\t0\t\xff\x80@b\n" },
 };
@@ -46,16 +46,20 @@ recipients_come_back_as_they_were(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(packs) / sizeof(packs[0]); i++) {
-		struct spool_message *m = spool_message_new(), *back = spool_message_new();
+		struct spool_message *m = spool_message_new(),
+				     *back = spool_message_new();
 		struct buf b;
-		struct span orcpt = packs[i].orcpt == NULL ? span_make(NULL, 0) : span_of(packs[i].orcpt);
+		struct span orcpt = packs[i].orcpt == NULL ? span_make(NULL, 0)
+							   : span_of(packs[i].orcpt);
 		buf_init(&b, 4096);
-		assert_int_equal(spool_message_add_recipient(m, span_of(packs[i].address), orcpt,
-							     packs[i].notify, packs[i].source),
+		assert_int_equal(spool_message_add_recipient(m, span_of(packs[i].address),
+							     orcpt, packs[i].notify,
+							     packs[i].source),
 				 0);
 		assert_int_equal(pack_recipients(m, &b), 0);
 		if (!span_equal(buf_span(&b), span_of(packs[i].packed)))
-			fail_msg("%s: got %s, want %s", packs[i].name, buf_text(&b), packs[i].packed);
+			fail_msg("%s: got %s, want %s", packs[i].name, buf_text(&b),
+				 packs[i].packed);
 		assert_int_equal(unpack_recipients(buf_span(&b), back), UNPACK_OK);
 		assert_int_equal(back->n_recipients, 1);
 		const struct message_recipient *r = &back->recipients[0];
@@ -116,9 +120,11 @@ a_damaged_list_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
 		struct spool_message *m = spool_message_new();
-		enum unpack got = unpack_recipients(span_make(damaged[i].text, damaged[i].n), m);
+		enum unpack got =
+			unpack_recipients(span_make(damaged[i].text, damaged[i].n), m);
 		if (got != UNPACK_CORRUPT)
-			fail_msg("%s: got %d, want %d", damaged[i].name, got, UNPACK_CORRUPT);
+			fail_msg("%s: got %d, want %d", damaged[i].name, got,
+				 UNPACK_CORRUPT);
 		spool_message_unref(m);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * test_schema.c - the schema's text, its steps, the plans of every statement, the custody table of the
- * documentation.
+ * test_schema.c - the schema's text, its steps, the plans of every statement, the custody
+ * table of the documentation.
  */
 #include "spool_fixture.h"
 
@@ -79,10 +79,12 @@ every_column_is_checked_by_strict_tables(void **state)
 
 	(void)state;
 	open_memory(&db);
-	assert_int_equal(db_ask(&db, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
-				     " AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
-				-1, &loose, &e),
-			 0);
+	assert_int_equal(
+		db_ask(&db,
+		       "SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
+		       " AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+		       -1, &loose, &e),
+		0);
 	assert_int_equal(loose, 0);
 	db_close(&db);
 }
@@ -140,7 +142,8 @@ static const struct {
 	const char *part;
 } plans[] = {
 	{ STATEMENT_DUE_SAME, "INDEX journal_due (policy=? AND next_at=? AND rowid>?)" },
-	{ STATEMENT_DUE_LATER, "INDEX journal_due (policy=? AND next_at>? AND next_at<?)" },
+	{ STATEMENT_DUE_LATER,
+	  "INDEX journal_due (policy=? AND next_at>? AND next_at<?)" },
 	{ STATEMENT_DUE_NEXT, "INDEX journal_due (policy=? AND next_at>?)" },
 	{ STATEMENT_WALK_STATE, "INDEX journal_state (state=? AND rowid>?)" },
 	{ STATEMENT_ENDED, "INDEX journal_ended (ended_at<?)" },
@@ -160,7 +163,8 @@ ranges_are_found_by_their_index(void **state)
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
 		scans(&db, plans[i].s, plan, sizeof(plan));
 		if (strstr(plan, plans[i].part) == NULL)
-			fail_msg("%s: got %s, want %s", statement_name(plans[i].s), plan, plans[i].part);
+			fail_msg("%s: got %s, want %s", statement_name(plans[i].s), plan,
+				 plans[i].part);
 	}
 	db_close(&db);
 }
@@ -185,7 +189,8 @@ the_custody_table_has_our_states(void **state)
 		    strcmp(word, "in flight") == 0)
 			continue; /* never in a row */
 		if (journal_state_parse(span_of(word), &s) != 0)
-			fail_msg("the table knows a state \"%s\", the code does not", word);
+			fail_msg("the table knows a state \"%s\", the code does not",
+				 word);
 		seen[s]++;
 	}
 	for (int i = 0; i < JOURNAL_STATE_COUNT; i++)
@@ -196,8 +201,9 @@ the_custody_table_has_our_states(void **state)
 }
 
 static const char *const crash_points[] = {
-	"store.body-written",   "store.segment-appended",      "store.before-commit",
-	"store.after-commit",   "store.before-answer",         "store.outcome-before-commit",
+	"store.body-written",         "store.segment-appended",
+	"store.before-commit",        "store.after-commit",
+	"store.before-answer",        "store.outcome-before-commit",
 	"store.outcome-after-commit", "store.synchronous-off",
 };
 

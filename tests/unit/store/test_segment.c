@@ -1,5 +1,6 @@
 /*
- * test_segment.c - segments: rotation, live bytes, compaction, and files that go when nobody needs them.
+ * test_segment.c - segments: rotation, live bytes, compaction, and files that go when
+ * nobody needs them.
  */
 #include "spool_fixture.h"
 
@@ -81,14 +82,16 @@ a_sparse_segment_is_compacted_and_old_places_still_lead_to_the_bytes(void **stat
 	settle(&f);
 	/* 2 in 10 are left: both full segments are sparse, and become one. */
 	AWAIT(&f, (usleep(20000), accept_one(&f, "other", 1, 10), forget_fresh(&f),
-		   fetch_one(&f, mids[3])->body->at.segment != place && segment_files(&f) == 1));
+		   fetch_one(&f, mids[3])->body->at.segment != place &&
+			   segment_files(&f) == 1));
 	assert_account(&f, "compacted");
 	assert_body(&f, "by the place it had before", old->body, 3, SIZE);
 	spool_body_reader_free(r);
 	assert_body(&f, "begun before it moved", reading->body, 4, SIZE);
 	for (unsigned i = 0; i < ROWS; i++)
 		if (i % 10 == 3 || i % 10 == 4)
-			assert_body(&f, "after it moved", fetch_one(&f, mids[i])->body, i, SIZE);
+			assert_body(&f, "after it moved", fetch_one(&f, mids[i])->body, i,
+				    SIZE);
 	AWAIT(&f, (usleep(20000), accept_one(&f, "other", 1, 10), forget_fresh(&f),
 		   spool_status(f.sp, &s), s.segment_bytes <= ROWS / 2 * SIZE));
 	spool_journal_free(old);
@@ -152,13 +155,17 @@ the_database_gives_its_pages_back(void **state)
 	(void)state;
 	fixture_init(&f);
 	open_spool(&f);
-	for (uint64_t i = 0; i < ROWS; i++)
+	for (uint64_t i = 0; i < ROWS; i++) {
 		assert_int_equal(begin_accept(&f, i, 15000, &plan, 1), 0);
-	AWAIT(&f, f.done == ROWS);
+		/* Too many at a time would go to files. */
+		if (i % 100 == 99)
+			AWAIT(&f, f.done == i + 1);
+	}
 	AWAIT(&f, (spool_status(f.sp, &s), s.database_bytes > ROWS * 15000u));
 	for (unsigned i = 0; i < ROWS; i++)
 		record(&f, OUTCOME_DELIVERED, f.fresh[i]->mid);
-	AWAIT(&f, (spool_status(f.sp, &s), s.database_bytes < ROWS * 15000u / 2 && s.wal_bytes == 0));
+	AWAIT(&f, (spool_status(f.sp, &s),
+		   s.database_bytes < ROWS * 15000u / 2 && s.wal_bytes == 0));
 	fixture_done(&f);
 }
 
@@ -167,7 +174,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_are_closed_at_their_size_and_go_when_empty),
-		cmocka_unit_test(a_sparse_segment_is_compacted_and_old_places_still_lead_to_the_bytes),
+		cmocka_unit_test(
+			a_sparse_segment_is_compacted_and_old_places_still_lead_to_the_bytes),
 		cmocka_unit_test(an_empty_open_segment_gives_its_bytes_back),
 		cmocka_unit_test(files_go_only_after_the_sync),
 		cmocka_unit_test(the_database_gives_its_pages_back),

@@ -1,8 +1,9 @@
 /*
- * test_space.c - a disk that is full, and one that fails: mail is put off, bookkeeping goes on, and
- * acceptance comes back by itself.
+ * test_space.c - a disk that is full, and one that fails: mail is put off, bookkeeping
+ * goes on, and acceptance comes back by itself.
  *
- * Needs root for a small tmpfs. A failing sync is made by a wrapper around SQLite's own file layer.
+ * Needs root for a small tmpfs. A failing sync is made by a wrapper around SQLite's own
+ * file layer.
  */
 #include "spool_fixture.h"
 
@@ -90,7 +91,8 @@ await_draft(struct fixture *f, bool is_wanted)
 		if (is_given == is_wanted)
 			return;
 		if (now_ms() > until)
-			fail_msg("drafts are %s for ever", is_given ? "given" : "refused");
+			fail_msg("drafts are %s for ever",
+				 is_given ? "given" : "refused");
 		loop_run_once(f->loop, 20, NULL);
 	}
 }
@@ -159,7 +161,10 @@ on_a_full_disk_outcomes_still_work(void **state)
 	for (uint64_t i = 0; i < ROWS; i++)
 		assert_int_equal(begin_accept(&f, i, 4000, &plan, 1), 0);
 	AWAIT(&f, f.done == ROWS);
-	/* Drafts that were begun while there was room; the first ones may still fit into the log. */
+	/*
+	 * Drafts that were begun while there was room; the first ones may still fit into
+	 * the log.
+	 */
 	static const size_t sizes[] = { 9000, 60000, 400000 };
 	enum { BEGUN = 300 };
 	static struct spool_draft *begun[BEGUN];
@@ -171,7 +176,8 @@ on_a_full_disk_outcomes_still_work(void **state)
 	for (unsigned i = 0; i < BEGUN; i++) {
 		commit_begun(&f, begun[i], i, sizes[i % 3]);
 		if (i % 3 > 0 && (f.failed != failed + 1 || f.error.kind != ERR_SPACE))
-			fail_msg("%zu bytes on a full disk: %s", sizes[i % 3], err_kind_name(f.error.kind));
+			fail_msg("%zu bytes on a full disk: %s", sizes[i % 3],
+				 err_kind_name(f.error.kind));
 		failed = f.failed;
 	}
 	assert_true(failed > BEGUN / 3 * 2);
@@ -179,7 +185,8 @@ on_a_full_disk_outcomes_still_work(void **state)
 	assert_int_equal(f.error.kind, ERR_SPACE);
 	/* Every outcome is recorded all the same. */
 	for (unsigned i = 0; i < ROWS; i++) {
-		record(&f, i % 2 == 0 ? OUTCOME_DELIVERED : OUTCOME_SOFT, f.fresh[i]->mid);
+		record(&f, i % 2 == 0 ? OUTCOME_DELIVERED : OUTCOME_SOFT,
+		       f.fresh[i]->mid);
 		if (i % 20 == 0)
 			loop_run_once(f.loop, 5, NULL);
 	}

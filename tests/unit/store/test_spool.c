@@ -20,11 +20,13 @@ static const struct place_row {
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
 static void
-assert_same_journal(const char *row, const struct spool_journal *got, const struct spool_journal *want)
+assert_same_journal(const char *row, const struct spool_journal *got,
+		    const struct spool_journal *want)
 {
 	if (got->mid != want->mid || memcmp(&got->uid, &want->uid, UID_BYTES) != 0 ||
-	    got->kind != want->kind || got->state != want->state || got->attempts != want->attempts ||
-	    got->created_at != want->created_at || strcmp(got->policy, want->policy) != 0)
+	    got->kind != want->kind || got->state != want->state ||
+	    got->attempts != want->attempts || got->created_at != want->created_at ||
+	    strcmp(got->policy, want->policy) != 0)
 		fail_msg("%s: the journal's row came back different", row);
 	if (memcmp(spool_body_facts(got->body), spool_body_facts(want->body),
 		   sizeof(struct body_facts)) != 0)
@@ -55,7 +57,8 @@ bodies_come_back_byte_for_byte(void **state)
 	assert_true(f.due.is_end);
 	for (size_t i = 0; i < PLACES; i++) {
 		assert_same_journal(places[i].name, f.rows[i], f.fresh[i]);
-		assert_body(&f, places[i].name, f.rows[i]->body, i, places[i].size); /* read */
+		assert_body(&f, places[i].name, f.rows[i]->body, i,
+			    places[i].size); /* read */
 	}
 	for (size_t i = 0; i < PLACES; i++) { /* cold: without data in memory */
 		struct spool_journal *j = fetch_one(&f, f.fresh[i]->mid);
@@ -101,7 +104,8 @@ delivered_bodies_leave_nothing_behind(void **state)
 	fixture_init(&f);
 	open_spool(&f);
 	for (size_t i = 0; i < PLACES; i++)
-		record(&f, OUTCOME_DELIVERED, accept_one(&f, "DEFAULT", i, places[i].size));
+		record(&f, OUTCOME_DELIVERED,
+		       accept_one(&f, "DEFAULT", i, places[i].size));
 	assert_account(&f, "after delivery");
 	assert_int_equal(spool_account(f.sp)->state[JOURNAL_DELIVERED], PLACES);
 	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, 0);
@@ -196,11 +200,14 @@ the_envelope_comes_back_whole(void **state)
 	fixture_init(&f);
 	open_spool(&f);
 	struct spool_message *m = make_message(&f);
-	spool_message_add_recipient(m, span_of("b@y"), span_of("rfc822;b+c@y"), 3, RECIPIENT_FROM_COPY);
-	spool_message_add_recipient(m, span_of("c\t@y"), span_make(NULL, 0), 0, RECIPIENT_FROM_HEADER);
-	char **fields[] = { &m->envid,     &m->listener, &m->client_address, &m->client_name,
-			    &m->helo,      &m->protocol, &m->queue_id,       &m->forward_source,
-			    &m->subject,   &m->message_id };
+	spool_message_add_recipient(m, span_of("b@y"), span_of("rfc822;b+c@y"), 3,
+				    RECIPIENT_FROM_COPY);
+	spool_message_add_recipient(m, span_of("c\t@y"), span_make(NULL, 0), 0,
+				    RECIPIENT_FROM_HEADER);
+	char **fields[] = { &m->envid,       &m->listener,       &m->client_address,
+			    &m->client_name, &m->helo,           &m->protocol,
+			    &m->queue_id,    &m->forward_source, &m->subject,
+			    &m->message_id };
 	for (size_t i = 0; i < 10; i++) {
 		char text[32];
 		snprintf(text, sizeof(text), "field %zu \xc3\xa9\n", i);
@@ -221,15 +228,17 @@ the_envelope_comes_back_whole(void **state)
 	assert_string_equal(got->recipients[1].orcpt, "rfc822;b+c@y");
 	assert_string_equal(got->recipients[2].address, "c\t@y");
 	assert_null(got->recipients[2].orcpt);
-	char **back[] = { &got->envid,     &got->listener, &got->client_address, &got->client_name,
-			  &got->helo,      &got->protocol, &got->queue_id,       &got->forward_source,
-			  &got->subject,   &got->message_id };
+	char **back[] = { &got->envid,       &got->listener,       &got->client_address,
+			  &got->client_name, &got->helo,           &got->protocol,
+			  &got->queue_id,    &got->forward_source, &got->subject,
+			  &got->message_id };
 	for (size_t i = 0; i < 10; i++)
 		assert_string_equal(*back[i], *fields[i]);
 	assert_null(got->header_from);
 	assert_int_equal(got->source, MESSAGE_FROM_LMTP);
 	assert_int_equal(got->icid, 99);
-	assert_true(got->is_smtputf8 && got->is_requiretls && !got->is_8bitmime && !got->is_binarymime);
+	assert_true(got->is_smtputf8 && got->is_requiretls && !got->is_8bitmime &&
+		    !got->is_binarymime);
 	assert_int_equal(got->accepted_at, T0);
 	spool_message_unref(m);
 	fixture_done(&f);
@@ -250,8 +259,11 @@ the_due_queue_is_in_order_and_pages_meet(void **state)
 	open_spool(&f);
 	for (size_t i = 0; i < 20; i++) {
 		mids[i] = accept_one(&f, i % 2 == 0 ? "even" : "odd", i, 100 + i);
-		if (i % 4 == 0) { /* a time of its own: 0 4 8 12 16, the later ones earlier */
-			struct spool_outcome o = { .kind = OUTCOME_SOFT, .mid = mids[i], .attempts = 1,
+		if (i % 4 ==
+		    0) { /* a time of its own: 0 4 8 12 16, the later ones earlier */
+			struct spool_outcome o = { .kind = OUTCOME_SOFT,
+						   .mid = mids[i],
+						   .attempts = 1,
 						   .next_at = T0 + 1000 - (int64_t)i };
 			spool_record(f.sp, &o);
 		}
@@ -267,8 +279,10 @@ the_due_queue_is_in_order_and_pages_meet(void **state)
 		fetch_due(&f, "even", after, 3, 1u << 20);
 		for (size_t i = 0; i < f.n_rows; i++, seen++)
 			if (seen >= 10 || f.rows[i]->mid != mids[want[seen]])
-				fail_msg("row %zu is MID %" PRIu64 ", want that of message %zu", seen,
-					 f.rows[i]->mid, seen < 10 ? want[seen] : 99);
+				fail_msg("row %zu is MID %" PRIu64
+					 ", want that of message %zu",
+					 seen, f.rows[i]->mid,
+					 seen < 10 ? want[seen] : 99);
 		after = f.due.next;
 	} while (!f.due.is_end);
 	assert_int_equal(seen, 10);
@@ -296,7 +310,9 @@ a_page_is_bounded_by_bytes(void **state)
 	fetch_due(&f, "DEFAULT", (struct spool_cursor){ 0, 0 }, 100, 2500);
 	assert_int_equal(f.n_rows, 3);
 	assert_false(f.due.is_end);
-	/* One row comes in any case: a page without progress would be asked for for ever. */
+	/*
+	 * One row comes in any case: a page without progress would be asked for for ever.
+	 */
 	fetch_due(&f, "DEFAULT", f.due.next, 100, 0);
 	assert_int_equal(f.n_rows, 1);
 	fixture_done(&f);
@@ -335,13 +351,18 @@ static const struct {
 	enum journal_state state;
 	bool has_next, has_profile, is_ended;
 } outcomes[] = {
-	{ "delivered goes at once", OUTCOME_DELIVERED, false, JOURNAL_DELIVERED, false, false, false },
-	{ "a soft bounce waits", OUTCOME_SOFT, true, JOURNAL_WAITING, true, false, false },
-	{ "uncertain keeps its profile", OUTCOME_UNCERTAIN, true, JOURNAL_UNCERTAIN, true, true, false },
+	{ "delivered goes at once", OUTCOME_DELIVERED, false, JOURNAL_DELIVERED, false,
+	  false, false },
+	{ "a soft bounce waits", OUTCOME_SOFT, true, JOURNAL_WAITING, true, false,
+	  false },
+	{ "uncertain keeps its profile", OUTCOME_UNCERTAIN, true, JOURNAL_UNCERTAIN, true,
+	  true, false },
 	{ "a dead letter stays", OUTCOME_DEAD, true, JOURNAL_DEAD, false, false, true },
 	{ "held stays", OUTCOME_HELD, true, JOURNAL_HELD, false, false, false },
-	{ "quarantined stays", OUTCOME_QUARANTINED, true, JOURNAL_QUARANTINED, false, false, false },
-	{ "dropped goes", OUTCOME_DROPPED, false, JOURNAL_DELIVERED, false, false, false },
+	{ "quarantined stays", OUTCOME_QUARANTINED, true, JOURNAL_QUARANTINED, false,
+	  false, false },
+	{ "dropped goes", OUTCOME_DROPPED, false, JOURNAL_DELIVERED, false, false,
+	  false },
 };
 
 static void
@@ -365,13 +386,15 @@ outcomes_move_rows(void **state)
 		if (j->state != outcomes[i].state)
 			fail_msg("%s: got %s", name, journal_state_name(j->state));
 		if (j->attempts != 1 || strcmp(j->last_reply, "250 2.0.0 fine") != 0 ||
-		    strcmp(j->tls, "TLSv1.3") != 0 || strcmp(j->destination, "intake.example") != 0)
+		    strcmp(j->tls, "TLSv1.3") != 0 ||
+		    strcmp(j->destination, "intake.example") != 0)
 			fail_msg("%s: the evidence of the attempt is not there", name);
 		if ((j->next_at == T0 + 60000) != outcomes[i].has_next ||
 		    (j->profile != NULL) != outcomes[i].has_profile ||
 		    (j->ended_at == T0) != outcomes[i].is_ended)
-			fail_msg("%s: next_at %" PRId64 ", profile %s, ended_at %" PRId64, name,
-				 j->next_at, j->profile == NULL ? "-" : j->profile, j->ended_at);
+			fail_msg("%s: next_at %" PRId64 ", profile %s, ended_at %" PRId64,
+				 name, j->next_at, j->profile == NULL ? "-" : j->profile,
+				 j->ended_at);
 	}
 	fixture_done(&f);
 }
@@ -521,7 +544,8 @@ a_database_that_is_not_ours_is_refused(void **state)
 		tamper(&f, unusable[i].sql);
 		assert_int_equal(try_open(&f, &e), -1);
 		if (e.kind != unusable[i].kind)
-			fail_msg("%s: got %s (%s)", unusable[i].name, err_kind_name(e.kind), e.text);
+			fail_msg("%s: got %s (%s)", unusable[i].name,
+				 err_kind_name(e.kind), e.text);
 		fixture_done(&f);
 	}
 }
@@ -610,7 +634,8 @@ a_large_draft_is_bounded_in_memory(void **state)
 		}
 	}
 	if (most > 6u * DRAFT_CHUNK)
-		fail_msg("%" PRIu64 " bytes in memory, want at most %d", most, 6 * DRAFT_CHUNK);
+		fail_msg("%" PRIu64 " bytes in memory, want at most %d", most,
+			 6 * DRAFT_CHUNK);
 	assert_true(waits > 0);
 	struct spool_message *m = make_message(&f);
 	struct body_facts facts = make_facts(3, size);
@@ -640,13 +665,15 @@ small_drafts_spill_when_memory_is_short(void **state)
 	open_spool(&f);
 	for (int i = 0; i < DRAFTS; i++) {
 		assert_int_equal(spool_draft_new(f.sp, 0, &d[i], &f.error), 0);
-		assert_int_equal(fill_draft(&f, d[i], (uint64_t)i, 200 * 1024, &f.error), 0);
+		assert_int_equal(fill_draft(&f, d[i], (uint64_t)i, 200 * 1024, &f.error),
+				 0);
 		spool_status(f.sp, &s);
 		if (s.in_flight_bytes > 256 * 1024 + (uint64_t)DRAFTS * 16 * 1024)
 			fail_msg("%" PRIu64 " bytes in flight", s.in_flight_bytes);
 	}
 	for (int i = 0; i < DRAFTS; i++) {
-		struct spool_plan plan = { .policy = "DEFAULT", .mid = spool_next_mid(f.sp) };
+		struct spool_plan plan = { .policy = "DEFAULT",
+					   .mid = spool_next_mid(f.sp) };
 		struct spool_message *m = make_message(&f);
 		struct body_facts facts = make_facts((uint64_t)i, 200 * 1024);
 		spool_commit(d[i], m, &facts, &plan, 1, on_done, &f);
