@@ -9,7 +9,11 @@
 
 #include "tdc/base/counter.h"
 
-enum { STEP_PAGES = CHECKPOINT_BYTES / DB_PAGE_SIZE, TRUNCATE_BUSY_MS = 50 };
+enum {
+	STEP_PAGES = CHECKPOINT_BYTES / DB_PAGE_SIZE,
+	TRUNCATE_BUSY_MS = 50,
+	LIMIT_RETRY_MS = 500
+};
 
 uint64_t
 wal_bytes(const struct writer *w)
@@ -73,27 +77,29 @@ checkpoint_passive(struct writer *w)
 		run(w, SQLITE_CHECKPOINT_PASSIVE, NULL);
 }
 
-/*
- * Beyond the limit: whoever reads gives way, and new mail waits until the log is short
- * again.
- */
+/* Beyond the limit: whoever reads gives way, and new mail waits until the log is short. */
 static void
 enforce_limit(struct writer *w)
 {
-	struct err e = { .kind = ERR_NONE };
+	struct err e;
+	int64_t now = mono_now_ms();
 
-	if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) != 0) {
-		failed(w, &e);
+	if (w->is_log_full && now - w->log_tried_at < LIMIT_RETRY_MS)
 		return;
+	w->log_tried_at = now;
+	int r = run(w, SQLITE_CHECKPOINT_TRUNCATE, &e);
+	if (r == 0 && w->wal_pages > 0) {
+		reader_interrupt(&w->spool->reader);
+		r = run(w, SQLITE_CHECKPOINT_TRUNCATE, &e);
 	}
-	if (w->wal_pages == 0)
-		return;
-	reader_interrupt(&w->spool->reader);
-	if (run(w, SQLITE_CHECKPOINT_TRUNCATE, &e) == 0 && w->wal_pages > 0)
-		err_set(&e, ERR_BUSY, 0,
-			"the write-ahead log is at its limit and cannot be emptied");
-	if (e.kind != ERR_NONE)
+	if (r != 0)
 		failed(w, &e);
+}
+
+static bool
+is_beyond_limit(const struct writer *w)
+{
+	return wal_bytes(w) > w->spool->limits.wal_max && !w->is_wal_copied;
 }
 
 /* On a disk that is nearly full the log keeps its blocks: outcomes will need them. */
@@ -110,11 +116,15 @@ checkpoint(struct writer *w, bool is_idle)
 {
 	struct err e;
 
-	if (w->db.sql == NULL || w->wal_pages == 0)
+	if (w->db.sql == NULL)
 		return;
-	if (wal_bytes(w) > w->spool->limits.wal_max && !w->is_wal_copied) {
+	if (is_beyond_limit(w))
 		enforce_limit(w);
-	} else if (is_idle) {
+	w->is_view_stale |= w->is_log_full != is_beyond_limit(w);
+	w->is_log_full = is_beyond_limit(w);
+	if (w->is_log_full || w->wal_pages == 0)
+		return;
+	if (is_idle) {
 		if (run_when_idle(w, &e) != 0)
 			failed(w, &e);
 	} else if (!w->is_wal_copied && w->wal_pages >= w->wal_pages_tried + STEP_PAGES) {

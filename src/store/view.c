@@ -53,8 +53,11 @@ fill(struct writer *w, struct view *v)
 			if (w->policies[i].waiting > 0)
 				v->policies[v->n_policies++] = w->policies[i].name;
 	}
-	v->is_troubled = w->is_troubled;
-	memcpy(v->trouble, w->trouble, sizeof(v->trouble));
+	v->is_troubled = w->is_troubled || w->is_log_full;
+	snprintf(v->trouble, sizeof(v->trouble), "%s",
+		 w->is_troubled || !w->is_log_full
+			 ? w->trouble
+			 : "the write-ahead log is at its limit");
 	v->database_bytes = w->database_bytes;
 	v->wal_bytes = wal_bytes(w);
 	v->segment_bytes = w->segment_bytes;

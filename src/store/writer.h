@@ -62,6 +62,8 @@ struct writer {
 	/* the write-ahead log */
 	int wal_pages;
 	int wal_pages_tried; /* at the latest checkpoint that was not complete */
+	bool is_log_full; /* beyond the limit, and somebody is in the way */
+	int64_t log_tried_at;
 	bool is_wal_copied;  /* all of it is in the database                  */
 
 	/* trouble and upkeep */

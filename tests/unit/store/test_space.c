@@ -232,6 +232,52 @@ without_inodes_mail_waits(void **state)
 	unmount_small(&f);
 }
 
+/* -- a log that cannot be emptied -- */
+
+static void
+beyond_the_limit_of_the_log_mail_waits(void **state)
+{
+	struct fixture f;
+	struct spool_status s;
+	sqlite3 *other;
+	char path[320];
+	unsigned n = 0;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.wal_max = 1 * MIB;
+	open_spool(&f);
+	uint64_t mid = accept_one(&f, "DEFAULT", 1, 100);
+	/* Somebody reads, and does not end. */
+	snprintf(path, sizeof(path), "%s/spool.tdc.queue", f.directory);
+	assert_int_equal(sqlite3_open_v2(path, &other, SQLITE_OPEN_READONLY, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN; SELECT count(*) FROM journal", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
+	for (; is_accepting(&f); n++) {
+		struct spool_plan plan = { .policy = "DEFAULT" };
+		unsigned done = f.done;
+		if (begin_accept(&f, n, 15000, &plan, 1) == 0)
+			AWAIT(&f, f.done > done);
+		assert_true(n < 200);
+	}
+	spool_status(f.sp, &s);
+	assert_non_null(strstr(s.trouble, "log"));
+	if (s.wal_bytes > 2 * MIB)
+		fail_msg("the log has %" PRIu64 " bytes, want at most about %u",
+			 s.wal_bytes, MIB);
+	/* Bookkeeping goes on. */
+	record(&f, OUTCOME_DELIVERED, mid);
+	settle(&f);
+	assert_int_equal(spool_account(f.sp)->state[JOURNAL_DELIVERED], 1);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	AWAIT(&f, is_accepting(&f));
+	accept_one(&f, "DEFAULT", 1, 100);
+	assert_account(&f, "the log is short again");
+	fixture_done(&f);
+}
+
 /* -- a disk that fails: SQLite's file layer with a switch -- */
 
 static _Atomic int syncs_to_fail, writes_to_fail, opens;
@@ -349,6 +395,7 @@ main(void)
 		cmocka_unit_test(below_the_reserve_mail_waits_and_outcomes_do_not),
 		cmocka_unit_test(on_a_full_disk_outcomes_still_work),
 		cmocka_unit_test(without_inodes_mail_waits),
+		cmocka_unit_test(beyond_the_limit_of_the_log_mail_waits),
 		cmocka_unit_test(a_failing_disk_is_opened_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
