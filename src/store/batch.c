@@ -91,6 +91,7 @@ keep(struct writer *w, struct ops *list, struct store_op *op)
 void
 batch_give_up(struct writer *w, struct store_op *op)
 {
+	w->has_given_up = true;
 	fail(w, op,
 	     &(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
 }

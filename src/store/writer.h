@@ -67,6 +67,7 @@ struct writer {
 	bool is_wal_copied;  /* all of it is in the database                  */
 
 	/* trouble and upkeep */
+	bool has_given_up; /* an outcome was lost at the end: the stop is no clean one */
 	bool is_troubled;
 	char trouble[ERR_TEXT_MAX];
 	int64_t probed_at, upkeep_at;

@@ -43,7 +43,7 @@ struct spool_recovery {
 	bool was_clean;              /* the last stop was orderly                                 */
 	uint64_t waiting, uncertain, held, dead, quarantined;
 	uint64_t orphan_files;       /* bodies of drafts that were never committed; removed        */
-	uint64_t newly_quarantined;
+	uint64_t newly_quarantined;  /* by the start itself: 0, damage is found by reading         */
 	int64_t took_ms;
 };
 
