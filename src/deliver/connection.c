@@ -200,7 +200,6 @@ reply_timeout(const struct destination_controls *k, enum command next)
 		[COMMAND_DATA] = k->data_timeout_ms,
 		[COMMAND_BDAT] = k->final_timeout_ms,
 		[COMMAND_CONTENT] = k->final_timeout_ms,
-		[COMMAND_RSET] = k->mail_timeout_ms,
 		[COMMAND_QUIT] = QUIT_TIMEOUT_MS,
 		[COMMAND_COUNT] = k->mail_timeout_ms, /* nothing is owed */
 	};
@@ -315,6 +314,19 @@ lose_journal(struct connection *c, enum failure f, const struct err *why)
 	blame(c, was_sending ? FAILURE_BACK_OFF : f, why);
 }
 
+/*
+ * A peer that ends a used connection in order (close_notify), while the next journal is on
+ * its way in one flight, has read nothing of it: it would have answered MAIL first. The
+ * journal goes over another connection at once, and nobody is to blame. A cut is another
+ * matter: replies may have been lost with it.
+ */
+static bool
+peer_had_left(const struct connection *c)
+{
+	return c->messages > 0 && dialogue_next(&c->dialogue) == COMMAND_MAIL &&
+	       tls_ended_cleanly(c->stream);
+}
+
 void
 connection_broke(struct connection *c, enum failure f, const struct err *why)
 {
@@ -324,7 +336,9 @@ connection_broke(struct connection *c, enum failure f, const struct err *why)
 	}
 	if (c->state == CONNECTION_PROFILE)
 		blame(c, f, why);
-	if (c->transaction.item != NULL && transaction_is_uncertain(c)) {
+	if (c->transaction.item != NULL && peer_had_left(c)) {
+		lane_put_back(transaction_finish(c));
+	} else if (c->transaction.item != NULL && transaction_is_uncertain(c)) {
 		become_uncertain(c, why);
 		blame(c, FAILURE_BACK_OFF, why);
 	} else if (c->transaction.item != NULL) {

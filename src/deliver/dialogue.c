@@ -10,7 +10,7 @@ static const char *const names[COMMAND_COUNT] = {
 	[COMMAND_STARTTLS] = "STARTTLS", [COMMAND_MAIL] = "MAIL",
 	[COMMAND_RCPT] = "RCPT",         [COMMAND_DATA] = "DATA",
 	[COMMAND_BDAT] = "BDAT",         [COMMAND_CONTENT] = "end of data",
-	[COMMAND_RSET] = "RSET",         [COMMAND_QUIT] = "QUIT",
+	[COMMAND_QUIT] = "QUIT",
 };
 
 const char *

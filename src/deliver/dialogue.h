@@ -22,7 +22,6 @@ enum command {
 	COMMAND_DATA,
 	COMMAND_BDAT,    /* the chunk that is also the last  */
 	COMMAND_CONTENT, /* the final dot                    */
-	COMMAND_RSET,
 	COMMAND_QUIT,
 	COMMAND_COUNT
 };

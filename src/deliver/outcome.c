@@ -7,7 +7,8 @@
  * operator, a reload or a probe finds it well again. No row is written for any of that,
  * however many wait, and no retry is counted.
  *
- * Once DATA was answered, a refusal speaks of the content. 4xx moves this one row to a
+ * The reply to DATA belongs there too: nothing of the journal was seen yet. Once the
+ * content was sent, a refusal speaks of the content. 4xx moves this one row to a
  * later time: the wait doubles from the bounce profile's first to its longest, with
  * jitter, until the number of retries or the time in queue is used up. 5xx makes a dead
  * letter, which is kept for an operator; nothing is ever sent to the original's sender.
@@ -44,10 +45,9 @@ static const struct verdict_row verdicts[COMMAND_COUNT] = {
 	[COMMAND_STARTTLS] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
 	[COMMAND_MAIL] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
 	[COMMAND_RCPT] = ROW(GOOD, BREAK, BACK_OFF, SUSPEND, BACK_OFF),
-	[COMMAND_DATA] = ROW(BREAK, GOOD, SOFT, DEAD, BACK_OFF),
+	[COMMAND_DATA] = ROW(BREAK, GOOD, BACK_OFF, SUSPEND, BACK_OFF),
 	[COMMAND_BDAT] = ROW(GOOD, BREAK, SOFT, DEAD, SOFT),
 	[COMMAND_CONTENT] = ROW(GOOD, BREAK, SOFT, DEAD, SOFT),
-	[COMMAND_RSET] = ROW(GOOD, BREAK, BREAK, BREAK, BREAK),
 	[COMMAND_QUIT] = ROW(GOOD, GOOD, GOOD, GOOD, GOOD),
 #undef ROW
 };
@@ -59,9 +59,12 @@ verdict_of(enum command c, const struct smtp_reply *reply)
 
 	if (reply->code == 421)
 		return (enum verdict)row->closing;
-	/* RFC 1870 6.1: the answer to SIZE= speaks of this journal alone. */
-	if (c == COMMAND_MAIL &&
-	    (reply->code == 552 || strcmp(reply->enhanced, "5.3.4") == 0))
+	/*
+	 * RFC 1870 6.1: the answer to SIZE= speaks of this journal alone. 552 is also what a
+	 * full mailbox says (5.2.2), and that is the intake's trouble.
+	 */
+	if (c == COMMAND_MAIL && (strcmp(reply->enhanced, "5.3.4") == 0 ||
+				  (reply->code == 552 && reply->enhanced[0] == '\0')))
 		return VERDICT_TOO_LARGE;
 	switch (reply->code / 100) {
 	case 2:

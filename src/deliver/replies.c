@@ -68,31 +68,10 @@ rcpt_accepted(struct connection *c)
 }
 
 static void
-data_replied(struct connection *c, const struct smtp_reply *reply, enum verdict v)
+data_accepted(struct connection *c)
 {
-	static const char rset[] = "RSET\r\n";
-	struct item *i = c->transaction.item;
-	struct outcome o;
-
-	if (v == VERDICT_GOOD) {
-		c->transaction.is_content_open = true;
-		transaction_go_on(c);
-		return;
-	}
-	if (v == VERDICT_BACK_OFF) {
-		envelope_refused(c, COMMAND_DATA, reply, v);
-		return;
-	}
-	outcome_init(&o, v == VERDICT_DEAD ? OUTCOME_DEAD : OUTCOME_SOFT,
-		     v == VERDICT_DEAD ? "content" : NULL);
-	outcome_set_reply(&o, reply);
-	o.was_attempted = true;
-	if (v == VERDICT_DEAD)
-		outcome_record(c, i, &o);
-	else
-		outcome_soft(c, i, &o);
-	transaction_finish(c);
-	dialogue_send(&c->dialogue, COMMAND_RSET, rset, sizeof(rset) - 1);
+	c->transaction.is_content_open = true;
+	transaction_go_on(c);
 }
 
 /* A 2xx that may be another command's: sent twice, and moved. Only its code can tell. */
@@ -161,6 +140,8 @@ content_replied(struct connection *c, enum command command,
 	} else if (v != VERDICT_GOOD) {
 		content_refused(c, reply, v);
 	} else if (!is_whole || may_be_moved(c, reply)) {
+		/* Its honest replies may look like this; next time each is waited for. */
+		c->destination->replies_are_vague = true;
 		not_a_reply(c, command, reply);
 	} else {
 		content_accepted(c, reply);
@@ -173,18 +154,16 @@ transaction_reply(struct connection *c, enum command command,
 {
 	enum verdict v = verdict_of(command, reply);
 
-	if (command == COMMAND_RSET && v == VERDICT_GOOD) {
-		connection_ready(c);
-	} else if (v == VERDICT_BREAK || c->transaction.item == NULL) {
+	if (v == VERDICT_BREAK || c->transaction.item == NULL) {
 		not_a_reply(c, command, reply);
-	} else if (command == COMMAND_DATA) {
-		data_replied(c, reply, v);
 	} else if (command == COMMAND_BDAT || command == COMMAND_CONTENT) {
 		content_replied(c, command, reply, v);
 	} else if (v != VERDICT_GOOD) {
 		envelope_refused(c, command, reply, v);
 	} else if (command == COMMAND_MAIL) {
 		mail_accepted(c);
+	} else if (command == COMMAND_DATA) {
+		data_accepted(c);
 	} else {
 		rcpt_accepted(c);
 	}

@@ -200,6 +200,7 @@ send_envelope(struct connection *c)
 	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0;
 	t->is_pipelined = (offered & SMTP_EXT_PIPELINING) != 0;
 	t->is_one_flight = t->uses_bdat && t->is_pipelined &&
+			   !c->destination->replies_are_vague &&
 			   t->content.size <= ONE_FLIGHT_MAX &&
 			   (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0;
 	report_started(c, t->item);

@@ -278,7 +278,7 @@ an_idle_connection_is_used_again_and_ends_with_quit(void **state)
 }
 
 static void
-a_refused_data_is_followed_by_rset_and_the_next_journal(void **state)
+a_refused_data_ends_the_connection_and_touches_no_row(void **state)
 {
 	struct world w;
 
@@ -292,10 +292,33 @@ a_refused_data_is_followed_by_rset_and_the_next_journal(void **state)
 	assert_string_equal(
 		buf_text(&w.peer.commands),
 		"EHLO me.example|MAIL FROM:<> SIZE=91|RCPT TO:<tenant@intake.example> "
-		"NOTIFY=NEVER|DATA|RSET|MAIL FROM:<> SIZE=91|RCPT "
-		"TO:<tenant@intake.example> "
-		"NOTIFY=NEVER|DATA|RSET|");
-	assert_int_equal(w.spool.outcomes, 2);
+		"NOTIFY=NEVER|DATA|QUIT|");
+	assert_int_equal(w.spool.outcomes, 0);
+	world_done(&w);
+}
+
+/* Its replies are honest but cannot be told from RCPT's; after the first all are waited for. */
+static void
+a_vague_final_reply_costs_one_copy_and_no_more(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 2);
+	w.policies.controls.concurrency = 1;
+	w.peer.scripts[0].ehlo_tls = "250-peer\r\n250-PIPELINING\r\n250-CHUNKING\r\n"
+				     "250 ENHANCEDSTATUSCODES\r\n";
+	for (size_t i = 0; i < sizeof(w.peer.scripts[0].content) / sizeof(char *); i++)
+		w.peer.scripts[0].content[i] = "250 fine\r\n";
+	world_start(&w);
+	world_settle(&w);
+	for (int i = 0; i < 20; i++)
+		world_pass(&w, 120000);
+	assert_int_equal(w.peer.n_messages_in_all, 3);
+	assert_non_null(strstr(buf_text(&w.spool.log), "1 uncertain"));
+	assert_non_null(strstr(buf_text(&w.spool.log), "1 delivered"));
+	assert_non_null(strstr(buf_text(&w.spool.log), "2 delivered"));
 	world_done(&w);
 }
 
@@ -351,7 +374,8 @@ main(void)
 		cmocka_unit_test(a_connection_carries_ten_journals_then_says_quit),
 		cmocka_unit_test(mailmax_of_the_peer_counts_if_it_is_less),
 		cmocka_unit_test(an_idle_connection_is_used_again_and_ends_with_quit),
-		cmocka_unit_test(a_refused_data_is_followed_by_rset_and_the_next_journal),
+		cmocka_unit_test(a_refused_data_ends_the_connection_and_touches_no_row),
+		cmocka_unit_test(a_vague_final_reply_costs_one_copy_and_no_more),
 		cmocka_unit_test(a_peer_that_closes_after_a_few_is_not_to_blame),
 		cmocka_unit_test(a_session_is_resumed),
 	};

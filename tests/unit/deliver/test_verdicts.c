@@ -32,10 +32,9 @@ each_reply_to_each_command_has_one_meaning(void **state)
 		{ COMMAND_STARTTLS, "good, break, back off, suspend, back off" },
 		{ COMMAND_MAIL, "good, break, back off, suspend, back off" },
 		{ COMMAND_RCPT, "good, break, back off, suspend, back off" },
-		{ COMMAND_DATA, "break, good, soft, dead, back off" },
+		{ COMMAND_DATA, "break, good, back off, suspend, back off" },
 		{ COMMAND_BDAT, "good, break, soft, dead, soft" },
 		{ COMMAND_CONTENT, "good, break, soft, dead, soft" },
-		{ COMMAND_RSET, "good, break, break, break, break" },
 		{ COMMAND_QUIT, "good, good, good, good, good" },
 	};
 	static const int codes[] = { 250, 354, 450, 550, 421 };
@@ -69,6 +68,8 @@ some_codes_mean_more_than_their_class(void **state)
 		  VERDICT_TOO_LARGE },
 		{ "5.3.4 to MAIL is about the size", COMMAND_MAIL, 554, "5.3.4",
 		  VERDICT_TOO_LARGE },
+		{ "552 to MAIL about a mailbox is the intake's", COMMAND_MAIL, 552, "5.2.2",
+		  VERDICT_SUSPEND },
 		{ "552 to RCPT is a mailbox", COMMAND_RCPT, 552, "", VERDICT_SUSPEND },
 		{ "552 to the content is about the content", COMMAND_CONTENT, 552,
 		  "5.3.4", VERDICT_DEAD },
