@@ -240,7 +240,7 @@ begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
 
 	pending_begin(w);
 	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
-	    end_segments(sp, last_segment, e) == 0 &&
+	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
 	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {

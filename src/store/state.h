@@ -53,6 +53,7 @@ struct spool {
 	struct loop *loop;
 	char *directory, *database;
 	int directory_fd, lock_fd;
+	uint8_t secret[SPOOL_SECRET_BYTES]; /* since the start */
 	struct spool_limits limits;
 	struct space space;
 	struct completions completions;
@@ -81,7 +82,7 @@ struct spool {
 	bool is_purging, has_timer;
 };
 
-/* -- profiles.c, view.c, recovery.c, purge.c -- */
+/* -- profiles.c, view.c, recovery.c, secret.c, purge.c -- */
 int profile_remember(struct spool *sp, const char *destination, const char *profile);
 void profiles_done(struct spool *sp);
 void view_init(struct spool *sp);
@@ -90,6 +91,8 @@ void view_publish(struct writer *w,
 		  struct completion ***end); /* appends to a chain, or not */
 void view_take(struct spool *sp);
 int recover(struct spool *sp, struct spool_recovery *r, struct err *e);
+/* Within the start's transaction: reads the secret, or makes it. */
+int secret_begin(struct spool *sp, struct err *e);
 void purge_arm(struct spool *sp);
 /* Removes files whose rows are gone on disk, too; gives them to body workers. */
 void sweep(struct writer *w);

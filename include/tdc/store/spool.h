@@ -60,6 +60,11 @@ void spool_close(struct spool *sp);
 /* Reloadable: reserve, retention_ms, hot_max, in_flight_max, body_size_max. */
 void spool_reload(struct spool *sp, const struct spool_settings *s);
 
+/* What only this spool knows: random bytes, made at its creation (or at the opening of one that has
+ * none) and kept in it. Never changes while it is open; lives as long as the spool. */
+enum { SPOOL_SECRET_BYTES = 32 };
+const uint8_t *spool_secret(const struct spool *sp);
+
 /* A new MID; never given twice, also across restarts and crashes. */
 uint64_t spool_next_mid(struct spool *sp);
 
@@ -87,7 +92,7 @@ enum drop_reason {
 	DROP_DIRECTION,
 	DROP_ROUTE,     /* /dev/null                       */
 	DROP_DUPLICATE,
-	DROP_LOOP,      /* a journal, or our own loop mark  */
+	DROP_LOOP,      /* our own loop mark, or a journal of others that is not wanted */
 	DROP_REASON_COUNT
 };
 const char *drop_reason_name(enum drop_reason r);
