@@ -132,6 +132,7 @@ setup_journal(const struct config *c, const char *hostname, struct journal_setti
 			formats, config_word(n, "connector.format")),
 		.mail_from = config_text(n, "connector.mail_from"),
 		.header_from = config_text(n, "connector.header_from"),
+		.header_to = config_text(n, "connector.message_intake_address"),
 		.client_ip_field = config_text(n, "connector.client_ip_field"),
 		.has_cse_fields = config_bool(n, "connector.cse_fields"),
 		.eight_bit = choice(n, "connector.eight_bit"),

@@ -52,6 +52,7 @@ static const struct key keys[] = {
 	{ "host", KEY_TEXT, PLACE(hostname), NULL },
 	{ "mail_from", KEY_TEXT, PLACE(mail_from), NULL },
 	{ "from", KEY_TEXT, PLACE(header_from), NULL },
+	{ "to", KEY_TEXT, PLACE(header_to), NULL },
 	{ "ip", KEY_TEXT, PLACE(client_ip_field), NULL },
 	{ "cse", KEY_WORD, PLACE(has_cse_fields), answers },
 	{ "eight_bit", KEY_WORD, PLACE(eight_bit), choices },
@@ -245,6 +246,7 @@ journal_profile_write(const struct journal_settings *s, unsigned extension_bits,
 	copy_text(p.hostname, sizeof(p.hostname), s->hostname);
 	copy_text(p.mail_from, sizeof(p.mail_from), s->mail_from);
 	copy_text(p.client_ip_field, sizeof(p.client_ip_field), s->client_ip_field);
+	copy_text(p.header_to, sizeof(p.header_to), s->header_to);
 	if (s->header_from == NULL)
 		snprintf(p.header_from, sizeof(p.header_from), "postmaster@%s",
 			 p.hostname);

@@ -29,6 +29,7 @@ struct profile {
 	char client_ip_field[PROFILE_NAME_MAX + 1];
 	char mail_from[SMTP_ADDRESS_MAX + 1];
 	char header_from[SMTP_ADDRESS_MAX + 1];
+	char header_to[SMTP_ADDRESS_MAX + 1]; /* "" = nobody is named */
 };
 
 int profile_write(const struct profile *p, struct buf *ret);

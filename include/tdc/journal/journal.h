@@ -35,6 +35,11 @@ struct journal_settings {
 	enum journal_format format;
 	const char *mail_from;           /* "" = <>                                */
 	const char *header_from;         /* of From:; NULL = postmaster@hostname        */
+	/*
+	 * of To:; NULL = undisclosed-recipients:;. It belongs to the profile, as all that is in
+	 * the bytes: an intake corrected later must not change what is sent again.
+	 */
+	const char *header_to;
 	const char *client_ip_field;     /* "X-IronPort-RemoteIP"; "" = left out    */
 	bool has_cse_fields;             /* X-CSE-*                                */
 	enum journal_choice eight_bit;   /* 8-bit bytes, hop without 8BITMIME       */
@@ -63,8 +68,8 @@ struct journal_rendering {
 };
 /*
  * `recipients` of the row's rids are named in the report. -1: ERR_SYNTAX for a profile of
- * an unknown version, ERR_MEMORY. A next hop's RCPT TO address does not matter here but
- * for the To: field.
+ * an unknown version, ERR_MEMORY. The intake, RCPT TO's address, is not in the
+ * bytes; it decides only whether SMTPUTF8 is needed.
  */
 int journal_render(const char *profile, const struct spool_journal *j, const char *intake,
 		   struct journal_rendering *ret, struct err *e);

@@ -61,6 +61,7 @@ sample_settings(void)
 		.hostname = "mx.example.org",
 		.format = JOURNAL_FORMAT_JOURNAL,
 		.mail_from = "",
+		.header_to = "tenant@intake.example",
 		.client_ip_field = "X-IronPort-RemoteIP",
 		.has_cse_fields = true,
 	};

@@ -17,7 +17,7 @@ the_text_of_a_released_version_never_changes(void **state)
 {
 	static const char want[] =
 		"v1 format=exchange ext=8bitmime,chunking host=mx.example.org mail_from= "
-		"from=postmaster@mx.example.org ip=X-IronPort-RemoteIP cse=yes "
+		"from=postmaster@mx.example.org to=tenant@intake.example ip=X-IronPort-RemoteIP cse=yes "
 		"eight_bit=hold "
 		"utf8_header=attach long_lines=default bare=default";
 	struct journal_settings s = sample_settings();
@@ -72,7 +72,7 @@ static void
 anything_else_is_refused_with_its_reason(void **state)
 {
 #define REST                                                                             \
-	" host=h mail_from= from=a@b ip= cse=no eight_bit=default utf8_header=default "  \
+	" host=h mail_from= from=a@b to= ip= cse=no eight_bit=default utf8_header=default "  \
 	"long_lines=default bare=default"
 	static const struct {
 		const char *name, *text, *reason;
