@@ -175,8 +175,10 @@ destination_works(struct destination *x)
 	size_t most = destination_controls(x)->concurrency;
 
 	/* It takes mail: a connection more for each journal that says so. */
-	if (x->allowed < most)
+	if (x->allowed < most) {
 		x->allowed++;
+		deliver_wake(x->deliver);
+	}
 	if (x->state == DESTINATION_UP)
 		return;
 	report_destination_up(x);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ enum peer_drop {
 struct peer_script {
 	const char *greeting, *ehlo, *starttls, *injected, *ehlo_tls;
 	const char *mail, *rcpt, *data, *content[4], *rset, *quit;
-	const char *early; /* said at the first bytes of the content */
+	const char *mail_later; /* to MAIL once a message was taken; NULL = as `mail` */
+	const char *early;      /* said at the first bytes of the content */
 	enum peer_drop drop;
 	bool is_deaf_in_content; /* reads nothing any more */
 };
@@ -78,6 +80,7 @@ struct peer {
 	unsigned long n_messages_in_all;
 	struct list sessions;
 	bool keeps_messages;
+	bool takes_little; /* the kernel holds little of what is on its way */
 };
 
 struct peer_session {
@@ -227,7 +230,7 @@ peer_command(struct peer_session *s, struct span line)
 	else if (peer_is(line, "STARTTLS"))
 		peer_starttls(s);
 	else if (peer_is(line, "MAIL"))
-		peer_say(s, k->mail);
+		peer_say(s, s->messages > 0 && k->mail_later != NULL ? k->mail_later : k->mail);
 	else if (peer_is(line, "RCPT"))
 		peer_say(s, k->rcpt);
 	else if (peer_is(line, "RSET"))
@@ -293,6 +296,23 @@ static const struct stream_events peer_events = { .on_input = peer_on_input,
 						  .on_eof = peer_on_eof,
 						  .on_error = peer_on_error };
 
+/* The other end is in this process, too: its kernel buffer is made small. */
+static inline void
+peer_squeeze(int fd)
+{
+	struct sockaddr_in client, name;
+	socklen_t n = sizeof(client);
+	int small = 4096;
+
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&client, &n), 0);
+	for (int other = 3; other < 1024; other++) {
+		n = sizeof(name);
+		if (getsockname(other, (struct sockaddr *)&name, &n) == 0 && n == sizeof(name) &&
+		    name.sin_port == client.sin_port)
+			setsockopt(other, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	}
+}
+
 static inline void
 peer_on_accept(void *arg, int fd, const struct socket_address *from)
 {
@@ -303,6 +323,8 @@ peer_on_accept(void *arg, int fd, const struct socket_address *from)
 
 	(void)from;
 	assert_non_null(s);
+	if (p->takes_little)
+		peer_squeeze(fd);
 	s->peer = p;
 	s->script = &p->scripts[n];
 	buf_init(&s->message, SIZE_MAX);

@@ -45,8 +45,8 @@ an_outage_costs_a_handful_of_attempts_a_minute_whatever_waits(void **state)
 			 1); /* not one per journal, nor per allowed connection */
 	for (int minute = 0; minute < 60; minute++) {
 		unsigned before = w.peer.connections;
-		for (int second = 0; second < 60; second += 5)
-			world_pass(&w, 5000);
+		for (int second = 0; second < 60; second += 15)
+			world_pass(&w, 15000);
 		assert_in_range(w.peer.connections - before, 0, 4);
 	}
 	assert_in_range(w.peer.connections, 10,
@@ -130,6 +130,22 @@ connections_grow_with_success_and_not_beyond_the_concurrency(void **state)
 	world_settle(&w);
 	assert_int_equal(w.spool.outcomes, 400);
 	assert_int_equal(w.peer.most_open, 3);
+	world_done(&w);
+}
+
+static void
+connections_grow_while_the_first_reply_is_awaited(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 40);
+	w.peer.scripts[0].content[0] = NULL;
+	world_start(&w);
+	world_settle(&w);
+	assert_int_equal(w.peer.open, 5);
+	assert_int_equal(world_destination(&w).in_flight, 5);
 	world_done(&w);
 }
 
@@ -467,6 +483,7 @@ main(void)
 		cmocka_unit_test(a_suspended_destination_is_probed_at_its_interval),
 		cmocka_unit_test(
 			connections_grow_with_success_and_not_beyond_the_concurrency),
+		cmocka_unit_test(connections_grow_while_the_first_reply_is_awaited),
 		cmocka_unit_test(fresh_and_old_journals_take_turns),
 		cmocka_unit_test(two_policies_of_one_destination_take_turns),
 		cmocka_unit_test(what_does_not_fit_into_the_window_is_read_later),

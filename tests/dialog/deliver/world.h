@@ -290,7 +290,10 @@ world_pulse(struct world *w)
 	return pulse;
 }
 
-/* Turns until nothing happens any more; the clock stands still. */
+/*
+ * Turns until nothing happens any more; the clock stands still. The last turns wait a
+ * little for the kernel, should it be slow to hand over what was sent.
+ */
 static inline void
 world_settle(struct world *w)
 {
@@ -298,7 +301,7 @@ world_settle(struct world *w)
 	unsigned quiet = 0;
 
 	for (int i = 0; i < TURNS_MAX && quiet < QUIET_TURNS; i++) {
-		world_turn(w, quiet > 7 ? 1 : 0);
+		world_turn(w, quiet >= QUIET_TURNS - 3 ? 10 : 0);
 		uint64_t now = world_pulse(w);
 		quiet = now == last ? quiet + 1 : 0;
 		last = now;
