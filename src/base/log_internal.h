@@ -51,6 +51,7 @@ struct log_sink {
 	bool is_torn;   /* the last write ended inside a line                       */
 	uint64_t lost;  /* lines that could not be written since it failed          */
 	bool is_failed; /* it was said once on stderr                               */
+	int64_t rests_until; /* monotonic; its reader is not waited for before it    */
 };
 void log_sink_init(struct log_sink *s); /* stderr */
 int log_sink_open(struct log_sink *s, enum log_target target, enum log_form form,
@@ -60,7 +61,7 @@ int log_sink_reopen(struct log_sink *s, struct err *e);
 void log_sink_close(struct log_sink *s);
 bool log_sink_takes_records(const struct log_sink *s);
 /* Counts and says once what cannot be written; says how much was lost when it works
- * again. */
+ * again. Blocks for 200 ms at most, and not again soon, when nobody reads. */
 void log_sink_write(struct log_sink *s, struct span lines);
 /* One datagram to journald; when it cannot take it, the line goes to stderr. */
 void log_sink_send(struct log_sink *s, struct span datagram, struct span line);

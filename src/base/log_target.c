@@ -2,7 +2,9 @@
  * log_target.c - where the bytes of the log go, and what happens when they cannot.
  *
  * A target that fails is said once on stderr, its lost lines are counted, and the count
- * is the first line that it gets when it works again. Nothing here ever ends the process.
+ * is the first line that it gets when it works again. Nothing here ever ends the process,
+ * and nothing holds it up: who reads the log may stop reading, and is waited for once,
+ * shortly.
  */
 #include "log_internal.h"
 
@@ -11,14 +13,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { JOURNALD_WAIT_MS = 200 };
+enum {
+	READER_WAIT_MS = 200,       /* for a reader that does not read            */
+	READER_REST_MS = 10 * 1000, /* after that, how long nobody waits for it   */
+};
 
 void
 log_sink_init(struct log_sink *s)
@@ -35,7 +43,9 @@ log_sink_takes_records(const struct log_sink *s)
 static int
 open_file(const char *path, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+	int fd = open(path,
+		      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		      0640);
 
 	if (fd < 0)
 		err_set(e, err_kind_of_errno(errno), errno, "log file %s", path);
@@ -46,7 +56,7 @@ static int
 open_journald(const char *path, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct timeval wait = { .tv_usec = JOURNALD_WAIT_MS * 1000 };
+	struct timeval wait = { .tv_usec = READER_WAIT_MS * 1000 };
 
 	if (access(path, W_OK) != 0 || strlen(path) >= sizeof(a.sun_path)) {
 		err_set(e, ERR_IO, errno, "journald's socket %s", path);
@@ -109,13 +119,64 @@ log_sink_close(struct log_sink *s)
 	log_sink_init(s);
 }
 
-static int
-write_all(int fd, struct span bytes, size_t *written)
+static int64_t
+now_ms(void)
 {
+	return clock_system()->mono_ms(clock_system());
+}
+
+/* Whether the target is worth a wait: not while it fails, nor soon after it did. */
+static int64_t
+wait_of(const struct log_sink *s)
+{
+	return s->is_failed || now_ms() < s->rests_until ? 0 : READER_WAIT_MS;
+}
+
+/* False: the time is over. An error is left to be found by the write. */
+static bool
+wait_until_writable(int fd, int64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int r;
+
+	do {
+		int64_t left = until - now_ms();
+		r = poll(&p, 1, left < 0 ? 0 : (int)left);
+	} while (r < 0 && errno == EINTR);
+	return r != 0;
+}
+
+/*
+ * Some bytes, without blocking. stderr shares its flags with whoever gave it to us, so it
+ * stays as it is: a pipe that polls as writable takes PIPE_BUF bytes at once (pipe(7)).
+ */
+static ssize_t
+write_some(int fd, mode_t type, const char *p, size_t n)
+{
+	if (S_ISREG(type))
+		return write(fd, p, n);
+	if (n > PIPE_BUF)
+		n = PIPE_BUF;
+	if (S_ISSOCK(type))
+		return send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(fd, p, n);
+}
+
+static int
+write_all(int fd, struct span bytes, int64_t wait_ms, size_t *written)
+{
+	struct stat st = { 0 };
+	int64_t until = wait_ms == 0 ? 0 : now_ms() + wait_ms;
+
 	*written = 0;
+	if (fstat(fd, &st) != 0)
+		return errno;
 	while (*written < bytes.n) {
-		ssize_t n = write(fd, bytes.p + *written, bytes.n - *written);
-		if (n < 0 && errno == EINTR)
+		if (!S_ISREG(st.st_mode) && !wait_until_writable(fd, until))
+			return EAGAIN;
+		ssize_t n = write_some(fd, st.st_mode, bytes.p + *written,
+				       bytes.n - *written);
+		if (n < 0 && (errno == EINTR || (errno == EAGAIN && now_ms() < until)))
 			continue;
 		if (n <= 0)
 			return n == 0 ? EIO : errno;
@@ -141,6 +202,8 @@ sink_failed(struct log_sink *s, uint64_t lines, int os)
 	size_t ignored;
 
 	s->lost += lines;
+	if (os == EAGAIN)
+		s->rests_until = now_ms() + READER_REST_MS;
 	if (s->is_failed)
 		return;
 	s->is_failed = true;
@@ -150,35 +213,49 @@ sink_failed(struct log_sink *s, uint64_t lines, int os)
 			 s->path == NULL ? "" : s->path,
 			 strerror_r(os, reason, sizeof(reason)));
 	if (s->target != LOG_TO_STDERR && n > 0)
-		write_all(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))),
+		write_all(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))), 0,
 			  &ignored);
 }
 
-/* The line that tells of the lost ones goes before what comes now. */
-static int
-write_recovery(struct log_sink *s, int fd)
-{
+/* The record that tells of the lost lines. */
+struct lost_record {
 	char text[160];
-	size_t written = 0;
-	struct buf line;
-	const struct log_field fields[] = { LF_INT("lost", s->lost) };
-	int n = snprintf(text, sizeof(text),
-			 "%" PRIu64 " log lines could not be written and are lost",
-			 s->lost);
-	const struct log_record r = {
+	struct log_field field;
+	struct log_record record;
+};
+
+static void
+lost_record_init(struct lost_record *l, uint64_t lost)
+{
+	int n = snprintf(l->text, sizeof(l->text),
+			 "%" PRIu64 " log lines could not be written and are lost", lost);
+
+	l->field = LF_INT("lost", lost);
+	l->record = (struct log_record){
 		.wall_ms = clock_system()->wall_ms(clock_system()),
 		.subsystem = LOG_DAEMON,
 		.level = LOG_LEVEL_WARNING,
 		.event = "log.lost",
-		.fields = fields,
+		.fields = &l->field,
 		.n_fields = 1,
-		.text = span_make(text, (size_t)n),
+		.text = span_make(l->text, (size_t)n),
 	};
+}
+
+/* It goes before what comes now. */
+static int
+write_recovery(struct log_sink *s, int fd)
+{
+	size_t written = 0;
+	struct lost_record lost;
+	struct buf line;
+
+	lost_record_init(&lost, s->lost);
 	buf_init(&line, LOG_VALUE_MAX);
 	if (s->is_torn)
 		buf_append_byte(&line, '\n');
-	log_encode(&line, s->form, &r);
-	int os = line.failed ? ENOMEM : write_all(fd, buf_span(&line), &written);
+	log_encode(&line, s->form, &lost.record);
+	int os = line.failed ? ENOMEM : write_all(fd, buf_span(&line), 0, &written);
 	if (written > 0)
 		s->is_torn = written < line.n;
 	buf_done(&line);
@@ -199,32 +276,61 @@ log_sink_write(struct log_sink *s, struct span lines)
 		return;
 	int os = s->is_failed ? write_recovery(s, fd) : 0;
 	if (os == 0)
-		os = write_all(fd, lines, &written);
+		os = write_all(fd, lines, wait_of(s), &written);
 	if (written > 0)
 		s->is_torn = lines.p[written - 1] != '\n';
 	if (os != 0)
 		sink_failed(s, count_lines(span_skip(lines, written)), os);
 }
 
+/* The socket itself ends the wait of a send that may wait. */
+static int
+send_datagram(struct log_sink *s, struct span datagram)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int flags = MSG_NOSIGNAL | (wait_of(s) == 0 ? MSG_DONTWAIT : 0);
+	ssize_t n;
+
+	memcpy(a.sun_path, s->path, strlen(s->path) + 1);
+	do {
+		n = sendto(s->fd, datagram.p, datagram.n, flags,
+			   (const struct sockaddr *)&a, sizeof(a));
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? errno : 0;
+}
+
+static int
+send_recovery(struct log_sink *s)
+{
+	struct lost_record lost;
+	struct buf datagram;
+
+	lost_record_init(&lost, s->lost);
+	buf_init(&datagram, LOG_VALUE_MAX);
+	int os = log_encode_journald(&datagram, &lost.record) != 0
+			 ? ENOMEM
+			 : send_datagram(s, buf_span(&datagram));
+	buf_done(&datagram);
+	if (os == 0)
+		s->lost = 0;
+	return os;
+}
+
 void
 log_sink_send(struct log_sink *s, struct span datagram, struct span line)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t ignored;
+	int os = s->lost > 0 ? send_recovery(s) : 0;
 
-	memcpy(a.sun_path, s->path, strlen(s->path) + 1);
-	ssize_t n;
-	do {
-		n = sendto(s->fd, datagram.p, datagram.n, MSG_NOSIGNAL,
-			   (const struct sockaddr *)&a, sizeof(a));
-	} while (n < 0 && errno == EINTR);
-	if (n >= 0) {
+	if (os == 0)
+		os = send_datagram(s, datagram);
+	if (os == 0) {
 		s->is_failed = false;
-		s->lost = 0;
 		return;
 	}
 	/* journald is not there: the line is worth more on stderr than nowhere. */
-	sink_failed(s, 0, errno);
-	if (write_all(STDERR_FILENO, line, &ignored) != 0)
+	sink_failed(s, 0, os);
+	if (write_all(STDERR_FILENO, line, s->lost > 0 ? 0 : READER_WAIT_MS, &ignored) !=
+	    0)
 		s->lost++;
 }
