@@ -65,6 +65,7 @@ CREATE TABLE message (
 	sender TEXT NOT NULL,
 	recipients TEXT NOT NULL,
 	envid TEXT,
+	ret TEXT CHECK (ret IN ('hdrs', 'full')),
 	icid INTEGER NOT NULL,
 	listener TEXT,
 	client_address TEXT,

@@ -156,6 +156,7 @@ put_message(json_t *o, const struct spool_message *m)
 	} texts[] = {
 		{ "sender", m->sender },
 		{ "envelope_id", m->envid },
+		{ "return", message_ret_name(m->ret) },
 		{ "listener", m->listener },
 		{ "client_address", m->client_address },
 		{ "client_name", m->client_name },

@@ -86,6 +86,8 @@ message_fill(struct session *s, struct spool_message *m, const struct smtp_comma
 		(c->parameters & SMTP_PARAMETER_SMTPUTF8) != 0 || c->address.is_utf8;
 	m->is_8bitmime = c->body == SMTP_BODY_8BITMIME;
 	m->is_binarymime = c->body == SMTP_BODY_BINARYMIME;
+	if ((c->parameters & SMTP_PARAMETER_RET) != 0)
+		m->ret = c->ret_full ? MESSAGE_RET_FULL : MESSAGE_RET_HDRS;
 	failed |= spool_message_set(&m->sender, c->address.whole);
 	failed |= spool_message_set(&m->listener, span_of(s->config->settings.name));
 	if ((c->parameters & SMTP_PARAMETER_ENVID) != 0) {

@@ -108,6 +108,7 @@ insert_message(struct writer *w, struct spool_commit *c, struct err *e)
 	for (int i = 0; i < 10; i++)
 		db_bind_text(st, 9 + i, texts[i]);
 	db_bind_int(st, 19, message_flags(m));
+	db_bind_text(st, 20, message_ret_name(m->ret));
 	return db_run(&w->db, st, e);
 }
 

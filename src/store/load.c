@@ -32,6 +32,7 @@ enum load_column { /* as LOAD_COLUMNS */
 		   M_SENDER,
 		   M_RECIPIENTS,
 		   M_ENVID,
+		   M_RET,
 		   M_ICID,
 		   M_LISTENER,
 		   M_CLIENT_ADDRESS,
@@ -112,6 +113,13 @@ static const char *
 source_word(int i)
 {
 	return message_source_name((enum message_source)i);
+}
+
+static const char *
+ret_word(int i)
+{
+	const char *name = message_ret_name((enum message_ret)i);
+	return name == NULL ? "" : name;
 }
 
 static const char *
@@ -200,6 +208,7 @@ fill_message(sqlite3_stmt *st, struct spool_message *m, enum load_mode mode,
 	     struct err *e)
 {
 	int source = find_word(db_text(st, M_SOURCE), MESSAGE_SOURCE_COUNT, source_word);
+	int ret = find_word(db_text(st, M_RET), MESSAGE_RET_COUNT, ret_word);
 	int64_t flags = sqlite3_column_int64(st, M_FLAGS);
 	bool is_strict = mode == LOAD_STRICT;
 
@@ -210,6 +219,7 @@ fill_message(sqlite3_stmt *st, struct spool_message *m, enum load_mode mode,
 	m->source = source < 0 ? MESSAGE_FROM_SMTP : (enum message_source)source;
 	m->accepted_at = sqlite3_column_int64(st, M_ACCEPTED_AT);
 	m->icid = (uint64_t)sqlite3_column_int64(st, M_ICID);
+	m->ret = ret < 0 ? MESSAGE_RET_NONE : (enum message_ret)ret;
 	m->is_smtputf8 = (flags & 1) != 0;
 	m->is_binarymime = (flags & 2) != 0;
 	m->is_8bitmime = (flags & 4) != 0;

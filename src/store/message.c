@@ -23,6 +23,10 @@ static const char *const source_names[MESSAGE_SOURCE_COUNT] = {
 	[MESSAGE_FROM_MILTER] = "milter",   [MESSAGE_FROM_REPLAY] = "replay",
 	[MESSAGE_FROM_FORWARD] = "forward",
 };
+static const char *const ret_names[MESSAGE_RET_COUNT] = {
+	[MESSAGE_RET_HDRS] = "hdrs",
+	[MESSAGE_RET_FULL] = "full",
+};
 static const char *const recipient_names[] = {
 	[RECIPIENT_FROM_ENVELOPE] = "envelope",
 	[RECIPIENT_FROM_COPY] = "copy",
@@ -68,6 +72,13 @@ message_source_name(enum message_source s)
 {
 	check(s < MESSAGE_SOURCE_COUNT);
 	return source_names[s];
+}
+
+const char *
+message_ret_name(enum message_ret r)
+{
+	check(r < MESSAGE_RET_COUNT);
+	return ret_names[r];
 }
 
 const char *

@@ -73,6 +73,7 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "\tsender TEXT NOT NULL,\n"
 	  "\trecipients TEXT NOT NULL,\n"
 	  "\tenvid TEXT,\n"
+	  "\tret TEXT CHECK (ret IN ('hdrs', 'full')),\n"
 	  "\ticid INTEGER NOT NULL,\n"
 	  "\tlistener TEXT,\n"
 	  "\tclient_address TEXT,\n"

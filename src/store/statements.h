@@ -16,7 +16,7 @@
 #define LOAD_COLUMNS \
 	"SELECT j.mid, j.uid, j.kind, p.name, j.state, j.attempts, j.created_at, j.next_at," \
 	" j.ended_at, r.text, j.last_reply, j.tls, j.destination, j.reason, j.rids," \
-	" m.mid, m.source, m.accepted_at, m.sender, m.recipients, m.envid, m.icid," \
+	" m.mid, m.source, m.accepted_at, m.sender, m.recipients, m.envid, m.ret, m.icid," \
 	" m.listener, m.client_address, m.client_name, m.helo, m.protocol, m.queue_id," \
 	" m.forward_source, m.subject, m.message_id, m.header_from, m.flags," \
 	" b.id, b.sha256, b.size, b.facts, b.header_size, b.longest_line, b.place," \
@@ -42,8 +42,8 @@
 	X(MESSAGE_INSERT, 0, \
 	  "INSERT INTO message (mid, body, source, accepted_at, sender, recipients, envid," \
 	  " icid, listener, client_address, client_name, helo, protocol, queue_id," \
-	  " forward_source, subject, message_id, header_from, flags) VALUES (?1, ?2, ?3, ?4," \
-	  " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)") \
+	  " forward_source, subject, message_id, header_from, flags, ret) VALUES (?1, ?2, ?3, ?4," \
+	  " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)") \
 	X(JOURNAL_INSERT, 0, \
 	  "INSERT INTO journal (mid, uid, message, kind, policy, state, created_at, rids)" \
 	  " VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7)") \

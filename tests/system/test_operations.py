@@ -148,6 +148,25 @@ def test_hold_release_delete_and_show(work):
     daemon.stop()
 
 
+def test_show_tells_what_was_asked_of_a_dsn(work):
+    daemon = work.daemon(work.sink(), smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    for parameters in (" ENVID=a+2Bb RET=FULL", " RET=HDRS", ""):
+        client.begin("alice@outside.example", ["bob@inside.example"], parameters)
+        client.command("DATA", 354)
+        client.say(wire.stuffed(b"Subject: x\r\n\r\nx\r\n"))
+        client.expect(250)
+    client.quit()
+    daemon.stop()
+    daemon.start()
+    shown = [daemon.json("show", row["mid"]) for row in daemon.json("queue")["journals"]]
+    assert [(s["envelope_id"], s["return"]) for s in shown] == [("a+b", "full"), (None, "hdrs"), (None, None)]
+    daemon.stop()
+
+
 def test_delivernow_ends_a_wait(work):
     sink = work.sink("--reply", "final=451 later@first 1")
     daemon = work.daemon(sink, bounce_profiles={"default": {"first_wait": "1h", "longest_wait": "1h"}})

@@ -35,6 +35,9 @@ enum message_source {
 };
 enum journal_kind { JOURNAL_KIND_JOURNAL, JOURNAL_KIND_REPLAY, JOURNAL_KIND_FORWARD };
 
+/* RET of the MAIL command (RFC 3461 4.3); we never send a DSN. */
+enum message_ret { MESSAGE_RET_NONE, MESSAGE_RET_HDRS, MESSAGE_RET_FULL, MESSAGE_RET_COUNT };
+
 /* The states that a row can have; docs/spool.md has the custody table. */
 enum journal_state {
 	JOURNAL_WAITING,
@@ -49,6 +52,7 @@ const char *journal_state_name(enum journal_state s); /* "waiting", ... as in th
 int journal_state_parse(struct span text, enum journal_state *ret);
 const char *journal_kind_name(enum journal_kind k);
 const char *message_source_name(enum message_source s);
+const char *message_ret_name(enum message_ret r); /* "hdrs", "full"; NULL for NONE */
 const char *recipient_source_name(enum recipient_source s); /* "envelope", "copy", "header" */
 
 struct message_recipient { /* RID is its index */
@@ -66,6 +70,7 @@ struct spool_message {
 	int64_t accepted_at; /* wall ms                                     */
 	char *sender;        /* "" is the null sender                       */
 	char *envid;         /* DSN ENVID, decoded                          */
+	enum message_ret ret;
 	struct message_recipient *recipients;
 	size_t n_recipients;
 	uint64_t icid;

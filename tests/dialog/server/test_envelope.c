@@ -249,6 +249,7 @@ test_parameters_are_kept(void **state)
 	assert_non_null(m);
 	assert_string_equal(m->sender, "s@x");
 	assert_string_equal(m->envid, "a+b");
+	assert_int_equal(m->ret, MESSAGE_RET_HDRS);
 	assert_true(m->is_8bitmime);
 	assert_false(m->is_binarymime);
 	assert_false(m->is_smtputf8);
@@ -258,10 +259,13 @@ test_parameters_are_kept(void **state)
 	assert_int_equal(m->recipients[1].notify, SMTP_NOTIFY_NEVER);
 	fake_say(&f, "MAIL FROM:<> BODY=BINARYMIME SMTPUTF8\r\nRCPT TO:<r@y>\r\nBDAT 1 LAST\r\nx");
 	assert_string_equal(f.message->sender, "");
+	assert_int_equal(f.message->ret, MESSAGE_RET_NONE);
 	assert_true(f.message->is_binarymime && f.message->is_smtputf8);
 	fake_say(&f, "MAIL FROM:<s@x>\r\nRCPT TO:<\xc3\xa4@y>\r\n" DATA(""));
 	assert_true(f.message->is_smtputf8);
-	assert_int_equal(f.commits, 3);
+	fake_say(&f, "MAIL FROM:<s@x> RET=FULL\r\nRCPT TO:<r@y>\r\n" DATA(""));
+	assert_int_equal(f.message->ret, MESSAGE_RET_FULL);
+	assert_int_equal(f.commits, 4);
 	fake_close(&f);
 }
 

@@ -21,6 +21,15 @@ names_are_those_of_the_database(void **state)
 	assert_int_equal(s, JOURNAL_DEAD);
 }
 
+static void
+what_dsn_is_to_return_has_its_words(void **state)
+{
+	(void)state;
+	assert_null(message_ret_name(MESSAGE_RET_NONE));
+	assert_string_equal(message_ret_name(MESSAGE_RET_HDRS), "hdrs");
+	assert_string_equal(message_ret_name(MESSAGE_RET_FULL), "full");
+}
+
 static const struct {
 	const char *name;
 	const char *address, *orcpt;
@@ -168,6 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_those_of_the_database),
+		cmocka_unit_test(what_dsn_is_to_return_has_its_words),
 		cmocka_unit_test(recipients_come_back_as_they_were),
 		cmocka_unit_test(many_recipients_keep_their_order),
 		cmocka_unit_test(a_damaged_list_is_refused),

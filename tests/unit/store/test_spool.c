@@ -214,6 +214,7 @@ the_envelope_comes_back_whole(void **state)
 		spool_message_set(fields[i], span_of(text));
 	}
 	m->source = MESSAGE_FROM_LMTP;
+	m->ret = MESSAGE_RET_FULL;
 	m->icid = 99;
 	m->is_smtputf8 = m->is_requiretls = true;
 	assert_int_equal(spool_draft_new(f.sp, 3, &d, &f.error), 0);
@@ -236,6 +237,7 @@ the_envelope_comes_back_whole(void **state)
 		assert_string_equal(*back[i], *fields[i]);
 	assert_null(got->header_from);
 	assert_int_equal(got->source, MESSAGE_FROM_LMTP);
+	assert_int_equal(got->ret, MESSAGE_RET_FULL);
 	assert_int_equal(got->icid, 99);
 	assert_true(got->is_smtputf8 && got->is_requiretls && !got->is_8bitmime &&
 		    !got->is_binarymime);
