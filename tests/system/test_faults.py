@@ -24,12 +24,19 @@ def arrived(sink):
     return sorted(Journal(p.read_bytes()).original for p, facts in sink.messages() if facts["final"])
 
 
-def assert_pre_tls_dialogue_is_bare(sink):
-    """P4: before TLS nothing is said but EHLO, STARTTLS and QUIT."""
+EHLO, STARTTLS = b"EHLO gateway.example\r\n", b"STARTTLS\r\n"
+# What is said before TLS when it does not come to the whole dialogue.
+CUT_SHORT = {
+    "no starttls": EHLO, "greeting 421": b"", "greeting 554": b"", "drop at greeting": b"", "drop at ehlo": EHLO,
+}
+
+
+def assert_pre_tls_dialogue(sink, fault=None):
+    """P4: the raw bytes before TLS are the EHLO and STARTTLS dialogue, exactly, and nothing else."""
     said = sink.pre_tls()
     assert said, "the sink saw no connection"
-    for raw in said:
-        assert re.fullmatch(rb"(EHLO [^\r\n]+\r\n)?(STARTTLS\r\n)?(QUIT\r\n)?", raw), raw[:200]
+    expected = CUT_SHORT.get(fault, EHLO + STARTTLS)
+    assert set(said) == {expected}, (fault, set(said))
 
 
 # Faults of the transport: the destination is backed off with the reason, rows are untouched.
@@ -48,6 +55,8 @@ TRANSPORT = {
     "mail 550": (["--reply", "mail=550 not you"], "550"),
     "rcpt 452": (["--reply", "rcpt=452 full"], "452"),
     "rcpt 550": (["--reply", "rcpt=550 unknown"], "550"),
+    "data 451": (["--reply", "data=451 later", "--no-extension", "CHUNKING"], "451"),
+    "data 554": (["--reply", "data=554 closed for maintenance", "--no-extension", "CHUNKING"], "554"),
     "drop at greeting": (["--drop", "greeting"], ""),
     "drop at ehlo": (["--drop", "ehlo"], ""),
     "drop in the data": (["--drop", "mid-data"], ""),
@@ -68,7 +77,7 @@ def test_a_destination_that_fails_touches_no_row(work, fault):
     destination = status["destinations"][0]
     assert destination["state"] in ("backed off", "suspended"), destination
     assert reason.lower() in destination["last_error"].lower() + daemon.log().lower()
-    assert_pre_tls_dialogue_is_bare(sink)
+    assert_pre_tls_dialogue(sink, fault)
     if "mail" not in fault and "rcpt" not in fault and "data" not in fault and "replies" not in fault:
         rows = daemon.json("queue")["journals"]
         assert [row["attempts"] for row in rows] == [0, 0, 0], rows
@@ -80,8 +89,21 @@ def test_a_destination_that_fails_touches_no_row(work, fault):
     daemon.write_configuration()
     daemon.ctl("reload")
     daemon.wait_drained(40)
-    assert arrived(healthy) == sorted(messages)
-    daemon.assert_accounted()
+    assert set(arrived(healthy)) == set(messages)
+    if states["uncertain"] == 0:
+        assert len(healthy.messages()) == len(messages)
+    daemon.stop()
+
+
+def test_vague_final_replies_cost_one_copy_and_no_more(work):
+    """250 without an enhanced code could be RCPT's, moved by one; it must not double for ever."""
+    sink = work.sink("--reply", "final=250 fine")
+    daemon = work.daemon(sink)
+    messages = feed(daemon, 5)
+    daemon.wait_drained(40)
+    copies = [p.read_bytes() for p, _ in sink.messages()]
+    assert set(Journal(c).original for c in copies) == set(messages)
+    assert len(copies) <= 2 * len(messages) and len(set(copies)) == len(messages)
     daemon.stop()
 
 
@@ -95,9 +117,8 @@ def test_no_tls_error_is_logged_in_the_fields_form(work):
     daemon.stop()
 
 
-# Where an intake can say no to the content: at DATA, at its end, and at the last chunk of BDAT.
+# Where an intake can say no to the content: at the end of data, and at the last chunk of BDAT.
 CONTENT = {
-    "data": ("data", ["--no-extension", "CHUNKING"]),
     "end of data": ("final", ["--no-extension", "CHUNKING"]),
     "last chunk": ("final", []),
 }
@@ -202,10 +223,9 @@ def test_an_intake_that_is_down_is_left_in_peace_and_found_again(work):
     wait_until(lambda: daemon.json("status")["counters"]["connections_out"] >= 3, 30, "a few probes")
     counters = daemon.json("status")["counters"]
     assert counters["connections_out"] <= 12, counters
-    again = work.sink(name="again", port=port)
-    daemon.configuration["tls"]["ca_file"] = str(again.ca)
-    daemon.write_configuration()
-    daemon.ctl("reload")
+    # The same intake again (its CA is in its directory); nobody tells the daemon.
+    again = work.sink(port=port)
+    wait_until(lambda: again.counts()["messages"] >= 1, 8, "the probe that finds it, within one interval")
     daemon.wait_drained(count(30, 120))
     assert arrived(again) == sorted(messages)
     daemon.assert_accounted()

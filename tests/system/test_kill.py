@@ -164,3 +164,50 @@ def test_crash_at_a_custody_state(work, point):
     assert lost == []
     print(f"{point}: acknowledged {len(acknowledged)}, doubled {doubled}")
     daemon.stop()
+
+
+def at_rest(work, state, env=None):
+    """A daemon with one journal in the state, which nothing moves."""
+    faults = {"uncertain": ["--drop", "before-final-reply"], "dead": ["--reply", "final=554 5.7.1 no"],
+              "held": ["--no-extension", "CHUNKING"], "waiting": ["--reply", "mail=451 later"], "quarantined": []}
+    sink = work.sink(*faults[state])
+    daemon = work.daemon(sink, start=False, env=env)
+    daemon.controls.update(uncertain_wait="1h", probe_first="1h", probe_longest="1h")
+    daemon.configuration["connector"]["bare_line_ends"] = "hold"
+    if state == "quarantined":
+        daemon.configuration["smtp_routes"][0]["next_hops"] = ["[127.0.0.1]:9"]
+    daemon.start()
+    data = b"Subject: at rest\r\n\r\na bare\nline end\r\n" + corpus.bulk(random.Random(1), 50_000)
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    client.data("alice@outside.example", ["bob@inside.example"], data)
+    client.quit()
+    return sink, daemon, data
+
+
+def damage_the_segment(daemon):
+    for path in daemon.spool.rglob("*"):
+        if path.is_file() and path.parent.name == "segments":
+            with open(path, "r+b") as f:
+                f.seek(20_000)
+                f.write(b"\0" * 100)
+
+
+@pytest.mark.parametrize("state", ["waiting", "uncertain", "held", "dead", "quarantined"])
+def test_kill_while_at_rest_in_a_custody_state(work, state):
+    """Each state of the custody table is resumed as it was."""
+    sink, daemon, _ = at_rest(work, state)
+    if state == "quarantined":
+        daemon.kill()
+        damage_the_segment(daemon)
+        daemon.route_to(sink)
+        daemon.start()
+    wait_until(lambda: daemon.states()[state] == 1, 20, f"a journal that is {state}")
+    before = daemon.json("queue")["journals"]
+    daemon.kill()
+    daemon.controls.update(uncertain_wait="1s")
+    daemon.start()
+    after = daemon.json("queue")["journals"]
+    assert [(j["mid"], j["state"], j["attempts"]) for j in after] == [
+        (j["mid"], j["state"], j["attempts"]) for j in before]
+    assert daemon.states()[state] == 1
+    daemon.stop()

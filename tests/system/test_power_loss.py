@@ -89,11 +89,8 @@ def test_power_loss_at_a_250_loses_nothing(work):
 
 
 def test_a_build_that_does_not_sync_is_found_out(work):
-    """The negative control."""
+    """The negative control: on the copied disk the daemon starts, and fewer messages are there."""
     copies = acknowledge_then_pull_the_plug(work, {"TDC_FAULT": "store.synchronous-off"}, 3)
     acknowledged, image = copies[-1]
-    try:
-        found = survivors(work, image, 0)
-    except AssertionError:
-        found = []
-    assert sorted(found) != sorted(acknowledged), "a missing sync went unseen"
+    found = survivors(work, image, 0)
+    assert set(found) < set(acknowledged), "a missing sync went unseen"

@@ -85,7 +85,9 @@ class Daemon:
             return False
 
     def stop(self):
-        """An orderly stop; the exit code must be 0 (sanitizers make it another)."""
+        """An orderly stop after the account was proved; the exit code must be 0 (sanitizers make it another)."""
+        if self.process.is_running() and pathlib.Path(self.socket).exists():
+            self.assert_accounted()
         code = self.process.stop(60)
         assert code == 0, f"tdcd ended with {code}\n{self.process.tail()}"
 

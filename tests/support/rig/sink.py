@@ -16,12 +16,11 @@ class Sink:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.options = list(map(str, options))
         self.port = port
-        self.starts = 0
         self.process = None
 
     def start(self):
-        self.starts += 1
-        output = self.directory / f"sink.{self.starts}.out"
+        # A sink that stood in this directory before left its output.
+        output = self.directory / f"sink.{len(list(self.directory.glob('sink.*.out'))) + 1}.out"
         self.control = str(self.directory / "control.sock")
         self.process = Process([program("tdcsink"), "--listen", f"127.0.0.1:{self.port}",
                                 "--directory", str(self.directory), "--control", self.control,
