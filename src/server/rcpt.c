@@ -9,6 +9,7 @@
  */
 #include "session_inside.h"
 
+#include "envelope_memory.h"
 #include "mail_log.h"
 
 #include "tdc/smtp/address.h"
@@ -89,6 +90,10 @@ on_rcpt(struct session *s, const struct smtp_command *c)
 	}
 	if (t->accepted >= s->config->settings.recipients_max) {
 		session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
+		return VERB_REFUSED;
+	}
+	if (!envelope_memory_take(s, c->address.whole, c->orcpt)) {
+		session_reply(s, REPLY_NO_SPACE);
 		return VERB_REFUSED;
 	}
 	if (recipient_take(s, c) != 0) {

@@ -12,6 +12,7 @@
 
 enum {
 	DEFAULT_CONNECTIONS_MAX = 1000,
+	DEFAULT_ENVELOPE_MEMORY = 16 * 1024 * 1024,
 	DEFAULT_STOP_GRACE_MS = 10 * 1000,
 };
 
@@ -25,6 +26,9 @@ server_take(struct server *s, const struct server_settings *settings,
 	policy_set_unref(old);
 	s->connections_max = settings->connections_max == 0 ? DEFAULT_CONNECTIONS_MAX
 							    : settings->connections_max;
+	s->envelope_memory.max = settings->envelope_memory_max == 0
+					 ? DEFAULT_ENVELOPE_MEMORY
+					 : settings->envelope_memory_max;
 	s->stop_grace_ms = settings->stop_grace_ms <= 0 ? DEFAULT_STOP_GRACE_MS
 							: settings->stop_grace_ms;
 }
@@ -102,6 +106,7 @@ listeners_open(struct server *s, const struct server_settings *settings, struct 
 		struct listener_config *c;
 		if (listener_config_new(settings, i, &c, e) != 0)
 			return -1;
+		c->envelope_memory = &s->envelope_memory;
 		int r = server_listener_open(&s->listeners[i], s, c, e);
 		listener_config_unref(c);
 		if (r != 0)
@@ -216,6 +221,7 @@ listener_reload(struct server_listener *l, const struct server_settings *setting
 			       l->config->settings.name);
 	if (listener_config_new(settings, i, &c, e) != 0)
 		return -1;
+	c->envelope_memory = l->config->envelope_memory;
 	listener_config_unref(l->config);
 	l->config = c;
 	return 0;

@@ -4,6 +4,7 @@
 #ifndef SERVER_SERVER_INSIDE_H
 #define SERVER_SERVER_INSIDE_H
 
+#include "envelope_memory.h"
 #include "listener.h"
 
 #include "tdc/loop/loop.h"
@@ -16,6 +17,7 @@ struct server {
 	struct server_listener *listeners;
 	size_t n_listeners;
 	unsigned connections, connections_max;
+	struct envelope_memory envelope_memory; /* of all sessions */
 	uint64_t last_icid;
 	int64_t stop_grace_ms;
 	struct timer stop_timer;

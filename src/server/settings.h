@@ -11,6 +11,8 @@
 
 #include "tdc/server/server.h"
 
+struct envelope_memory;
+
 struct listener_config {
 	unsigned refs;
 	struct server_listener_settings
@@ -18,6 +20,7 @@ struct listener_config {
 	char *hostname;
 	char *queue_domain;
 	struct transaction_pool transactions;
+	struct envelope_memory *envelope_memory; /* the server's; NULL: no limit */
 };
 
 /* Copies the i-th listener of `s`, with the defaults filled in. */

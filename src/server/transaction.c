@@ -3,6 +3,7 @@
  */
 #include "transaction.h"
 
+#include "envelope_memory.h"
 #include "session_inside.h"
 #include "xforward.h"
 
@@ -141,6 +142,7 @@ transaction_end(struct session *s)
 
 	if (t == NULL)
 		return;
+	envelope_memory_give_back(s);
 	s->transaction = NULL;
 	ingest_abandon(&t->ingest);
 	spool_message_unref(t->message);

@@ -24,6 +24,7 @@ struct transaction {
 	struct ingest ingest;
 	struct smtp_data_decoder decoder;
 	unsigned accepted;       /* RCPT commands: LMTP owes so many replies */
+	uint64_t envelope_bytes; /* charged: envelope_memory.h               */
 	struct buf copy_address; /* the bare copy address, if one was given  */
 	bool is_forwarded;       /* client facts are XFORWARD's              */
 	enum smtp_body_type body;

@@ -53,6 +53,7 @@ struct server_settings {
 	const struct server_listener_settings *listeners;
 	size_t n_listeners;
 	unsigned connections_max;       /* over all listeners; 0 = 1000             */
+	uint64_t envelope_memory_max;   /* of all open transactions; 0 = 16 MiB     */
 	int64_t stop_grace_ms;          /* for running transactions; 0 = 10 s       */
 };
 
