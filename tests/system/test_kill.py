@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rig import corpus, wire
-from rig.process import count, wait_until
+from rig.process import count, report, wait_until
 from rig.unwrap import Journal, field
 
 FEEDERS = 8
@@ -119,8 +119,8 @@ def hammer(work, kills, env=None):
     daemon.assert_accounted()
     lost, doubled = lost_and_doubled(sink, acknowledged)
     daemon.stop()
-    print(f"kills {kills}, acknowledged {len(acknowledged)}, lost {len(lost)}, doubled {doubled}, "
-          f"in the middle {in_the_middle}")
+    report(f"kill -9{' ' + str(env) if env else ''}: kills {kills}, acknowledged {len(acknowledged)}, "
+           f"lost {len(lost)}, doubled {doubled}, with an acceptance and a delivery under way {in_the_middle}")
     assert len(acknowledged) >= kills
     return lost, doubled, in_the_middle / kills
 
@@ -162,7 +162,7 @@ def test_crash_at_a_custody_state(work, point):
     daemon.assert_accounted()
     lost, doubled = lost_and_doubled(sink, acknowledged)
     assert lost == []
-    print(f"{point}: acknowledged {len(acknowledged)}, doubled {doubled}")
+    report(f"crash at {point}: acknowledged {len(acknowledged)}, doubled {doubled}")
     daemon.stop()
 
 

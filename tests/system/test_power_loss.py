@@ -6,7 +6,7 @@ import subprocess
 
 
 from rig import corpus, wire
-from rig.process import count
+from rig.process import count, report
 from rig.unwrap import Journal
 
 
@@ -86,6 +86,7 @@ def survivors(work, image, number):
 def test_power_loss_at_a_250_loses_nothing(work):
     for number, (acknowledged, image) in enumerate(acknowledge_then_pull_the_plug(work, {}, count(6, 30))):
         assert sorted(survivors(work, image, number)) == sorted(acknowledged)
+    report(f"power loss: {number + 1} copies of the disk at a 250, up to {len(acknowledged)} messages, none lost")
 
 
 def test_a_build_that_does_not_sync_is_found_out(work):
@@ -94,3 +95,4 @@ def test_a_build_that_does_not_sync_is_found_out(work):
     acknowledged, image = copies[-1]
     found = survivors(work, image, 0)
     assert set(found) < set(acknowledged), "a missing sync went unseen"
+    report(f"power loss without sync: {len(acknowledged)} acknowledged, {len(found)} found, as a lie must show")

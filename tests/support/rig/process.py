@@ -24,6 +24,14 @@ def count(quick, full):
     return full if FULL else quick
 
 
+def report(line):
+    """A figure that a run is quoted by: shown at the end of tests/run."""
+    print(line)
+    if "TDC_RESULTS" in os.environ:
+        with open(os.environ["TDC_RESULTS"], "a") as f:
+            f.write(line + "\n")
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
