@@ -85,6 +85,9 @@ const struct schema_row schema[] = {
 { "limits", TYPE_MAP, .doc = "Limits over all listeners." },
 { "limits.max_connections", TYPE_INT, .fallback = "1000", .min = 1, .max = 65535,
 	.doc = "Connections at a time over all listeners." },
+{ "limits.envelope_memory", TYPE_SIZE, .fallback = "16M", .min = SIZE_K(64), .max = SIZE_G(4),
+	.doc = "Memory for the recipients of all messages that are being received. When it is taken, "
+	       "a message's further recipients are answered 452 4.3.1; its first one never is." },
 { "limits.stop_grace", TYPE_DURATION, .fallback = "10s", .min = 1, .max = MINUTES(10),
 	.doc = "At a stop, the time that running transactions and final replies get." },
 

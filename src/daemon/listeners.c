@@ -120,6 +120,7 @@ setup_server(const struct config *c, const char *hostname, struct server_setting
 		.listeners = listeners,
 		.n_listeners = count,
 		.connections_max = (unsigned)config_int(n, "limits.max_connections"),
+		.envelope_memory_max = config_size(n, "limits.envelope_memory"),
 		.stop_grace_ms = config_duration_ms(n, "limits.stop_grace"),
 	};
 	for (size_t i = 0; i < count; i++) {

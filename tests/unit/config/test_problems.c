@@ -24,12 +24,12 @@ static const struct {
 	{ "a section all of whose keys are comments is as good as none", L "spool:\n  # name: x\n", "", "" },
 	{ "an unknown key names the nearest", L "limits: {max_conections: 3}\n",
 	  "t:2:10: limits.max_conections: unknown key; did you mean max_connections?; allowed: "
-	  "max_connections, stop_grace\n", "" },
+	  "max_connections, envelope_memory, stop_grace\n", "" },
 	{ "an unknown key far from all", L "limits: {zzz: 3}\n",
-	  "t:2:10: limits.zzz: unknown key; allowed: max_connections, stop_grace\n", "" },
+	  "t:2:10: limits.zzz: unknown key; allowed: max_connections, envelope_memory, stop_grace\n", "" },
 	{ "a key of another section says where it belongs", L "limits: {retention: 3s}\n",
 	  "t:2:10: limits.retention: unknown key; did you mean spool.retention?; allowed: "
-	  "max_connections, stop_grace\n", "" },
+	  "max_connections, envelope_memory, stop_grace\n", "" },
 	{ "a key twice", L "hostname: a.example\nhostname: b.example\n",
 	  "t:3:1: hostname: duplicate key; first in line 2; allowed: each key once\n", "" },
 	{ "a name twice in a mapping by names", L "bounce_profiles:\n  x: {}\n  x: {}\n",
