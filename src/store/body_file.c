@@ -66,18 +66,33 @@ write_at(int fd, const char *p, size_t n, uint64_t offset, struct err *e)
 	return 0;
 }
 
-/*
- * The bytes go to the disk as they come, and the worker waits for those of a while ago: what the last
- * sync finds is little, and small messages do not have to wait behind a lump of 60 MB.
- */
-static void
-write_out(int fd, uint64_t offset, size_t n)
+static int
+force_range(int fd, uint64_t offset, size_t n, unsigned flags, struct err *e)
 {
-	sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
-	if (offset >= WRITE_BEHIND)
-		sync_file_range(fd, (off_t)(offset - WRITE_BEHIND), (off_t)n,
-				SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-					SYNC_FILE_RANGE_WAIT_AFTER);
+	if (sync_file_range(fd, (off_t)offset, (off_t)n, flags) == 0 || errno == ENOSYS)
+		return 0;
+	return err_set(e, err_kind_of_errno(errno), errno, "writing a body failed");
+}
+
+/*
+ * The bytes go to the disk as they come, and the worker waits for those of a while ago:
+ * what the last sync finds is little, and small messages do not have to wait behind a
+ * lump of 60 MB.
+ *
+ * Whoever hears of bytes that were lost is the only one: the last sync would find nothing
+ * wrong. So each failure here spoils the body.
+ */
+static int
+write_out(int fd, uint64_t offset, size_t n, struct err *e)
+{
+	if (force_range(fd, offset, n, SYNC_FILE_RANGE_WRITE, e) != 0)
+		return -1;
+	if (offset < WRITE_BEHIND)
+		return 0;
+	return force_range(fd, offset - WRITE_BEHIND, n,
+			   SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				   SYNC_FILE_RANGE_WAIT_AFTER,
+			   e);
 }
 
 void
@@ -94,10 +109,9 @@ body_file_write(struct work_job *job)
 		d->fd = file_create(d->spool, &d->file, &c->error);
 	if (d->fd < 0 && c->error.kind == ERR_NONE)
 		err_set(&c->error, ERR_IO, 0, "the body's file could not be made");
-	if (d->fd >= 0)
-		write_at(d->fd, c->p, c->n, c->offset, &c->error);
-	if (d->fd >= 0)
-		write_out(d->fd, c->offset, c->n);
+	if (d->fd >= 0 && write_at(d->fd, c->p, c->n, c->offset, &c->error) == 0 &&
+	    !d->spool->limits.is_unsafe)
+		write_out(d->fd, c->offset, c->n, &c->error);
 	if (c->error.kind == ERR_SPACE)
 		space_check(d->spool);
 	c->completion.next = NULL;
