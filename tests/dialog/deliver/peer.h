@@ -42,7 +42,9 @@ struct peer_script {
 	const char *mail, *rcpt, *data, *content[4], *rset, *quit;
 	const char *mail_later; /* to MAIL once a message was taken; NULL = as `mail` */
 	const char *early;      /* said at the first bytes of the content */
+	const char *rcpt_late; /* RCPT's once more: to DATA, or behind BDAT's octets */
 	enum peer_drop drop;
+	uint64_t drop_over; /* DROP_IN_CONTENT only of what announced more than this */
 	bool is_deaf_in_content; /* reads nothing any more */
 };
 
@@ -93,6 +95,7 @@ struct peer_session {
 	bool is_in_bdat;
 	size_t scanned;
 	unsigned messages;
+	uint64_t announced; /* SIZE= of MAIL */
 	struct smtp_data_decoder decoder;
 	struct buf message;
 };
@@ -158,6 +161,8 @@ peer_content_ended(struct peer_session *s)
 
 	for (unsigned i = 0; i <= n && i < 4 && s->script->content[i] != NULL; i++)
 		reply = s->script->content[i];
+	if (s->is_in_bdat)
+		peer_say(s, s->script->rcpt_late);
 	s->is_in_data = s->is_in_bdat = false;
 	p->n_messages_in_all++;
 	if (p->keeps_messages && p->n_messages < PEER_MESSAGES_MAX) {
@@ -185,7 +190,7 @@ peer_content_begins(struct peer_session *s)
 	if (s->message.n > 0 || s->is_dead)
 		return;
 	peer_say(s, s->script->early);
-	if (s->script->drop == DROP_IN_CONTENT)
+	if (s->script->drop == DROP_IN_CONTENT && s->announced >= s->script->drop_over)
 		peer_session_close(s);
 	else if (s->script->is_deaf_in_content)
 		stream_pause(s->stream);
@@ -229,15 +234,19 @@ peer_command(struct peer_session *s, struct span line)
 		peer_say(s, s->is_tls ? k->ehlo_tls : k->ehlo);
 	else if (peer_is(line, "STARTTLS"))
 		peer_starttls(s);
-	else if (peer_is(line, "MAIL"))
-		peer_say(s, s->messages > 0 && k->mail_later != NULL ? k->mail_later : k->mail);
-	else if (peer_is(line, "RCPT"))
+	else if (peer_is(line, "MAIL")) {
+		const char *size = strstr(line.p, "SIZE=");
+		s->announced = size == NULL ? 0 : strtoull(size + 5, NULL, 10);
+		peer_say(s, s->messages > 0 && k->mail_later != NULL ? k->mail_later
+								     : k->mail);
+	} else if (peer_is(line, "RCPT"))
 		peer_say(s, k->rcpt);
 	else if (peer_is(line, "RSET"))
 		peer_say(s, k->rset);
 	else if (peer_is(line, "QUIT"))
 		peer_say(s, k->quit);
 	else if (peer_is(line, "DATA")) {
+		peer_say(s, k->rcpt_late);
 		peer_say(s, k->data);
 		s->is_in_data = k->data != NULL && k->data[0] == '3';
 		smtp_data_decoder_init(&s->decoder);
@@ -296,20 +305,19 @@ static const struct stream_events peer_events = { .on_input = peer_on_input,
 						  .on_eof = peer_on_eof,
 						  .on_error = peer_on_error };
 
-/* The other end is in this process, too: its kernel buffer is made small. */
+/* The other end is in this process, too: how much its kernel buffer takes. */
 static inline void
-peer_squeeze(int fd)
+peer_set_other_end(int fd, int bytes)
 {
 	struct sockaddr_in client, name;
 	socklen_t n = sizeof(client);
-	int small = 4096;
 
 	assert_int_equal(getpeername(fd, (struct sockaddr *)&client, &n), 0);
 	for (int other = 3; other < 1024; other++) {
 		n = sizeof(name);
-		if (getsockname(other, (struct sockaddr *)&name, &n) == 0 && n == sizeof(name) &&
-		    name.sin_port == client.sin_port)
-			setsockopt(other, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+		if (getsockname(other, (struct sockaddr *)&name, &n) == 0 &&
+		    n == sizeof(name) && name.sin_port == client.sin_port)
+			setsockopt(other, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	}
 }
 
@@ -324,7 +332,7 @@ peer_on_accept(void *arg, int fd, const struct socket_address *from)
 	(void)from;
 	assert_non_null(s);
 	if (p->takes_little)
-		peer_squeeze(fd);
+		peer_set_other_end(fd, 4096);
 	s->peer = p;
 	s->script = &p->scripts[n];
 	buf_init(&s->message, SIZE_MAX);
