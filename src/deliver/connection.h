@@ -70,6 +70,7 @@ struct transaction {
 	struct smtp_data_encoder encoder;
 	uint64_t body_left;
 	bool uses_bdat;
+	bool has_codes;       /* enhanced codes tell the content's reply from RCPT's    */
 	bool is_pipelined;    /* all commands of the envelope in one flight           */
 	bool is_content_open; /* it may be sent                                        */
 	bool is_head_sent;

@@ -168,7 +168,7 @@ struct destination {
 	size_t in_flight;
 	size_t allowed;    /* connections: grows with success, 1 after a failure   */
 	unsigned rotation; /* round robin of equal hops                            */
-	/* A final 2xx could not be told from the reply to RCPT: no more one-flight BDAT. */
+	/* A final 2xx could not be told from the reply to RCPT: no more BDAT. */
 	bool replies_are_vague;
 	struct lane *last_lane;
 

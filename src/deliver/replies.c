@@ -74,15 +74,20 @@ data_accepted(struct connection *c)
 	transaction_go_on(c);
 }
 
-/* A 2xx that may be another command's: sent twice, and moved. Only its code can tell. */
+/*
+ * A 2xx to BDAT that may be another command's: sent twice, and moved. Only its code can
+ * tell; DATA's replies need none, as 354 came between.
+ */
 static bool
-may_be_moved(const struct connection *c, const struct smtp_reply *reply)
+may_be_moved(const struct connection *c, enum command command,
+	     const struct smtp_reply *reply)
 {
-	if (!c->transaction.is_one_flight)
+	if (command != COMMAND_BDAT)
 		return false;
-	return strncmp(reply->enhanced, "2.", 2) != 0 ||
-	       strncmp(reply->enhanced, "2.1.", 4) == 0 ||
-	       !dialogue_is_clean(&c->dialogue);
+	if (!dialogue_is_clean(&c->dialogue))
+		return true;
+	return c->transaction.has_codes && (strncmp(reply->enhanced, "2.", 2) != 0 ||
+					    strncmp(reply->enhanced, "2.1.", 4) == 0);
 }
 
 static void
@@ -139,8 +144,8 @@ content_replied(struct connection *c, enum command command,
 		connection_broke(c, FAILURE_CLOSED, &e);
 	} else if (v != VERDICT_GOOD) {
 		content_refused(c, reply, v);
-	} else if (!is_whole || may_be_moved(c, reply)) {
-		/* Its honest replies may look like this; next time each is waited for. */
+	} else if (!is_whole || may_be_moved(c, command, reply)) {
+		/* Its honest replies may look like this; from now on it gets DATA. */
 		c->destination->replies_are_vague = true;
 		not_a_reply(c, command, reply);
 	} else {

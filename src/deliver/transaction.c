@@ -3,15 +3,16 @@
  * reply.
  *
  *	PIPELINING              MAIL RCPT DATA            | content .
- *	  and CHUNKING          MAIL RCPT                 | BDAT n LAST content
- *	  small, enhanced codes MAIL RCPT BDAT n LAST content
+ *	  enhanced codes, CHUNKING
+ *	    up to 64 KiB        MAIL RCPT BDAT n LAST content
+ *	    larger              MAIL RCPT                 | BDAT n LAST content
  *	neither                 MAIL | RCPT | DATA        | content .
  *
- * The last but one saves a round trip, and has a price: a reply that the peer sends twice
- * would move all that follow, and RCPT's could be taken for the content's. So it is used
- * only where enhanced status codes tell them apart (2.1.x speaks of an address, RFC 3463
- * 3.2). Everywhere else the content waits for the replies to the envelope; a moved one is
- * then a reply that its command cannot have.
+ * BDAT saves a round trip, and has a price: a reply that the peer sends twice moves all
+ * that follow, and RCPT's could be taken for the content's. So it is used only where
+ * enhanced status codes tell them apart (2.1.x speaks of an address, RFC 3463 3.2), and
+ * they are asked for. Everywhere else it is DATA, whose 354 no other command can have;
+ * but for binary content, which nothing else can carry.
  */
 #include "connection.h"
 #include "report.h"
@@ -52,7 +53,7 @@ transaction_finish(struct connection *c)
 
 	content_end(t);
 	t->item = NULL;
-	t->uses_bdat = t->is_pipelined = t->is_one_flight = false;
+	t->uses_bdat = t->has_codes = t->is_pipelined = t->is_one_flight = false;
 	t->is_content_open = t->is_head_sent = t->is_reading = t->is_all_queued = false;
 	t->must_keep_profile = false;
 	c->destination->in_flight--;
@@ -197,12 +198,13 @@ send_envelope(struct connection *c)
 	struct transaction *t = &c->transaction;
 	unsigned offered = c->capabilities.extensions;
 
-	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0;
+	t->has_codes = (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0 &&
+		       !c->destination->replies_are_vague;
+	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0 &&
+		       (t->has_codes || t->content.must_use_bdat);
 	t->is_pipelined = (offered & SMTP_EXT_PIPELINING) != 0;
-	t->is_one_flight = t->uses_bdat && t->is_pipelined &&
-			   !c->destination->replies_are_vague &&
-			   t->content.size <= ONE_FLIGHT_MAX &&
-			   (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0;
+	t->is_one_flight = t->uses_bdat && t->is_pipelined && t->has_codes &&
+			   t->content.size <= ONE_FLIGHT_MAX;
 	report_started(c, t->item);
 	send_mail(c);
 	if (t->is_pipelined) {

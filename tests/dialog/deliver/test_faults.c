@@ -77,8 +77,18 @@ SET(content_codes_differ, s->content[0] = "250-2.0.0 ok\r\n251 2.0.0 ok\r\n")
 SET(drop_after_content, s->drop = DROP_AFTER_CONTENT)
 /* More than the kernel takes for a peer that does not read. */
 enum { LARGE = 16 << 20 };
-SET(large, char *p = malloc(LARGE); memset(p, 'x', LARGE);
-    spool_body_unref(w->spool.body); w->spool.body = fake_body(p, LARGE); free(p))
+static void
+body_of(struct world *w, size_t n)
+{
+	char *p = malloc(n);
+
+	assert_non_null(p);
+	memset(p, 'x', n);
+	spool_body_unref(w->spool.body);
+	w->spool.body = fake_body(p, n);
+	free(p);
+}
+SET(large, body_of(w, LARGE))
 SET(deaf, large(w, s); s->is_deaf_in_content = true)
 SET(large_drop_in_content, large(w, s); s->drop = DROP_IN_CONTENT)
 SET(large_early_5xx, deaf(w, s); s->early = "552 5.3.4 too much\r\n")
@@ -96,6 +106,12 @@ SET(bdat_moved, bdat(w, s); s->mail = "250 2.1.0 ok\r\n250 2.1.0 ok\r\n";
     s->content[0] = NULL)
 SET(bdat_moved_plain, bdat(w, s); s->rcpt = "250 2.1.5 ok\r\n250 ok\r\n";
     s->content[0] = NULL)
+SET(bdat_twice_no_codes, s->ehlo_tls = "250-peer\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+    s->rcpt_late = "250 ok\r\n"; s->content[0] = NULL)
+SET(bdat_twice_large, body_of(w, 100 * 1024); bdat(w, s);
+    s->rcpt_late = "250 2.1.5 ok\r\n"; s->content[0] = NULL)
+SET(bdat_twice_must, bdat_twice_no_codes(w, s); w->content.must_use_bdat = true;
+    s->ehlo_tls = "250-peer\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n")
 SET(large_bdat_early_5xx, deaf(w, s); bdat(w, s); s->early = "552 5.3.4 too much\r\n")
 SET(too_large_for_size, s->ehlo_tls = "250-peer\r\n250 SIZE 50\r\n")
 SET(held, w->content.is_held = true)
@@ -240,6 +256,14 @@ static const struct row rows[] = {
 	{ "a reply without an enhanced code is not BDAT's in one flight",
 	  bdat_moved_plain, 0, "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n",
 	  BACKED_OFF, "not a reply to BDAT" },
+	{ "without enhanced codes a second reply to RCPT is not the content's",
+	  bdat_twice_no_codes, 0, "", BACKED_OFF, "not a reply to DATA: 250" },
+	{ "a second reply to RCPT behind a large BDAT is not BDAT's", bdat_twice_large, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF,
+	  "not a reply to BDAT" },
+	{ "nor where the content must go by BDAT", bdat_twice_must, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF,
+	  "not a reply to BDAT" },
 	{ "5xx in the middle of BDAT is dead", large_bdat_early_5xx, 0,
 	  "1 dead attempts=1 reason=content 552 5.3.4 too much\n", UP, "" },
 	{ "a journal over the stated SIZE is dead, unsent", too_large_for_size, 0,
