@@ -98,6 +98,10 @@ def test_a_wrong_command_line_is_2_and_asks_the_daemon_nothing(daemon, words, co
     (["delete", "5", "--yes"], ("POST", "/queue/5/delete")),
     (["--yes", "delete", "all"], ("POST", "/queue/delete")),
     (["delete", "all", "--state", "held", "--yes"], ("POST", "/queue/delete?state=held")),
+    (["hold", "all", "--yes"], ("POST", "/queue/hold")),       # harmless where nothing is asked
+    (["release", "5", "--yes"], ("POST", "/queue/5/release")),
+    (["delivernow", "--yes"], ("POST", "/queue/delivernow")),
+    (["dead", "retry", "all", "--yes"], ("POST", "/queue/retry?state=dead")),
     (["dead", "retry", "7"], ("POST", "/queue/7/retry")),
     (["dead", "retry", "all"], ("POST", "/queue/retry?state=dead")),
     (["dead", "delete", "all", "--yes"], ("POST", "/queue/delete?state=dead")),
