@@ -29,21 +29,32 @@ sync_directory(struct spool *sp, const char *path, struct err *e)
 }
 
 static int
+file_open(struct spool *sp, const char *path)
+{
+	return openat(sp->directory_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		      0600);
+}
+
+/*
+ * The directories are made, and synced, at the start. One that somebody took away is made
+ * again; whoever finds that another worker was faster syncs it all the same.
+ */
+static int
 file_create(struct spool *sp, const struct uid *file, struct err *e)
 {
 	char directory[BODY_PATH_MAX], path[BODY_PATH_MAX];
 
 	body_file_directory(file, directory);
 	body_file_path(file, path);
-	if (mkdirat(sp->directory_fd, directory, 0700) == 0) {
+	int fd = file_open(sp, path);
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(sp->directory_fd, directory, 0700) != 0 && errno != EEXIST)
+			return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
+				       directory);
 		if (sync_directory(sp, "bodies", e) != 0)
 			return -1;
-	} else if (errno != EEXIST) {
-		return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
-			       directory);
+		fd = file_open(sp, path);
 	}
-	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			0600);
 	if (fd < 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "file %s", path);
 	return fd;

@@ -78,11 +78,87 @@ a_body_that_is_not_on_disk_is_not_accepted(void **state)
 	}
 }
 
+/* -- directories -- */
+
+static unsigned
+count_directories(struct fixture *f)
+{
+	char path[320];
+	struct stat st;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "%s/bodies/%02x", f->directory, i);
+		n += stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+		     (st.st_mode & 0777) == 0700;
+	}
+	return n;
+}
+
+/* By one that died before it could sync them. */
+static void
+make_directories(struct fixture *f)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/bodies", f->directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "%s/bodies/%02x", f->directory, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+}
+
+static void
+directories_of_bodies_are_on_disk_before_any_body(void **state)
+{
+	(void)state;
+	for (unsigned was_there = 0; was_there < 2; was_there++) {
+		const char *name = was_there ? "they are there, of a start that died"
+					     : "none is there";
+		struct fixture f;
+
+		fixture_init(&f);
+		if (was_there)
+			make_directories(&f);
+		atomic_store(&directory_syncs, 0);
+		open_spool(&f);
+		if (count_directories(&f) != 256 || atomic_load(&directory_syncs) == 0)
+			fail_msg("%s: got %u directories and %u syncs, want 256 and some",
+				 name, count_directories(&f),
+				 atomic_load(&directory_syncs));
+		accept_one(&f, "DEFAULT", 1, 400000);
+		fixture_done(&f);
+	}
+}
+
+static void
+a_directory_that_was_taken_away_is_made_again(void **state)
+{
+	struct fixture f;
+	char path[320];
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "%s/bodies/%02x", f.directory, i);
+		assert_int_equal(rmdir(path), 0);
+	}
+	atomic_store(&directory_syncs, 0);
+	accept_one(&f, "DEFAULT", 1, 400000);
+	assert_int_equal(count_directories(&f), 1);
+	assert_int_equal(atomic_load(&directory_syncs), 1);
+	fixture_done(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_that_is_not_on_disk_is_not_accepted),
+		cmocka_unit_test(directories_of_bodies_are_on_disk_before_any_body),
+		cmocka_unit_test(a_directory_that_was_taken_away_is_made_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
