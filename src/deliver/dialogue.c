@@ -113,30 +113,34 @@ tell_malformed(struct dialogue *d)
 	d->events->on_broken(d->arg, &e, NULL);
 }
 
-void
+bool
 dialogue_input(struct dialogue *d)
 {
+	bool is_any_whole = false;
+
 	while (d->stream != NULL) {
 		struct span input = stream_input(d->stream);
 		size_t used = 0;
 		if (input.n == 0)
-			return;
+			break;
 		d->parser.on_line = d->on_line;
 		d->parser.arg = d->arg;
 		enum smtp_reply_result r = smtp_reply_parse(&d->parser, input, &used);
 		stream_consume(d->stream, used);
 		switch (r) {
 		case SMTP_REPLY_DONE:
+			is_any_whole = true;
 			reply_read(d);
 			break;
 		case SMTP_REPLY_MORE:
 			d->is_mid_reply = true;
 			if (d->is_blocked)
 				tell_surplus(d, 0, "unfinished");
-			return;
+			return is_any_whole;
 		case SMTP_REPLY_MALFORMED:
 			tell_malformed(d);
-			return;
+			return is_any_whole;
 		}
 	}
+	return is_any_whole;
 }

@@ -64,8 +64,8 @@ void dialogue_expect(struct dialogue *d, enum command c);
 int dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n);
 /* The command whose reply is next; COMMAND_COUNT: none. */
 enum command dialogue_next(const struct dialogue *d);
-/* Takes what the stream has. */
-void dialogue_input(struct dialogue *d);
+/* Takes what the stream has. True: a whole reply was among it. */
+bool dialogue_input(struct dialogue *d);
 /* No byte of a reply is there that nothing asked for. */
 bool dialogue_is_clean(const struct dialogue *d);
 

@@ -49,8 +49,9 @@ on_input(void *arg)
 {
 	struct connection *c = arg;
 
-	dialogue_input(&c->dialogue);
-	connection_arm(c);
+	/* A reply has its time as a whole, however slowly its bytes drip. */
+	if (dialogue_input(&c->dialogue))
+		connection_arm(c);
 }
 
 static void

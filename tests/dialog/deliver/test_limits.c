@@ -1,0 +1,85 @@
+/*
+ * test_limits.c - what a slow peer, many policies and a disk that refuses cannot do.
+ */
+#include "world.h"
+
+#define SECOND 1000
+
+static struct peer_session *
+first_session(struct world *w)
+{
+	return list_entry(list_first(&w->peer.sessions), struct peer_session, node);
+}
+
+/* Says the bytes one by one, each after ten seconds. Returns how many it could say. */
+static size_t
+drip(struct world *w, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char byte[] = { bytes[i], '\0' };
+		if (w->peer.open == 0)
+			return i;
+		peer_say(first_session(w), byte);
+		world_pass(w, 10 * SECOND);
+	}
+	return n;
+}
+
+static void
+a_reply_that_drips_is_no_reply_in_time(void **state)
+{
+	char line[100] = "250-";
+	struct world w;
+
+	(void)state;
+	memset(line + 4, 'x', sizeof(line) - 4);
+	world_init(&w);
+	world_rows(&w, 1);
+	w.peer.scripts[0].ehlo_tls = "250 peer\r\n";
+	w.peer.scripts[0].mail = NULL;
+	world_start(&w);
+	world_settle(&w);
+	assert_in_range(drip(&w, line, sizeof(line)), 29, 31); /* five minutes */
+	assert_int_equal(world_destination(&w).state, DESTINATION_BACKED_OFF);
+	assert_non_null(
+		strstr(world_destination(&w).last_error, "no reply in time to MAIL"));
+	world_done(&w);
+}
+
+static void
+whole_replies_have_their_time_each(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 1);
+	w.peer.scripts[0].ehlo_tls = "250 peer\r\n";
+	w.peer.scripts[0].mail = w.peer.scripts[0].rcpt = NULL;
+	world_start(&w);
+	world_settle(&w);
+	for (int i = 0; i < 2; i++) {
+		world_pass(&w, 290 * SECOND);
+		assert_int_equal(w.peer.open, 1);
+		peer_say(first_session(&w), "250 2.1.0 ok\r\n");
+		world_settle(&w);
+	}
+	assert_string_equal(world_log(&w), "1 delivered attempts=1 250 2.0.0 taken\n");
+	world_done(&w);
+}
+
+int
+main(void)
+{
+	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_reply_that_drips_is_no_reply_in_time),
+		cmocka_unit_test(whole_replies_have_their_time_each),
+	};
+	struct err e;
+
+	if (log_open(&quiet, &e) != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
+}
