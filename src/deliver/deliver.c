@@ -16,7 +16,7 @@ enum {
 	WINDOW_LEAST = 8,
 	CONNECTIONS = 500,
 	PAUSE_MS = 1000,
-	POLICIES_MAX = 256,
+	POLICIES_FIRST = 256, /* room for their names; more is taken when needed */
 };
 
 /* ------------------------------------------------------------------ waking */
@@ -122,10 +122,13 @@ accepted(void *arg, struct spool_journal *j)
 	struct deliver *d = arg;
 	struct lane *l = lane_find(d, j->policy);
 
-	if (l == NULL)
+	if (l == NULL) {
+		d->must_find_lanes = true; /* it is in the spool */
+		deliver_wake(d);
 		spool_journal_free(j);
-	else
+	} else {
 		lane_offer(l, j);
+	}
 }
 
 static int
@@ -180,21 +183,41 @@ deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
 	return 0;
 }
 
-static void
-find_lanes(struct deliver *d)
+static int
+find_lanes_with_room(struct deliver *d, size_t room, size_t *n)
 {
-	const char *names[POLICIES_MAX];
-	size_t n = spool_waiting_policies(d->spool, names, POLICIES_MAX);
+	const char **names = calloc(room, sizeof(*names));
 
-	for (size_t i = 0; i < n; i++)
-		(void)lane_find(d, names[i]);
+	if (names == NULL)
+		return -1;
+	*n = spool_waiting_policies(d->spool, names, room);
+	int failed = 0;
+	for (size_t i = 0; i < *n; i++)
+		failed |= lane_find(d, names[i]) == NULL;
+	free(names);
+	return failed ? -1 : 0;
+}
+
+void
+deliver_find_lanes(struct deliver *d)
+{
+	size_t room = POLICIES_FIRST, n = 0;
+
+	d->must_find_lanes = false;
+	while (find_lanes_with_room(d, room, &n) == 0) {
+		if (n < room)
+			return;
+		room *= 2;
+	}
+	d->must_find_lanes = true; /* no memory now */
+	deliver_wake_at(d, loop_mono_ms(d->loop) + PAUSE_MS);
 }
 
 void
 deliver_start(struct deliver *d)
 {
 	d->is_started = true;
-	find_lanes(d);
+	deliver_find_lanes(d);
 	deliver_wake(d);
 }
 
@@ -225,7 +248,7 @@ deliver_reload(struct deliver *d, struct policy_set *p,
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n))
 		destination_reload(list_entry(n, struct destination, node));
-	find_lanes(d);
+	deliver_find_lanes(d);
 	deliver_wake(d);
 	return 0;
 }
@@ -270,7 +293,7 @@ deliver_free(struct deliver *d)
 void
 deliver_look_again(struct deliver *d)
 {
-	find_lanes(d);
+	deliver_find_lanes(d);
 	for (struct list_node *n = list_first(&d->lanes); n != NULL;
 	     n = list_next(&d->lanes, n))
 		lane_look_again(list_entry(n, struct lane, node));

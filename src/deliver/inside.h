@@ -59,6 +59,7 @@ struct deliver {
 	int64_t paused_until; /* mono ms: trouble of our own                   */
 	int64_t next_sweep_at;
 	size_t waiting; /* answers of the spool that are still to come      */
+	bool must_find_lanes; /* there was no memory for one                      */
 	bool is_started;
 	bool is_stopping;
 	int64_t stop_at; /* mono ms: the end of the grace                    */
@@ -72,6 +73,8 @@ double deliver_random(struct deliver *d);
 void deliver_wake(struct deliver *d);
 /* Not later than this (mono ms). */
 void deliver_wake_at(struct deliver *d, int64_t mono_ms);
+/* A lane for each policy that has waiting rows. */
+void deliver_find_lanes(struct deliver *d);
 /* Trouble of our own (memory): nothing new for a second. */
 void deliver_pause(struct deliver *d, const struct err *why);
 int deliver_tls_context(struct deliver *d, const char *ca_file, struct tls_context **ret,

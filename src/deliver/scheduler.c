@@ -191,6 +191,8 @@ scheduler_run(struct deliver *d)
 		deliver_wake_at(d, d->paused_until);
 		return;
 	}
+	if (d->must_find_lanes)
+		deliver_find_lanes(d);
 	for (struct list_node *n = list_first(&d->lanes); n != NULL;
 	     n = list_next(&d->lanes, n))
 		lane_refill(list_entry(n, struct lane, node));

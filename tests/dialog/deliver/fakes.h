@@ -99,7 +99,7 @@ struct fake_outcome {
 	int64_t next_at;
 	char profile[128];
 };
-enum { FAKE_OUTCOMES_MAX = 256 };
+enum { FAKE_OUTCOMES_MAX = 256, FAKE_NAMES_MAX = 600 };
 
 struct spool {
 	struct loop *loop;
@@ -119,7 +119,7 @@ struct spool {
 	char *destination_profile;
 	uint64_t unclean_mid;
 	struct spool_account account;
-	const char *names[4];
+	const char *names[FAKE_NAMES_MAX];
 	size_t n_names;
 };
 
@@ -395,9 +395,11 @@ spool_account(const struct spool *sp)
 size_t
 spool_waiting_policies(const struct spool *sp, const char **names, size_t max)
 {
-	for (size_t i = 0; i < sp->n_names && i < max; i++)
+	size_t n = sp->n_names < max ? sp->n_names : max;
+
+	for (size_t i = 0; i < n; i++)
 		names[i] = sp->names[i];
-	return sp->n_names;
+	return n;
 }
 
 void

@@ -68,6 +68,27 @@ whole_replies_have_their_time_each(void **state)
 	world_done(&w);
 }
 
+static void
+no_policy_is_one_too_many(void **state)
+{
+	static char names[FAKE_NAMES_MAX][16];
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, FAKE_NAMES_MAX);
+	w.spool.n_names = FAKE_NAMES_MAX;
+	for (size_t i = 0; i < FAKE_NAMES_MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "policy-%zu", i);
+		w.spool.names[i] = w.spool.rows[i].policy = names[i];
+	}
+	w.peer.keeps_messages = false;
+	world_start(&w);
+	world_settle(&w);
+	assert_int_equal(w.spool.outcomes, FAKE_NAMES_MAX);
+	world_done(&w);
+}
+
 int
 main(void)
 {
@@ -75,6 +96,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reply_that_drips_is_no_reply_in_time),
 		cmocka_unit_test(whole_replies_have_their_time_each),
+		cmocka_unit_test(no_policy_is_one_too_many),
 	};
 	struct err e;
 
