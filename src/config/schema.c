@@ -66,7 +66,8 @@ const struct schema_row schema[] = {
 { "listeners[].max_errors", TYPE_INT, .fallback = "20", .min = 1, .max = COUNT_MAX,
 	.doc = "Errors of one session; then 421." },
 { "listeners[].max_received", TYPE_INT, .fallback = "100", .min = 1, .max = 10000,
-	.doc = "A message with more Received fields is taken, and counted as a loop." },
+	.doc = "A message with more Received fields is journaled like any other, and a warning is "
+	       "logged: a mail loop may have made them, or the sender." },
 { "listeners[].max_command_line", TYPE_SIZE, .fallback = "4K", .min = 512, .max = SIZE_K(64),
 	.doc = "The longest command line; a longer one is answered 500." },
 { "listeners[].max_message_size", TYPE_SIZE, .fallback = "256M", .min = SIZE_K(1),
@@ -135,6 +136,11 @@ const struct schema_row schema[] = {
 	.doc = "The header field that tells the scanner the true sender's address." },
 { "connector.cse_fields", TYPE_BOOL, .fallback = "true",
 	.doc = "Whether the X-CSE fields (client, sender, recipients, direction) are written." },
+{ "connector.foreign_journals", TYPE_WORD, .words = "journal drop", .fallback = "journal",
+	.doc = "What becomes of incoming mail with the field X-MS-Journal-Report, the journals of "
+	       "others: journaled like any other mail, or dropped as a loop. Any sender can write that "
+	       "field, and would not be scanned then: drop only where the feeder takes it away from mail "
+	       "of strangers." },
 { "connector.eight_bit", TYPE_WORD, .words = "attach hold", .fallback = "attach",
 	.doc = "When the original has 8-bit bytes and the next hop does not offer 8BITMIME: "
 	       "attached byte for byte in base64, or held for the operator." },

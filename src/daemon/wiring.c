@@ -21,10 +21,10 @@ static int
 content_render(void *arg, const char *profile, const struct spool_journal *j,
 	       const char *intake, struct deliver_content *ret, struct err *e)
 {
+	const struct daemon *d = arg;
 	struct journal_rendering r = { 0 };
 
-	(void)arg;
-	if (journal_render(profile, j, intake, &r, e) != 0)
+	if (journal_render(profile, j, intake, spool_secret(d->spool), &r, e) != 0)
 		return -1;
 	/* The buffers go over as they are. */
 	*ret = (struct deliver_content){

@@ -9,6 +9,8 @@
 #include "tdc/base/clock.h"
 #include "tdc/mime/text.h"
 
+#include <stdio.h>
+
 static bool
 is_printable(struct span value)
 {
@@ -96,8 +98,10 @@ header_write_facts(const struct rendering_parts *r, struct buf *out)
 {
 	const struct spool_message *m = r->journal->message;
 	char sha256[2 * sizeof(r->facts->sha256) + 1];
+	char loop_mark[UID_TEXT_MAX + HMAC_TAG_TEXT_MAX];
 
-	write_text(r, out, mime_loop_mark, r->uid);
+	snprintf(loop_mark, sizeof(loop_mark), "%s %s", r->uid, r->tag);
+	write_text(r, out, mime_loop_mark, loop_mark);
 	hex_format(r->facts->sha256, sizeof(r->facts->sha256), sha256);
 	write_text(r, out, "X-TDC-SHA256", sha256);
 	buf_printf(out, "X-TDC-Size: %llu\r\n", (unsigned long long)r->facts->size);

@@ -131,7 +131,7 @@ render(struct rendering_parts *r, struct journal_rendering *ret, struct err *e)
 
 int
 journal_render(const char *profile, const struct spool_journal *j, const char *intake,
-	       struct journal_rendering *ret, struct err *e)
+	       const uint8_t *secret, struct journal_rendering *ret, struct err *e)
 {
 	struct profile p;
 
@@ -146,6 +146,8 @@ journal_render(const char *profile, const struct spool_journal *j, const char *i
 	};
 	struct journal_rendering made = { .form = JOURNAL_BODY_AS_IS };
 	uid_format(&j->uid, r.uid);
+	if (hmac_tag(secret, span_of(r.uid), r.tag, e) != 0)
+		return -1;
 	r.carry = carry_decide(&p, r.facts->facts, r.facts->header_size);
 	set_mark(&r.carry, r.facts->facts, made.mark);
 	snprintf(made.mail_from, sizeof(made.mail_from), "%s", p.mail_from);

@@ -6,6 +6,7 @@
 
 #include "profile.h"
 
+#include "tdc/digest/hmac.h"
 #include "tdc/mime/scan.h"
 
 /* How the original is carried: what carry_decide() made of the capability table. */
@@ -23,6 +24,7 @@ struct rendering_parts {
 	const struct body_facts *facts;
 	const char *intake;
 	char uid[UID_TEXT_MAX];
+	char tag[HMAC_TAG_TEXT_MAX]; /* of the uid: together, the loop mark */
 	struct carry carry;
 	const char *mark;
 	struct buf report; /* text of the first part                   */

@@ -17,28 +17,29 @@ enum header_state {
 
 const char mime_loop_mark[] = "X-TDC-Journal";
 
-enum field_use { USE_VALUE, USE_ADDRESSES, USE_RECEIVED, USE_FACT };
+enum field_use { USE_NOTHING, USE_VALUE, USE_ADDRESSES, USE_RECEIVED };
 
 struct mime_field_row {
 	const char *name;
 	enum field_use use;
-	unsigned which; /* enum mime_field, or an enum mime_fact bit */
+	enum mime_field field; /* of USE_VALUE                             */
+	unsigned facts;        /* enum mime_fact bits: that it is there    */
 };
 
 static const struct mime_field_row rows[] = {
-	{ "Received", USE_RECEIVED, 0 },
-	{ "Subject", USE_VALUE, MIME_SUBJECT },
-	{ "Message-ID", USE_VALUE, MIME_MESSAGE_ID },
-	{ "From", USE_VALUE, MIME_FROM },
-	{ "Date", USE_VALUE, MIME_DATE },
-	{ "To", USE_ADDRESSES, 0 },
-	{ "Cc", USE_ADDRESSES, 0 },
-	{ "Bcc", USE_ADDRESSES, 0 },
-	{ "X-Original-To", USE_ADDRESSES, 0 },
-	{ "Delivered-To", USE_ADDRESSES, 0 },
-	{ "Apparently-To", USE_ADDRESSES, 0 },
-	{ mime_loop_mark, USE_FACT, MIME_HAS_LOOP_MARK },
-	{ "X-MS-Journal-Report", USE_FACT, MIME_IS_JOURNAL_REPORT },
+	{ "Received", USE_RECEIVED, 0, 0 },
+	{ "Subject", USE_VALUE, MIME_SUBJECT, 0 },
+	{ "Message-ID", USE_VALUE, MIME_MESSAGE_ID, 0 },
+	{ "From", USE_VALUE, MIME_FROM, 0 },
+	{ "Date", USE_VALUE, MIME_DATE, 0 },
+	{ "To", USE_ADDRESSES, 0, 0 },
+	{ "Cc", USE_ADDRESSES, 0, 0 },
+	{ "Bcc", USE_ADDRESSES, 0, 0 },
+	{ "X-Original-To", USE_ADDRESSES, 0, 0 },
+	{ "Delivered-To", USE_ADDRESSES, 0, 0 },
+	{ "Apparently-To", USE_ADDRESSES, 0, 0 },
+	{ mime_loop_mark, USE_VALUE, MIME_LOOP_MARK, MIME_HAS_LOOP_MARK },
+	{ "X-MS-Journal-Report", USE_NOTHING, 0, MIME_IS_JOURNAL_REPORT },
 };
 
 void
@@ -106,12 +107,15 @@ begin_field(struct mime_header *h)
 		h->row = find_row(span_make(h->name, h->name_n));
 	if (h->row == NULL)
 		return;
+	h->facts |= h->row->facts;
 	switch (h->row->use) {
+	case USE_NOTHING:
+		break;
 	case USE_VALUE:
-		if ((h->seen & (1u << h->row->which)) != 0)
+		if ((h->seen & (1u << h->row->field)) != 0)
 			break;
-		h->seen |= 1u << h->row->which;
-		h->into = &h->values[h->row->which];
+		h->seen |= 1u << h->row->field;
+		h->into = &h->values[h->row->field];
 		h->into_max = MIME_FIELD_MAX;
 		break;
 	case USE_ADDRESSES:
@@ -126,9 +130,6 @@ begin_field(struct mime_header *h)
 		h->into = &h->received_text;
 		h->received_at[h->received - 1].off = h->received_text.n;
 		h->into_max = h->received_text.n + MIME_FIELD_MAX;
-		break;
-	case USE_FACT:
-		h->facts |= h->row->which;
 		break;
 	}
 }

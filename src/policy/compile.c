@@ -9,6 +9,7 @@
 
 #include "tdc/base/check.h"
 #include "tdc/config/config.h"
+#include "tdc/mime/scan.h"
 #include "tdc/smtp/address.h"
 
 #include <stdlib.h>
@@ -152,6 +153,9 @@ compile_policies(struct compiler *c)
 	struct policy_set *set = c->set;
 	size_t n = config_count(c->root, list);
 	set->is_connector_enabled = config_bool(c->root, "connector.enabled");
+	set->loop_facts = MIME_HAS_LOOP_MARK;
+	if (strcmp(config_word(c->root, "connector.foreign_journals"), "drop") == 0)
+		set->loop_facts |= MIME_IS_JOURNAL_REPORT;
 	set->policies = arena_alloc(c->arena, (n + 1) * sizeof(struct policy));
 	if (set->policies == NULL)
 		return;

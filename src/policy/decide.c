@@ -12,7 +12,6 @@
 #include "set.h"
 
 #include "tdc/base/check.h"
-#include "tdc/mime/scan.h"
 
 #include <stdlib.h>
 
@@ -197,7 +196,7 @@ policy_decide(struct policy_set *p, const struct spool_message *m,
 	      const struct body_facts *facts, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	const char *fallback = p->policies[p->n_policies - 1].name;
-	if ((facts->facts & (MIME_HAS_LOOP_MARK | MIME_IS_JOURNAL_REPORT)) != 0)
+	if ((facts->facts & p->loop_facts) != 0)
 		return plan_all(plans, fallback, DROP_LOOP);
 	if (!p->is_connector_enabled)
 		return plan_all(plans, fallback, DROP_POLICY);

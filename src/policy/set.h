@@ -22,6 +22,7 @@ struct policy_set {
 	unsigned refs;
 	struct arena arena;
 	bool is_connector_enabled;
+	unsigned loop_facts; /* enum mime_fact bits: what has them is dropped */
 	const char *default_intake; /* what "default" means in a policy    */
 
 	struct policy *policies; /* in order; DEFAULT is the last        */

@@ -9,6 +9,7 @@
 
 #include "tdc/base/counter.h"
 #include "tdc/base/fault.h"
+#include "tdc/digest/hmac.h"
 #include "tdc/mime/scan.h"
 #include "tdc/mime/text.h"
 
@@ -104,6 +105,34 @@ client_from_received(struct session *s)
 	return failed;
 }
 
+/*
+ * The loop mark "ID TAG". Anybody can write the field; only a tag that this spool's
+ * secret has made ends a loop, or a sender could keep its mail from the scanner. Any
+ * other mark is none.
+ */
+static int
+loop_mark_verify(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	struct span id = mime_scan_field(t->ingest.scan, MIME_LOOP_MARK);
+	bool is_ours = false;
+	size_t n = 0;
+
+	if ((t->facts.facts & MIME_HAS_LOOP_MARK) == 0)
+		return 0;
+	while (n < id.n && id.p[n] != ' ' && id.p[n] != '\t')
+		n++;
+	struct span tag = span_trim(span_skip(id, n));
+	id.n = n;
+	if (hmac_tag_verify(s->secret, id, tag, &is_ours, NULL) != 0)
+		return -1;
+	if (is_ours)
+		return 0;
+	t->facts.facts &= ~(unsigned)MIME_HAS_LOOP_MARK;
+	mail_log_foreign_mark(s);
+	return 0;
+}
+
 static int
 message_complete(struct session *s)
 {
@@ -120,23 +149,23 @@ message_complete(struct session *s)
 		failed |= spool_message_set(&m->message_id, id);
 	failed |= client_from_received(s);
 	failed |= recipients_from_header(s);
+	failed |= loop_mark_verify(s);
 	return failed;
 }
 
-/* The policy's decision; a message that has been round too often is accepted, and
- * dropped as a loop. */
+/* The policy's decision. Too many trace fields decide nothing, for a sender can write
+ * them; what ends a loop is the mark. */
 static void
 message_plan(struct session *s)
 {
 	struct transaction *t = s->transaction;
 	unsigned received = mime_scan_received_count(t->ingest.scan);
-	bool is_loop = received > s->config->settings.received_max;
 
+	if (received > s->config->settings.received_max)
+		mail_log_many_received(s, received);
 	t->n_plans = s->ops->decide(s->host, t->message, &t->facts, t->plans);
 	for (size_t i = 0; i < t->n_plans; i++) {
 		t->plans[i].mid = s->ops->next_mid(s->host);
-		if (is_loop)
-			t->plans[i].drop = DROP_LOOP;
 		mail_log_plan(s, &t->plans[i]);
 	}
 }

@@ -410,6 +410,7 @@ session_start(struct connection *c, struct err *e)
 		.icid = ++s->last_icid,
 		.client_address = c->client,
 		.clock = loop_clock(s->loop),
+		.secret = spool_secret(s->spool),
 	};
 
 	return session_new(&settings, &host_ops, c, &c->session, e);

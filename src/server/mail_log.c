@@ -137,6 +137,31 @@ mail_log_ready(const struct session *s)
 }
 
 void
+mail_log_foreign_mark(const struct session *s)
+{
+	uint64_t mid = s->transaction->message->mid;
+
+	log_event(LOG_SERVER, WARNING, "mid.foreign-mark",
+		  F(LF_INT("mid", mid), LF_INT("icid", s->icid)),
+		  "MID %" PRIu64 " ICID %" PRIu64 " forged or foreign loop mark", mid,
+		  s->icid);
+}
+
+void
+mail_log_many_received(const struct session *s, unsigned received)
+{
+	uint64_t mid = s->transaction->message->mid;
+	unsigned max = s->config->settings.received_max;
+
+	log_event(LOG_SERVER, WARNING, "mid.many-received",
+		  F(LF_INT("mid", mid), LF_INT("icid", s->icid),
+		    LF_INT("received", received), LF_INT("max", max)),
+		  "MID %" PRIu64 " ICID %" PRIu64
+		  " has %u Received fields, more than %u: perhaps a mail loop",
+		  mid, s->icid, received, max);
+}
+
+void
 mail_log_plan(const struct session *s, const struct spool_plan *plan)
 {
 	uint64_t mid = s->transaction->message->mid;
@@ -159,6 +184,22 @@ mail_log_plan(const struct session *s, const struct spool_plan *plan)
 			  mid, plan->rids, policy);
 }
 
+/* That mail is kept from the scanner by what it says itself must be seen. */
+static void
+mail_log_dropped(const struct session *s, const struct spool_plan *plan)
+{
+	const char *reason = drop_reason_name(plan->drop);
+	enum log_level level =
+		plan->drop == DROP_LOOP ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+
+	if (log_is_on(LOG_SERVER, level))
+		log_line(LOG_SERVER, level, "tdc.dropped",
+			 F(LF_INT("mid", plan->mid),
+			   LF_INT("of", s->transaction->message->mid),
+			   LF_INT("icid", s->icid), LF_TEXT("reason", reason)),
+			 "TDC: Message %" PRIu64 " dropped: %s.", plan->mid, reason);
+}
+
 static void
 mail_log_journal(const struct session *s, const struct spool_plan *plan)
 {
@@ -168,12 +209,7 @@ mail_log_journal(const struct session *s, const struct spool_plan *plan)
 		  F(LF_INT("mid", plan->mid), LF_INT("of", of), LF_INT("icid", s->icid)),
 		  "MID %" PRIu64 " was generated based on MID %" PRIu64, plan->mid, of);
 	if (plan->drop != DROP_NONE)
-		log_event(LOG_SERVER, INFO, "tdc.dropped",
-			  F(LF_INT("mid", plan->mid), LF_INT("of", of),
-			    LF_INT("icid", s->icid),
-			    LF_TEXT("reason", drop_reason_name(plan->drop))),
-			  "TDC: Message %" PRIu64 " dropped: %s.", plan->mid,
-			  drop_reason_name(plan->drop));
+		mail_log_dropped(s, plan);
 	else
 		log_event(LOG_SERVER, INFO, "tdc.queued",
 			  F(LF_INT("mid", plan->mid), LF_INT("of", of),

@@ -29,6 +29,8 @@ void mail_log_command(const struct session *s,
 void mail_log_start(const struct session *s);
 void mail_log_recipient(const struct session *s, size_t rid);
 void mail_log_ready(const struct session *s); /* Message-ID, Subject, ready */
+void mail_log_foreign_mark(const struct session *s);
+void mail_log_many_received(const struct session *s, unsigned received);
 void mail_log_plan(const struct session *s, const struct spool_plan *plan);
 void mail_log_queued(const struct session *s);
 void mail_log_deferred(const struct session *s, int code, const char *enhanced,

@@ -32,6 +32,7 @@ session_new(const struct session_settings *settings, const struct session_host_o
 	s->config = listener_config_ref(settings->config);
 	s->icid = settings->icid;
 	s->clock = settings->clock;
+	s->secret = settings->secret;
 	s->ops = ops;
 	s->host = host;
 	s->is_deadline_due = true;

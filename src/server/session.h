@@ -48,6 +48,7 @@ struct session_settings {
 	uint64_t icid;
 	const char *client_address; /* host only; copied */
 	const struct clock *clock;
+	const uint8_t *secret; /* of the spool: tells its own loop marks; borrowed */
 };
 
 /* Takes a reference to the configuration. The greeting is in the output. */

@@ -18,6 +18,7 @@ struct session {
 	const struct session_host_ops *ops;
 	void *host;
 	const struct clock *clock;
+	const uint8_t *secret; /* borrowed */
 	uint64_t icid;
 	char *client_address;
 	struct buf output;

@@ -7,6 +7,7 @@
  * recipients (by commas), each up to a NUL; the rest is the body.
  */
 #include "tdc/base/check.h"
+#include "tdc/digest/hmac.h"
 #include "tdc/journal/journal.h"
 #include "tdc/mime/scan.h"
 #include "tdc/mime/text.h"
@@ -363,6 +364,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const unsigned extensions[] = { SMTP_EXT_8BITMIME, SMTP_EXT_SMTPUTF8,
 					       SMTP_EXT_CHUNKING, SMTP_EXT_BINARYMIME };
+	static const uint8_t secret[HMAC_KEY_BYTES] = { 1 };
 	struct made m = { 0 };
 	struct journal_rendering r;
 	struct buf profile, whole;
@@ -387,7 +389,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&profile, 8192);
 	buf_init(&whole, SIZE_MAX);
 	check(journal_profile_write(&settings, offered, &profile) == 0);
-	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", &r,
+	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", secret, &r,
 			     &e) == 0);
 	wrap(&m, &r, &whole);
 	check_claims(&r, buf_span(&whole));

@@ -15,7 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HMAC_BYTES = 32, HMAC_KEY_BYTES = 32, HMAC_TAG_BYTES = 16, HMAC_TAG_TEXT_MAX = 33 };
+enum {
+	HMAC_BYTES = 32,
+	HMAC_KEY_BYTES = 32,
+	HMAC_TAG_BYTES = 16,
+	HMAC_TAG_TEXT_MAX = 33,
+};
 
 /* -1: ERR_MEMORY, as below. */
 int hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,

@@ -2,9 +2,10 @@
  * journal.h - the journal message: bytes = f(row, render profile).
  *
  * A profile is a line of text: version of the renderer, format, header settings, and what
- * the hop can carry. The same row and profile give the same bytes for ever (a released
- * renderer version never changes its output). Constant memory: head and tail are small,
- * the body streams between them untouched or as base64. Pure; any one thread.
+ * the hop can carry. The same row and profile give the same bytes for ever, in the spool
+ * that the row is in (a released renderer version never changes its output). Constant
+ * memory: head and tail are small, the body streams between them untouched or as base64.
+ * Pure; any one thread.
  */
 #ifndef TDC_JOURNAL_JOURNAL_H
 #define TDC_JOURNAL_JOURNAL_H
@@ -69,10 +70,11 @@ struct journal_rendering {
 /*
  * `recipients` of the row's rids are named in the report. -1: ERR_SYNTAX for a profile of
  * an unknown version, ERR_MEMORY. The intake, RCPT TO's address, is not in the
- * bytes; it decides only whether SMTPUTF8 is needed.
+ * bytes; it decides only whether SMTPUTF8 is needed. `secret` is the spool's, of
+ * HMAC_KEY_BYTES: by the loop mark that it makes, the spool knows its own journals again.
  */
 int journal_render(const char *profile, const struct spool_journal *j, const char *intake,
-		   struct journal_rendering *ret, struct err *e);
+		   const uint8_t *secret, struct journal_rendering *ret, struct err *e);
 void journal_rendering_done(struct journal_rendering *r);
 
 /* "<uid@hostname>", as it stands in the journal's Message-ID field. */

@@ -30,7 +30,7 @@ enum mime_fact {
 	MIME_HAS_LONG_LINE = 1 << 6,   /* a line over 998 octets (RFC 5322 2.1.1)       */
 	MIME_HAS_NO_FINAL_CRLF = 1 << 7,
 	MIME_IS_OPAQUE = 1 << 8,       /* no header could be read: not "Name: value" lines */
-	MIME_HAS_LOOP_MARK = 1 << 9,   /* our own journal's header field                 */
+	MIME_HAS_LOOP_MARK = 1 << 9,   /* the loop mark's field; whose it is the value tells */
 	MIME_IS_JOURNAL_REPORT = 1 << 10, /* X-MS-Journal-Report                         */
 	MIME_IS_EMPTY = 1 << 11,
 	MIME_HEADER_TOO_LARGE = 1 << 12, /* header passed header_max: fields beyond it were not read */
@@ -42,6 +42,7 @@ enum mime_field {
 	MIME_MESSAGE_ID,
 	MIME_FROM,
 	MIME_DATE,
+	MIME_LOOP_MARK,
 	MIME_FIELD_COUNT
 };
 

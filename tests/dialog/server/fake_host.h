@@ -23,6 +23,8 @@
 #include "tdc/base/clock.h"
 #include "tdc/base/log.h"
 
+#define FAKE_SECRET ((const uint8_t *)"0123456789abcdef0123456789abcdef")
+
 struct spool_draft { /* of this world only */
 	struct buf bytes;
 };
@@ -207,7 +209,8 @@ fake_open(struct fake *f, const struct server_listener_settings *settings)
 	struct session_settings s = { .config = f->config,
 				      .icid = 5,
 				      .client_address = "10.1.1.209",
-				      .clock = &f->clock.base };
+				      .clock = &f->clock.base,
+				      .secret = FAKE_SECRET };
 	assert_int_equal(session_new(&s, &fake_ops, f, &f->session, &e), 0);
 	fake_collect(f);
 }

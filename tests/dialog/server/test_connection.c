@@ -28,6 +28,50 @@ test_a_message_from_the_socket_into_the_spool(void **state)
 	world_close(&w);
 }
 
+/* A message with the loop mark that `secret` makes. */
+static void
+say_marked(struct client *c, const uint8_t *secret)
+{
+	static const char id[] = "000102030405060708090a0b0c0d0e0f";
+	char tag[HMAC_TAG_TEXT_MAX], text[256];
+	struct err e;
+
+	assert_int_equal(hmac_tag(secret, span_of(id), tag, &e), 0);
+	snprintf(text, sizeof(text),
+		 "MAIL FROM:<s@x>\r\nRCPT TO:<r@y.example>\r\nDATA\r\n"
+		 "X-TDC-Journal: %s\r\n %s\r\n\r\nb\r\n.\r\n",
+		 id, tag);
+	client_say(c, text);
+}
+
+static void
+test_a_mark_of_this_spool_drops_and_one_of_another_does_not(void **state)
+{
+	static const uint8_t other[SPOOL_SECRET_BYTES] = { 1 };
+	const struct spool_account *a;
+	struct world w;
+	struct client c;
+
+	(void)state;
+	world_open(&w);
+	world_start(&w);
+	client_open(&w, &c, 0);
+	client_say(&c, "EHLO c\r\n");
+	say_marked(&c, spool_secret(w.spool));
+	wait_messages(&w, 1);
+	a = spool_account(w.spool);
+	assert_int_equal(a->dropped[DROP_LOOP], 1);
+	assert_int_equal(a->state[JOURNAL_WAITING], 0);
+	say_marked(&c, other);
+	wait_messages(&w, 2);
+	a = spool_account(w.spool);
+	assert_int_equal(a->dropped[DROP_LOOP], 1);
+	assert_int_equal(a->state[JOURNAL_WAITING], 1);
+	assert_int_equal(spool_account_gap(a), 0);
+	client_close(&c);
+	world_close(&w);
+}
+
 static void
 test_lmtp_over_a_unix_socket(void **state)
 {
@@ -411,6 +455,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_message_from_the_socket_into_the_spool),
+		cmocka_unit_test(test_a_mark_of_this_spool_drops_and_one_of_another_does_not),
 		cmocka_unit_test(test_lmtp_over_a_unix_socket),
 		cmocka_unit_test(test_who_is_not_trusted_is_turned_away_at_the_greeting),
 		cmocka_unit_test(test_connection_limits),

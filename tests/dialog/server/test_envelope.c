@@ -287,26 +287,84 @@ test_every_journal_has_an_id_of_its_own(void **state)
 	fake_close(&f);
 }
 
-/* One trace field over the limit: accepted all the same, and dropped as a loop. */
+/* A sender can write trace fields: one over the limit changes nothing but the log. */
 static void
-test_a_mail_loop_is_accepted_and_dropped(void **state)
+test_many_trace_fields_are_journaled(void **state)
 {
-	struct server_listener_settings s = { .received_max = 3 };
+	struct server_listener_settings limits[] = { { .received_max = 3 }, { 0 } };
+	unsigned counts[] = { 4, 101 };
 
 	(void)state;
-	for (unsigned n = 3; n <= 4; n++) {
+	for (size_t i = 0; i < 2; i++) {
 		struct fake f = { .n_plans = 2 };
-		fake_open(&f, &s);
+		fake_open(&f, &limits[i]);
 		fake_say(&f, "EHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n");
-		for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < counts[i]; k++)
 			fake_say(&f, "Received: by x; date\r\n");
 		fake_forget(&f);
 		fake_say(&f, "\r\n.\r\n");
 		assert_int_equal(fake_expect(&f, "accepted", "250 2.0.0"), 0);
-		for (size_t i = 0; i < 2; i++)
-			assert_int_equal(f.plans[i].drop, n == 3 ? DROP_NONE : DROP_LOOP);
+		assert_int_equal(f.n_committed_plans, 2);
+		for (size_t k = 0; k < 2; k++)
+			assert_int_equal(f.plans[k].drop, DROP_NONE);
 		fake_close(&f);
 	}
+}
+
+#define ID  "000102030405060708090a0b0c0d0e0f"
+#define TAG "e91d134a3f340d732b3a7b9f0fb03295" /* of ID under FAKE_SECRET */
+
+static const struct {
+	const char *sentence, *header;
+	bool is_ours;
+} marks[] = {
+	{ "our own mark", "X-TDC-Journal: " ID " " TAG, true },
+	{ "our own mark, folded", "X-TDC-Journal: " ID "\r\n " TAG, true },
+	{ "our own mark, folded by others",
+	  "x-tdc-journal:\r\n\t" ID "\r\n\t  " TAG " ", true },
+	{ "no mark at all", "Subject: " ID " " TAG, false },
+	{ "an empty mark", "X-TDC-Journal:", false },
+	{ "a mark without a tag", "X-TDC-Journal: " ID, false },
+	{ "a tag alone", "X-TDC-Journal: " TAG, false },
+	{ "another digit in the tag", "X-TDC-Journal: " ID " f91d134a3f340d732b3a7b9f0fb03295",
+	  false },
+	{ "another last digit in the tag",
+	  "X-TDC-Journal: " ID " e91d134a3f340d732b3a7b9f0fb03294", false },
+	{ "a tag that is cut", "X-TDC-Journal: " ID " e91d134a3f340d732b3a7b9f0fb0329", false },
+	{ "more behind the tag", "X-TDC-Journal: " ID " " TAG " x", false },
+	{ "the tag of another journal",
+	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e00 " TAG, false },
+	{ "the tag of nothing", "X-TDC-Journal: 796cd3078af14636753d26b3b5555422", false },
+	{ "a mark of another spool", "X-TDC-Journal: " ID " 634cf4916902621567ed6af75e74df38", false },
+	{ "a forged mark in front of ours", "X-TDC-Journal: 1\r\nX-TDC-Journal: " ID " " TAG,
+	  false },
+	{ "our mark in front of a forged one",
+	  "X-TDC-Journal: " ID " " TAG "\r\nX-TDC-Journal: 1", true },
+};
+
+static void
+test_a_loop_mark_counts_only_when_it_is_ours(void **state)
+{
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		struct fake f = { 0 };
+		fake_open(&f, NULL);
+		fake_say(&f, "EHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nA: b\r\n");
+		fake_forget(&f);
+		fake_say(&f, marks[i].header);
+		fake_say(&f, "\r\n\r\nbody\r\n.\r\n");
+		failed += fake_expect(&f, marks[i].sentence, "250 2.0.0");
+		bool is_ours = (f.facts.facts & MIME_HAS_LOOP_MARK) != 0;
+		if (is_ours != marks[i].is_ours)
+			print_error("%s\n  got  %s\n  want %s\n", marks[i].sentence,
+				    is_ours ? "ours" : "not ours",
+				    marks[i].is_ours ? "ours" : "not ours");
+		failed += is_ours != marks[i].is_ours;
+		fake_close(&f);
+	}
+	assert_int_equal(failed, 0);
 }
 
 int
@@ -319,7 +377,8 @@ main(void)
 		cmocka_unit_test(test_a_long_subject_is_cut_between_characters),
 		cmocka_unit_test(test_parameters_are_kept),
 		cmocka_unit_test(test_every_journal_has_an_id_of_its_own),
-		cmocka_unit_test(test_a_mail_loop_is_accepted_and_dropped),
+		cmocka_unit_test(test_many_trace_fields_are_journaled),
+		cmocka_unit_test(test_a_loop_mark_counts_only_when_it_is_ours),
 	};
 
 	return cmocka_run_group_tests(tests, fake_quiet, fake_loud);

@@ -55,6 +55,8 @@ expect_log(const char *sentence, const char *want)
 #define START                                  \
 	"Info: Start MID 1 ICID 5\n"           \
 	"Info: MID 1 ICID 5 From: <s@x>\n"
+#define FIVE  "Received: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\n"
+#define TRACE FIVE FIVE FIVE FIVE
 #define POLICY "matched all recipients for per-recipient policy DEFAULT in the inbound table\n"
 
 static const struct {
@@ -90,6 +92,26 @@ static const struct {
 		"Info: MID 1 ready 0 bytes from <s@x>\n"
 		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
 		"Info: TDC: Message 2 dropped: policy.\n" },
+	{ "a loop is dropped with a warning",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n"
+	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e0f e91d134a3f340d732b3a7b9f0fb03295\r\n"
+	  "\r\n.\r\n",
+	  { .drop = DROP_LOOP },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 ready 84 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
+		"Warning: TDC: Message 2 dropped: loop.\n" },
+	{ "a mark that is not ours, and too many trace fields, are told and journaled",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nX-TDC-Journal: 1\r\n" TRACE TRACE TRACE
+	  TRACE TRACE "Received: a\r\n\r\n.\r\n",
+	  { 0 },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Warning: MID 1 ICID 5 forged or foreign loop mark\n"
+		"Info: MID 1 ready 1333 bytes from <s@x>\n"
+		"Warning: MID 1 ICID 5 has 101 Received fields, more than 100: perhaps a mail loop\n"
+		"Info: MID 1 " POLICY "Info: MID 1 queued for delivery\n"
+		"Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 queued for delivery.\n" },
 	{ "a commit that failed",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n",
 	  { .commit_fails = ERR_IO },

@@ -21,6 +21,7 @@
 
 #include "tdc/base/log.h"
 #include "tdc/config/config.h"
+#include "tdc/digest/hmac.h"
 #include "tdc/loop/loop.h"
 #include "tdc/server/server.h"
 

@@ -53,6 +53,9 @@ sample_init(struct sample *s)
 }
 
 #define SAMPLE_UID "000102030405060708090a0b0c0d0e0f"
+#define SAMPLE_SECRET ((const uint8_t *)"0123456789abcdef0123456789abcdef")
+/* HMAC-SHA-256 of the one under the other, by another implementation. */
+#define SAMPLE_TAG "e91d134a3f340d732b3a7b9f0fb03295"
 
 static inline struct journal_settings
 sample_settings(void)
@@ -78,7 +81,7 @@ sample_render(const struct sample *s, const struct journal_settings *settings,
 	int result = journal_profile_write(settings, extensions, &profile);
 	if (result == 0)
 		result = journal_render(buf_text(&profile), &s->journal,
-					"tenant@intake.example", ret, e);
+					"tenant@intake.example", SAMPLE_SECRET, ret, e);
 	buf_done(&profile);
 	return result;
 }

@@ -11,6 +11,7 @@
 
 #include "sample.h"
 
+#include "tdc/digest/hmac.h"
 #include "tdc/mime/text.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@
 	"MIME-Version: 1.0\r\n"                                                          \
 	"Auto-Submitted: auto-generated\r\n"
 #define FACTS                                                                            \
-	"X-TDC-Journal: " SAMPLE_UID "\r\n"                                              \
+	"X-TDC-Journal: " SAMPLE_UID "\r\n " SAMPLE_TAG "\r\n"                            \
 	"X-TDC-SHA256: " SHA "\r\n"                                                      \
 	"X-TDC-Size: 100\r\n"
 #define CLIENT                                                                           \
@@ -296,6 +297,47 @@ a_message_without_subject_or_client_is_whole(void **state)
 	journal_rendering_done(&r);
 }
 
+/* Head and tail of the sample under a secret, which begins with `first`. */
+static char *
+head_under(const struct sample *s, uint8_t first)
+{
+	static const char profile[] = "v1 format=bcc ext= host=h mail_from= from=f to=t ip= "
+				      "cse=no eight_bit=default utf8_header=default "
+				      "long_lines=default bare=default";
+	uint8_t secret[HMAC_KEY_BYTES] = { first };
+	struct journal_rendering r;
+	struct err e;
+
+	if (journal_render(profile, &s->journal, "a@b", secret, &r, &e) != 0)
+		fail_msg("%s", e.text);
+	char *head = strdup(buf_text(&r.head));
+	assert_non_null(head);
+	journal_rendering_done(&r);
+	return head;
+}
+
+static void
+the_loop_mark_is_the_secrets_and_the_journals(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	sample_init(&s);
+	char *one = head_under(&s, 1), *same = head_under(&s, 1), *other = head_under(&s, 2);
+	s.journal.uid.b[3] ^= 1;
+	char *next = head_under(&s, 1);
+	const char *tag = strstr(one, "\r\n ");
+	assert_non_null(tag);
+	assert_string_equal(one, same);
+	assert_string_not_equal(one, other);
+	assert_memory_equal(one, other, (size_t)(tag - one)); /* only the tag differs */
+	assert_memory_not_equal(tag, strstr(next, "\r\n "), 3 + 32);
+	free(one);
+	free(same);
+	free(other);
+	free(next);
+}
+
 static void
 an_unknown_profile_is_a_syntax_error(void **state)
 {
@@ -305,7 +347,8 @@ an_unknown_profile_is_a_syntax_error(void **state)
 
 	(void)state;
 	sample_init(&s);
-	assert_int_equal(journal_render("v9 x=y", &s.journal, "a@b", &r, &e), -1);
+	assert_int_equal(
+		journal_render("v9 x=y", &s.journal, "a@b", SAMPLE_SECRET, &r, &e), -1);
 	assert_int_equal(e.kind, ERR_SYNTAX);
 }
 
@@ -335,6 +378,7 @@ main(void)
 		cmocka_unit_test(
 			a_thousand_recipients_are_folded_and_no_line_is_too_long),
 		cmocka_unit_test(a_message_without_subject_or_client_is_whole),
+		cmocka_unit_test(the_loop_mark_is_the_secrets_and_the_journals),
 		cmocka_unit_test(an_unknown_profile_is_a_syntax_error),
 		cmocka_unit_test(the_message_id_is_told_as_it_stands_in_the_field),
 	};

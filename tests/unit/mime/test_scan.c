@@ -203,6 +203,11 @@ static const struct {
 	{ "a message id", MIME_MESSAGE_ID, BYTES("message-id:<a@b>\r\n\r\n"), "<a@b>" },
 	{ "a from", MIME_FROM, BYTES("From: A <a@b>\r\n\r\n"), "A <a@b>" },
 	{ "a date", MIME_DATE, BYTES("Date: Mon\r\n\r\n"), "Mon" },
+	{ "a loop mark", MIME_LOOP_MARK, BYTES("X-TDC-Journal: id tag\r\n\r\n"), "id tag" },
+	{ "a folded loop mark", MIME_LOOP_MARK,
+	  BYTES("X-TDC-Journal: id\r\n tag\r\n\r\n"), "id tag" },
+	{ "the first loop mark counts", MIME_LOOP_MARK,
+	  BYTES("X-TDC-Journal: a\r\nx-tdc-journal: b\r\n\r\n"), "a" },
 	{ "blanks around a value go", MIME_SUBJECT, BYTES("Subject: \t x \t \r\n\r\n"),
 	  "x" },
 	{ "a value without a blank", MIME_SUBJECT, BYTES("Subject:x\r\n\r\n"), "x" },
@@ -358,6 +363,7 @@ test_nothing_of_one_message_is_left_for_the_next(void **state)
 	assert_string_equal(buf_text(&got), "h=8 l=4 r=0");
 	assert_int_equal(mime_scan_recipient_count(s), 0);
 	assert_int_equal(mime_scan_field(s, MIME_SUBJECT).n, 0);
+	assert_int_equal(mime_scan_field(s, MIME_LOOP_MARK).n, 0);
 	mime_scan_free(s);
 	mime_scan_free(NULL);
 	buf_done(&got);

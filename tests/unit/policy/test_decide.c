@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define ON "connector: {enabled: true, message_intake_address: t@in.example}\n"
+#define FOREIGN(word) "connector: {enabled: true, message_intake_address: t@in.example, foreign_journals: " word "}\n"
 #define GLOBAL "incoming_mail_policies: {default: {intake: global}, policies: ["
 #define NO "incoming_mail_policies: {default: {intake: 'no'}, policies: ["
 #define CUSTOM "intake: custom, message_intake_address: vip@in.example"
@@ -26,8 +27,16 @@ static const struct {
 	  "incoming_mail_policies: {default: {intake: global}}", "s@x", "a@b", "DEFAULT:*!policy", 0 },
 	{ "our own loop mark drops as a loop", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop",
 	  MIME_HAS_LOOP_MARK | MIME_HAS_8BIT },
-	{ "a journal of others drops as a loop", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop",
+	{ "a journal of others is mail like any other", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*",
 	  MIME_IS_JOURNAL_REPORT },
+	{ "so it is when the configuration says journal", FOREIGN("journal") GLOBAL "]}", "s@x", "a@b",
+	  "DEFAULT:*", MIME_IS_JOURNAL_REPORT },
+	{ "a journal of others drops as a loop when the configuration says drop",
+	  FOREIGN("drop") GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop", MIME_IS_JOURNAL_REPORT },
+	{ "then, too, mail that is no journal is journaled", FOREIGN("drop") GLOBAL "]}", "s@x", "a@b",
+	  "DEFAULT:*", MIME_HAS_8BIT },
+	{ "our own mark drops whatever is said of those of others", FOREIGN("journal") GLOBAL "]}", "s@x",
+	  "a@b", "DEFAULT:*!loop", MIME_HAS_LOOP_MARK | MIME_IS_JOURNAL_REPORT },
 	{ "a loop is a loop also where the connector is not enabled", "", "s@x", "a@b",
 	  "DEFAULT:*!loop", MIME_HAS_LOOP_MARK },
 	{ "other facts do not matter", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*",
