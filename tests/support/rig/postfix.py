@@ -140,7 +140,7 @@ def always_bcc(port):
 
 def recipient_bcc(port, directory):
     table = pathlib.Path(directory) / "copies.pcre"
-    table.write_text("/^(.*)@the\\.tdc\\.queue$/ DUNNO\n/^(.*)@(.*)$/ $1=$2@the.tdc.queue\n")
+    table.write_text("/^(.*)@(?!the\\.tdc\\.queue$)(.*)$/  $1=$2@the.tdc.queue\n")
     return ([f"recipient_bcc_maps = pcre:{table}",
              "transport_maps = inline:{ { the.tdc.queue = tdc:[127.0.0.1]:%d } }" % port],
             ["tdc unix - - n - 20 smtp", *TRANSPORT, " -o smtp_send_xforward_command=yes"])
