@@ -5,6 +5,9 @@
  * are few. No attempt is made for a journal: connections are opened for a destination,
  * and take what comes next when they are ready. So a destination that is down costs one
  * probe, not one attempt per journal.
+ *
+ * An outcome that is in memory alone is lost in a crash, and its journal is sent again. So
+ * nothing is begun while the spool cannot record what came before.
  */
 #include "connection.h"
 #include "outcome.h"
@@ -12,6 +15,8 @@
 enum {
 	JOURNALS_PER_NEW_CONNECTION =
 		4, /* a few in a row are faster than a handshake more */
+	OUTCOMES_KEPT_MAX = 2000,
+	OUTCOMES_LOOK_MS = 100,
 };
 
 static struct lane *
@@ -181,11 +186,29 @@ run_destination(struct destination *x)
 		connection_open(x);
 }
 
+static bool
+outcomes_are_recorded(const struct deliver *d)
+{
+	uint64_t kept = spool_outcomes_recorded(d->spool) -
+			spool_outcomes_committed(d->spool);
+	struct spool_status s;
+
+	if (kept == 0 || kept > OUTCOMES_KEPT_MAX)
+		return kept == 0;
+	spool_status(d->spool, &s);
+	/* Below its reserve the spool has room for outcomes still. */
+	return s.is_accepting || s.free_bytes < s.reserve;
+}
+
 void
 scheduler_run(struct deliver *d)
 {
 	if (!d->is_started || d->is_stopping)
 		return;
+	if (!outcomes_are_recorded(d)) {
+		deliver_wake_at(d, loop_mono_ms(d->loop) + OUTCOMES_LOOK_MS);
+		return;
+	}
 	sweep_run(d);
 	if (d->paused_until > loop_mono_ms(d->loop)) {
 		deliver_wake_at(d, d->paused_until);

@@ -99,7 +99,7 @@ struct fake_outcome {
 	int64_t next_at;
 	char profile[128];
 };
-enum { FAKE_OUTCOMES_MAX = 256, FAKE_NAMES_MAX = 600 };
+enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600 };
 
 struct spool {
 	struct loop *loop;
@@ -113,6 +113,7 @@ struct spool {
 	unsigned long outcomes;
 	unsigned fetches, profiles_set;
 	bool is_slow; /* outcomes are not applied yet */
+	bool is_troubled; /* the disk refuses */
 	struct fake_outcome late_outcomes[FAKE_OUTCOMES_MAX];
 	size_t n_late_outcomes;
 	bool refuses_profiles;
@@ -378,6 +379,14 @@ fake_commit(struct spool *sp)
 	for (size_t i = 0; i < sp->n_late_outcomes; i++)
 		fake_apply(sp, &sp->late_outcomes[i]);
 	sp->n_late_outcomes = 0;
+}
+
+void
+spool_status(const struct spool *sp, struct spool_status *ret)
+{
+	*ret = (struct spool_status){ .is_accepting = !sp->is_troubled };
+	if (sp->is_troubled)
+		snprintf(ret->trouble, sizeof(ret->trouble), "the disk says no");
 }
 
 uint64_t

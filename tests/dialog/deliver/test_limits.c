@@ -89,6 +89,72 @@ no_policy_is_one_too_many(void **state)
 	world_done(&w);
 }
 
+/* A crash would send all again whose outcome waits in memory alone. */
+static void
+deliveries_wait_for_outcomes_that_cannot_be_recorded(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 6000);
+	w.peer.keeps_messages = false;
+	w.spool.is_slow = true;
+	world_start(&w);
+	world_settle(&w);
+	for (int i = 0; i < 10; i++)
+		world_pass(&w, SECOND);
+	assert_in_range(w.spool.outcomes, 1900, 2100);
+	assert_in_range(w.peer.n_messages_in_all, 1900, 2100);
+	w.spool.is_slow = false;
+	fake_commit(&w.spool);
+	for (int i = 0; i < 20; i++)
+		world_pass(&w, SECOND);
+	assert_int_equal(w.spool.outcomes, 6000);
+	assert_int_equal(w.peer.n_messages_in_all, 6000);
+	world_done(&w);
+}
+
+static void
+nor_is_a_backlog_dropped_meanwhile(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 6000);
+	w.policies.hops[0].kind = NEXT_HOP_DEV_NULL;
+	w.spool.is_slow = true;
+	world_start(&w);
+	for (int i = 0; i < 10; i++)
+		world_pass(&w, SECOND);
+	assert_in_range(w.spool.outcomes, 1900, 2600);
+	world_done(&w);
+}
+
+static void
+a_troubled_spool_is_sent_for_no_more_than_what_is_on_its_way(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_rows(&w, 300);
+	w.peer.keeps_messages = false;
+	w.spool.is_slow = w.spool.is_troubled = true;
+	world_start(&w);
+	world_settle(&w);
+	for (int i = 0; i < 10; i++)
+		world_pass(&w, SECOND);
+	assert_in_range(w.peer.n_messages_in_all, 1, 5); /* the concurrency */
+	w.spool.is_slow = w.spool.is_troubled = false;
+	fake_commit(&w.spool);
+	for (int i = 0; i < 3; i++)
+		world_pass(&w, SECOND);
+	assert_int_equal(w.peer.n_messages_in_all, 300);
+	world_done(&w);
+}
+
 int
 main(void)
 {
@@ -97,6 +163,10 @@ main(void)
 		cmocka_unit_test(a_reply_that_drips_is_no_reply_in_time),
 		cmocka_unit_test(whole_replies_have_their_time_each),
 		cmocka_unit_test(no_policy_is_one_too_many),
+		cmocka_unit_test(deliveries_wait_for_outcomes_that_cannot_be_recorded),
+		cmocka_unit_test(nor_is_a_backlog_dropped_meanwhile),
+		cmocka_unit_test(
+			a_troubled_spool_is_sent_for_no_more_than_what_is_on_its_way),
 	};
 	struct err e;
 
