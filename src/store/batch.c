@@ -234,17 +234,52 @@ is_environment(const struct err *e)
 static void
 after_environment(struct writer *w, const struct err *e)
 {
-	writer_trouble(w, e);
 	if (e->kind == ERR_SPACE)
 		space_check(w->spool);
-	/* A sync that failed is never tried again on the same descriptor. */
-	if (e->kind == ERR_IO) {
-		db_close(&w->db);
-		writer_open(w, NULL);
+	log_failed(w, e);
+}
+
+/* Acceptances fail; the rest stays in the batch. */
+static void
+fail_acceptances(struct writer *w, const struct err *e)
+{
+	struct ops *b = &w->batch;
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->at[i]->kind->flags & OP_KEPT)
+			b->at[n++] = b->at[i];
+		else
+			fail(w, b->at[i], e);
 	}
+	b->n = n;
+}
+
+/* Nothing can be committed now. */
+static void
+batch_without_log(struct writer *w)
+{
+	struct err e;
+
+	err_set(&e, ERR_IO, 0, "%s", w->trouble);
+	fail_acceptances(w, &e);
+	for (size_t i = 0; i < w->batch.n; i++)
+		keep(w, &w->kept, w->batch.at[i]);
+	w->batch.n = 0;
 }
 
 enum { SETBACKS_TOGETHER = 8 };
+
+static int
+transact_alone(struct writer *w, struct store_op *op, struct err *e)
+{
+	if (transact(w, &op, 1, e) == 0)
+		return 0;
+	/* The same trouble is handled already, unless a sync failed this time. */
+	if (w->db.has_failed_sync)
+		after_environment(w, e);
+	return -1;
+}
 
 /*
  * Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or
@@ -254,15 +289,14 @@ static void
 batch_without_room(struct writer *w, struct err *e)
 {
 	struct ops *b = &w->batch;
-	size_t n = 0;
 
 	after_environment(w, e);
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->at[i]->kind->flags & OP_KEPT)
-			b->at[n++] = b->at[i];
-		else
-			fail(w, b->at[i], e);
+	fail_acceptances(w, e);
+	if (w->is_log_broken) {
+		batch_without_log(w);
+		return;
 	}
+	size_t n = b->n;
 	b->n = 0;
 	if (n == 0 || transact(w, b->at, n, e) == 0)
 		return;
@@ -274,7 +308,7 @@ batch_without_room(struct writer *w, struct err *e)
 		 */
 		ballast_release(w);
 		checkpoint_passive(w);
-		if (transact(w, b->at, n, e) == 0)
+		if (log_is_sound(w) && transact(w, b->at, n, e) == 0)
 			return;
 	}
 	after_environment(w, e);
@@ -284,7 +318,8 @@ batch_without_room(struct writer *w, struct err *e)
 	 */
 	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
 	for (size_t i = 0; i < n; i++)
-		if (!is_alone || transact(w, &b->at[i], 1, e) != 0)
+		if (!is_alone || w->is_log_broken ||
+		    transact_alone(w, b->at[i], e) != 0)
 			keep(w, &w->kept, b->at[i]);
 }
 
@@ -336,7 +371,9 @@ batch_run(struct writer *w)
 	if (b->n > 0) {
 		if (w->db.sql == NULL)
 			writer_open(w, NULL);
-		if (transact(w, b->at, b->n, &e) == 0) {
+		if (!log_is_sound(w)) {
+			batch_without_log(w);
+		} else if (transact(w, b->at, b->n, &e) == 0) {
 			b->n = 0;
 			if (w->is_troubled && w->is_full)
 				writer_trouble(w, NULL);
@@ -377,9 +414,10 @@ batch_sync(struct writer *w, struct err *e)
 	if (op == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a batch");
 	op_init(op, &sync_kind, w->spool);
-	if (w->db.sql == NULL && writer_open(w, e) != 0) {
+	if (!log_is_sound(w) || (w->db.sql == NULL && writer_open(w, e) != 0)) {
+		w->probed_at = mono_now_ms();
 		free(op);
-		return -1;
+		return w->is_log_broken ? err_set(e, ERR_IO, 0, "%s", w->trouble) : -1;
 	}
 	if (transact(w, &op, 1, e) != 0) {
 		free(op);

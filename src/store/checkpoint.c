@@ -52,22 +52,98 @@ run(struct writer *w, int mode, struct err *e)
 	return 0;
 }
 
-int
-checkpoint_all(struct writer *w, struct err *e)
+/* -- a log that cannot be trusted -- */
+
+static void
+break_log(struct writer *w)
 {
-	if (w->db.sql == NULL)
-		return err_set(e, ERR_IO, 0, "the database is closed");
-	return run(w, SQLITE_CHECKPOINT_TRUNCATE, e);
+	/*
+	 * A sync that failed is never tried again on the same descriptor, and what is
+	 * broken is not copied to the database by the way.
+	 */
+	w->is_log_broken = true;
+	db_keep_log(&w->db);
+	db_close(&w->db);
+	writer_open(w, NULL);
+}
+
+/*
+ * Between the last sync and the one that failed there may be frames that the disk does
+ * not have and the kernel takes for written: a hole. After a power cut SQLite reads up to
+ * the hole and no further, and a copy of what is behind it would have left half of it in
+ * the database. So the order is: every byte of the log once more, a sync of those, then
+ * all of it to the database, then a new log.
+ */
+int
+log_renew(struct writer *w, struct err *e)
+{
+	int mode = atomic_load(&w->spool->space.is_low) ? SQLITE_CHECKPOINT_RESTART
+							: SQLITE_CHECKPOINT_TRUNCATE;
+
+	w->renewed_at = mono_now_ms();
+	if (w->db.sql == NULL && writer_open(w, e) != 0)
+		return -1;
+	if (db_rewrite_log(&w->db, e) != 0)
+		return -1;
+	int r = run(w, mode, e);
+	if (r == 0 && !w->is_wal_copied) {
+		reader_interrupt(&w->spool->reader);
+		r = run(w, mode, e);
+	}
+	if (r != 0)
+		return -1;
+	if (!w->is_wal_copied)
+		return err_set(e, ERR_BUSY, 0,
+			       "somebody reads, and the write-ahead log cannot be begun "
+			       "anew");
+	w->is_log_broken = false;
+	return 0;
 }
 
 static void
-failed(struct writer *w, const struct err *e)
+try_to_renew(struct writer *w)
+{
+	struct err e;
+
+	if (log_renew(w, &e) == 0)
+		return;
+	writer_trouble(w, &e);
+	if (e.kind == ERR_IO || w->db.has_failed_sync)
+		break_log(w);
+}
+
+bool
+log_is_sound(struct writer *w)
+{
+	if (w->db.has_failed_sync && !w->is_log_broken)
+		log_failed(w, &(struct err){ .kind = ERR_IO,
+					     .text = "forcing the log to disk failed" });
+	if (w->is_log_broken && (mono_now_ms() - w->renewed_at >= PROBE_MS ||
+				 atomic_load(&w->is_stopping)))
+		try_to_renew(w);
+	return !w->is_log_broken;
+}
+
+void
+log_failed(struct writer *w, const struct err *e)
 {
 	writer_trouble(w, e);
-	if (e->kind == ERR_IO) {
-		db_close(&w->db);
-		writer_open(w, NULL);
+	if (e->kind != ERR_IO && !w->db.has_failed_sync)
+		return;
+	break_log(w);
+	try_to_renew(w);
+}
+
+/* -- steps -- */
+
+int
+checkpoint_all(struct writer *w, struct err *e)
+{
+	if (w->db.sql == NULL || !log_is_sound(w)) {
+		db_keep_log(&w->db);
+		return err_set(e, ERR_IO, 0, "the write-ahead log is broken");
 	}
+	return run(w, SQLITE_CHECKPOINT_TRUNCATE, e);
 }
 
 void
@@ -93,7 +169,7 @@ enforce_limit(struct writer *w)
 		r = run(w, SQLITE_CHECKPOINT_TRUNCATE, &e);
 	}
 	if (r != 0)
-		failed(w, &e);
+		log_failed(w, &e);
 }
 
 static bool
@@ -116,7 +192,7 @@ checkpoint(struct writer *w, bool is_idle)
 {
 	struct err e;
 
-	if (w->db.sql == NULL)
+	if (w->db.sql == NULL || !log_is_sound(w))
 		return;
 	if (is_beyond_limit(w))
 		enforce_limit(w);
@@ -126,9 +202,9 @@ checkpoint(struct writer *w, bool is_idle)
 		return;
 	if (is_idle) {
 		if (run_when_idle(w, &e) != 0)
-			failed(w, &e);
+			log_failed(w, &e);
 	} else if (!w->is_wal_copied && w->wal_pages >= w->wal_pages_tried + STEP_PAGES) {
 		if (run(w, SQLITE_CHECKPOINT_PASSIVE, &e) != 0)
-			failed(w, &e);
+			log_failed(w, &e);
 	}
 }

@@ -5,10 +5,12 @@
 #include "store/db.h"
 
 #include "tdc/base/check.h"
+#include "tdc/base/cleanup.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct {
 	int code; /* primary result code */
@@ -39,6 +41,8 @@ db_error(struct db *db, const char *what, struct err *e)
 		return err_set(e, ERR_IO, 0, "%s: the database is closed", what);
 	int code = sqlite3_extended_errcode(db->sql);
 	int primary = code & 0xff;
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		db->has_failed_sync = true;
 	int os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN
 			 ? sqlite3_system_errno(db->sql)
 			 : 0;
@@ -122,12 +126,61 @@ db_open(struct db *db, const char *path, const struct db_settings *s, struct err
 void
 db_close(struct db *db)
 {
+	if (db->has_failed_sync)
+		db_keep_log(db);
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
 		sqlite3_finalize(db->ready[i]);
 		db->ready[i] = NULL;
 	}
 	sqlite3_close_v2(db->sql);
 	db->sql = NULL;
+}
+
+/* -- the log -- */
+
+static int
+rewrite(sqlite3_file *file, char *p, size_t cap)
+{
+	sqlite3_int64 size;
+	int rc = file->pMethods->xFileSize(file, &size);
+
+	for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += (int)cap) {
+		int n = size - at < (sqlite3_int64)cap ? (int)(size - at) : (int)cap;
+		rc = file->pMethods->xRead(file, p, n, at);
+		if (rc == SQLITE_OK)
+			rc = file->pMethods->xWrite(file, p, n, at);
+	}
+	return rc != SQLITE_OK ? rc : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+}
+
+int
+db_rewrite_log(struct db *db, struct err *e)
+{
+	enum { RUN = 64 * 1024 };
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) !=
+		    SQLITE_OK ||
+	    file == NULL || file->pMethods == NULL)
+		return err_set(e, ERR_IO, 0, "the write-ahead log is not open");
+	SCOPED(free_ptr) char *p = malloc(RUN);
+	if (p == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for the write-ahead log");
+	errno = 0;
+	int rc = rewrite(file, p, RUN);
+	return rc == SQLITE_OK
+		       ? 0
+		       : err_set(e, kind_of(rc, errno), errno,
+				 "forcing the write-ahead log to disk failed (SQLite "
+				 "code %d)",
+				 rc);
+}
+
+void
+db_keep_log(struct db *db)
+{
+	if (db->sql != NULL)
+		sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 /* -- statements -- */

@@ -101,6 +101,8 @@ reader_stop(struct reader *r)
 void
 reader_interrupt(struct reader *r)
 {
+	if (r->spool == NULL)
+		return; /* stopped */
 	pthread_mutex_lock(&r->lock);
 	if (r->db.sql != NULL)
 		sqlite3_interrupt(r->db.sql);

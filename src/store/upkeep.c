@@ -134,7 +134,7 @@ vacuum(struct writer *w)
 	char sql[64];
 	int64_t pages;
 
-	if (w->unsynced > 0 ||
+	if (w->unsynced > 0 || w->is_troubled ||
 	    db_ask(&w->db, "PRAGMA freelist_count", 0, &pages, NULL) != 0 ||
 	    pages < VACUUM_MIN_PAGES)
 		return false;

@@ -65,6 +65,8 @@ struct writer {
 	bool is_log_full; /* beyond the limit, and somebody is in the way */
 	int64_t log_tried_at;
 	bool is_wal_copied;  /* all of it is in the database                  */
+	bool is_log_broken;  /* a sync failed: nothing is promised in it any more */
+	int64_t renewed_at;  /* ms, the latest attempt */
 
 	/* trouble and upkeep */
 	bool has_given_up; /* an outcome was lost at the end: the stop is no clean one */
@@ -106,6 +108,15 @@ void upkeep_oldest(struct writer *w);
 void checkpoint(struct writer *w, bool is_idle);
 void checkpoint_passive(struct writer *w); /* what can be copied now */
 int checkpoint_all(struct writer *w, struct err *e);
+/*
+ * After an error of the database: says so, and opens it anew when its files may not be as
+ * we think they are.
+ */
+void log_failed(struct writer *w, const struct err *e);
+/* True: what is committed now can be promised. */
+bool log_is_sound(struct writer *w);
+/* Repairs a broken log, and begins it anew. */
+int log_renew(struct writer *w, struct err *e);
 uint64_t wal_bytes(const struct writer *w);
 void ballast_make(struct writer *w);
 bool ballast_release(struct writer *w);

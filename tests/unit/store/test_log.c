@@ -1,0 +1,267 @@
+/*
+ * test_log.c - a write-ahead log whose sync failed: nothing is promised behind the hole.
+ *
+ * A disk as Linux has it, around SQLite's file layer: what was written is dirty, a sync
+ * makes it durable, and a sync that fails leaves it clean, but not durable. A power cut
+ * leaves of the log what is durable.
+ */
+#include "spool_fixture.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { PAGE = 4096, PAGES = 2048 };
+
+static sqlite3_vfs disk, *original;
+static sqlite3_io_methods log_methods;
+static const sqlite3_io_methods *original_methods;
+static _Atomic int syncs_to_fail;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_dirty[PAGES];
+static char durable[PAGES * PAGE];
+static sqlite3_int64 durable_size;
+
+static int
+log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)
+{
+	pthread_mutex_lock(&lock);
+	for (sqlite3_int64 i = offset / PAGE; i <= (offset + n - 1) / PAGE; i++) {
+		check(i < PAGES);
+		is_dirty[i] = true;
+	}
+	pthread_mutex_unlock(&lock);
+	return original_methods->xWrite(file, p, n, offset);
+}
+
+static int
+log_sync(sqlite3_file *file, int flags)
+{
+	sqlite3_int64 size;
+	bool fails = atomic_load(&syncs_to_fail) > 0;
+
+	if (fails)
+		atomic_fetch_sub(&syncs_to_fail, 1);
+	pthread_mutex_lock(&lock);
+	check(original_methods->xFileSize(file, &size) == SQLITE_OK);
+	for (sqlite3_int64 i = 0; i < PAGES; i++) {
+		if (is_dirty[i] && !fails)
+			original_methods->xRead(file, durable + i * PAGE, PAGE, i * PAGE);
+		is_dirty[i] = false;
+	}
+	if (!fails)
+		durable_size = size;
+	pthread_mutex_unlock(&lock);
+	return fails ? SQLITE_IOERR_FSYNC : original_methods->xSync(file, flags);
+}
+
+static int
+disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+	(void)vfs;
+	int rc = original->xOpen(original, name, file, flags, out);
+	if (rc != SQLITE_OK || (flags & SQLITE_OPEN_WAL) == 0)
+		return rc;
+	pthread_mutex_lock(&lock);
+	if (original_methods == NULL) {
+		original_methods = file->pMethods;
+		log_methods = *original_methods;
+		log_methods.xWrite = log_write;
+		log_methods.xSync = log_sync;
+	}
+	pthread_mutex_unlock(&lock);
+	file->pMethods = &log_methods;
+	return rc;
+}
+
+static void
+begin(struct fixture *f)
+{
+	memset(is_dirty, 0, sizeof(is_dirty));
+	memset(durable, 0, sizeof(durable));
+	durable_size = 0;
+	atomic_store(&syncs_to_fail, 0);
+	fixture_init(f);
+	open_spool(f);
+}
+
+static bool
+is_accepting(struct fixture *f)
+{
+	struct spool_status s;
+
+	spool_status(f->sp, &s);
+	return s.is_accepting;
+}
+
+/* Any draft that is given can be committed. */
+static uint64_t
+accept_when_possible(struct fixture *f, uint64_t seed)
+{
+	AWAIT(f, is_accepting(f));
+	return accept_one(f, "DEFAULT", seed, 3000);
+}
+
+static void
+save(struct fixture *f, const char *from, const char *to, bool is_log)
+{
+	char a[512], b[512], p[PAGE];
+	ssize_t n;
+
+	snprintf(a, sizeof(a), "%s/%s", f->directory, from);
+	snprintf(b, sizeof(b), "%s/%s", f->directory, to);
+	int out = open(b, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(out >= 0);
+	if (is_log) {
+		pthread_mutex_lock(&lock);
+		assert_int_equal(write(out, durable, (size_t)durable_size), durable_size);
+		pthread_mutex_unlock(&lock);
+	} else {
+		/* Never closed: that would end the locks that SQLite has on it. */
+		static int in[64];
+		static size_t n_in;
+		check(n_in < 64);
+		in[n_in] = open(a, O_RDONLY);
+		assert_true(in[n_in] >= 0);
+		while ((n = read(in[n_in], p, sizeof(p))) > 0)
+			assert_int_equal(write(out, p, (size_t)n), n);
+		n_in++;
+	}
+	close(out);
+}
+
+/* What a power cut leaves, as a spool of the name "cut"; the one that is open goes on. */
+static void
+cut_power(struct fixture *f)
+{
+	save(f, "spool.tdc.queue", "cut.tdc.queue", false);
+	save(f, "spool.tdc.queue-wal", "cut.tdc.queue-wal", true);
+	close_spool(f);
+	f->settings.name = "cut";
+	open_spool(f);
+}
+
+static const struct {
+	const char *name;
+	int syncs;
+	bool has_reader; /* somebody else reads meanwhile */
+} failures[] = {
+	{ "one sync fails", 1, false },
+	{ "two syncs fail", 2, false },
+	{ "four syncs fail", 4, false },
+	{ "a sync fails while somebody reads", 1, true },
+};
+
+static void
+nothing_is_promised_behind_a_hole_in_the_log(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		const char *name = failures[i].name;
+		struct spool_plan plan = { .policy = "DEFAULT" };
+		struct fixture f;
+		sqlite3 *other = NULL;
+		char path[320];
+
+		begin(&f);
+		uint64_t first = accept_one(&f, "DEFAULT", 1, 3000);
+		uint64_t sent = accept_one(&f, "DEFAULT", 2, 3000);
+		snprintf(path, sizeof(path), "%s/spool.tdc.queue", f.directory);
+		if (failures[i].has_reader) {
+			assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+			assert_int_equal(
+				sqlite3_exec(other, "BEGIN; SELECT * FROM journal", NULL,
+					     NULL, NULL),
+				SQLITE_OK);
+		}
+		/* In the log, and not synced yet: this is where the hole will be. */
+		record(&f, OUTCOME_DELIVERED, sent);
+		AWAIT(&f, spool_account(f.sp)->state[JOURNAL_DELIVERED] == 1);
+		atomic_store(&syncs_to_fail, failures[i].syncs);
+		assert_int_equal(begin_accept(&f, 3, 3000, &plan, 1), 0);
+		AWAIT(&f, f.done == 3);
+		if (f.failed != 1 || !err_is_temporary(&f.error))
+			fail_msg("%s: accepted without a sync", name);
+		if (other != NULL) {
+			/* As long as the log cannot be begun anew, mail waits. */
+			for (int64_t until = now_ms() + 1500; now_ms() < until;)
+				loop_run_once(f.loop, 20, NULL);
+			if (is_accepting(&f))
+				fail_msg("%s: mail is accepted behind the hole", name);
+			sqlite3_close(other);
+		}
+		uint64_t next = accept_when_possible(&f, 4);
+		cut_power(&f);
+		if (fetch_one(&f, first) == NULL || fetch_one(&f, next) == NULL)
+			fail_msg("%s: an accepted message is lost", name);
+		if (fetch_one(&f, plan.mid) != NULL)
+			fail_msg("%s: a refused message came back", name);
+		assert_account(&f, name);
+		fixture_done(&f);
+	}
+}
+
+static void
+what_a_log_with_a_hole_kept_back_is_recorded_at_the_end(void **state)
+{
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	uint64_t sent = accept_one(&f, "DEFAULT", 1, 3000);
+	atomic_store(&syncs_to_fail, 2);
+	assert_int_equal(begin_accept(&f, 2, 3000, &plan, 1), 0);
+	AWAIT(&f, f.done == 2);
+	record(&f, OUTCOME_DELIVERED, sent);
+	close_spool(&f);
+	open_spool(&f);
+	assert_true(f.recovery.was_clean);
+	assert_null(fetch_one(&f, sent));
+	assert_account(&f, "after the end");
+	fixture_done(&f);
+}
+
+static void
+a_log_that_stays_broken_is_not_called_clean(void **state)
+{
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	uint64_t first = accept_one(&f, "DEFAULT", 1, 3000);
+	atomic_store(&syncs_to_fail, 1000);
+	assert_int_equal(begin_accept(&f, 2, 3000, &plan, 1), 0);
+	AWAIT(&f, f.done == 2);
+	assert_int_equal(f.failed, 1);
+	close_spool(&f);
+	atomic_store(&syncs_to_fail, 0);
+	open_spool(&f);
+	assert_false(f.recovery.was_clean);
+	assert_non_null(fetch_one(&f, first));
+	assert_account(&f, "after the end");
+	fixture_done(&f);
+}
+
+static int
+install_disk(void **state)
+{
+	(void)state;
+	original = sqlite3_vfs_find(NULL);
+	disk = *original;
+	disk.zName = "disk";
+	disk.xOpen = disk_open;
+	return sqlite3_vfs_register(&disk, 1) == SQLITE_OK ? 0 : -1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_promised_behind_a_hole_in_the_log),
+		cmocka_unit_test(what_a_log_with_a_hole_kept_back_is_recorded_at_the_end),
+		cmocka_unit_test(a_log_that_stays_broken_is_not_called_clean),
+	};
+	return cmocka_run_group_tests(tests, install_disk, NULL);
+}
