@@ -156,6 +156,8 @@ void transaction_send_data(struct connection *c);
 bool transaction_is_uncertain(const struct connection *c);
 /* Ends it; the item is the caller's again. */
 struct item *transaction_finish(struct connection *c);
+/* Breaks it off when bytes of it were lost; the journal goes back. */
+void transaction_check_memory(struct connection *c);
 /* The body may be read, or output has drained. */
 void transaction_go_on(struct connection *c);
 

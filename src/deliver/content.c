@@ -4,7 +4,8 @@
  * Constant memory: the stream takes until it is full, and its drain goes on. The body's
  * checksum is taken on the way; the last run of it is sent only when it is right, so that
  * a message which differs from what was accepted can never be complete at the peer. The
- * final dot is queued in the same turn as the end of the body and leaves with it.
+ * final dot is queued in the same turn as the end of the body and leaves with it; but
+ * not when anything before it could not be queued.
  */
 #include "connection.h"
 
@@ -23,7 +24,10 @@ enum {
 static void
 to_stream(void *arg, const char *p, size_t n)
 {
-	stream_write(arg, p, n);
+	struct connection *c = arg;
+
+	if (stream_write(c->stream, p, n) != 0)
+		c->dialogue.is_lossy = true;
 }
 
 /*
@@ -38,8 +42,8 @@ send_span(struct connection *c, struct span s)
 	if (s.n == 0)
 		return 0;
 	if (!t->uses_bdat)
-		return smtp_data_encode(&t->encoder, s, to_stream, c->stream);
-	to_stream(c->stream, s.p, s.n);
+		return smtp_data_encode(&t->encoder, s, to_stream, c);
+	to_stream(c, s.p, s.n);
 	return 0;
 }
 
@@ -56,7 +60,9 @@ send_base64(struct connection *c, struct span run, bool is_last)
 		mime_base64_encode(&t->base64, part, &t->scratch);
 		if (is_last && run.n == 0)
 			mime_base64_finish(&t->base64, &t->scratch);
-		if (t->scratch.failed || send_span(c, buf_span(&t->scratch)) != 0)
+		if (t->scratch.failed)
+			c->dialogue.is_lossy = true;
+		if (c->dialogue.is_lossy || send_span(c, buf_span(&t->scratch)) != 0)
 			return -1;
 	} while (run.n > 0);
 	return 0;
@@ -94,12 +100,12 @@ send_tail(struct connection *c)
 {
 	struct transaction *t = &c->transaction;
 
-	if (send_span(c, buf_span(&t->content.tail)) != 0)
+	if (send_span(c, buf_span(&t->content.tail)) != 0 || c->dialogue.is_lossy)
 		return -1;
 	fault_crash("deliver.before-final-dot");
-	if (!t->uses_bdat)
-		smtp_data_encode_end(&t->encoder, to_stream, c->stream);
-	t->is_all_queued = true;
+	if (!t->uses_bdat && smtp_data_encode_end(&t->encoder, to_stream, c) != 0)
+		return -1;
+	t->is_all_queued = !c->dialogue.is_lossy;
 	return 0;
 }
 
@@ -159,14 +165,12 @@ pump_run(struct connection *c, struct err *e)
 	return CONTENT_QUEUED;
 }
 
-enum content_result
-content_pump(struct connection *c, struct err *e)
+static enum content_result
+pump(struct connection *c, struct err *e)
 {
 	struct transaction *t = &c->transaction;
 	enum content_result r = CONTENT_QUEUED;
 
-	if (t->is_reading || t->is_all_queued)
-		return CONTENT_LATER;
 	if (!t->is_head_sent) {
 		if (t->body_left == 0 && !checksum_is_right(t))
 			return corrupt(e, "does not match its SHA-256");
@@ -174,7 +178,7 @@ content_pump(struct connection *c, struct err *e)
 		    (t->body_left == 0 && send_body_run(c, span_make("", 0)) != 0))
 			return corrupt(e, "cannot be sent");
 	}
-	while (t->body_left > 0 && r == CONTENT_QUEUED) {
+	while (t->body_left > 0 && r == CONTENT_QUEUED && !c->dialogue.is_lossy) {
 		if (stream_output_is_full(c->stream))
 			return CONTENT_LATER;
 		r = pump_run(c, e);
@@ -184,6 +188,18 @@ content_pump(struct connection *c, struct err *e)
 	if (send_tail(c) != 0)
 		return corrupt(e, "cannot be sent");
 	return CONTENT_QUEUED;
+}
+
+enum content_result
+content_pump(struct connection *c, struct err *e)
+{
+	if (c->transaction.is_reading || c->transaction.is_all_queued)
+		return CONTENT_LATER;
+	enum content_result r = c->dialogue.is_lossy ? CONTENT_FAILED : pump(c, e);
+	if (!c->dialogue.is_lossy)
+		return r;
+	err_set(e, ERR_MEMORY, 0, "no memory for what is sent");
+	return CONTENT_FAILED;
 }
 
 int

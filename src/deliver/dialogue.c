@@ -28,7 +28,7 @@ dialogue_begin(struct dialogue *d, struct stream *s, const struct dialogue_event
 	d->events = events;
 	d->arg = arg;
 	d->on_line = NULL;
-	d->is_mid_reply = d->is_blocked = false;
+	d->is_mid_reply = d->is_blocked = d->is_lossy = false;
 	d->first = d->count = 0;
 	smtp_reply_parser_init(&d->parser);
 }
@@ -48,15 +48,16 @@ dialogue_expect(struct dialogue *d, enum command c)
 	d->count++;
 }
 
-int
+void
 dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n)
 {
 	if (d->count == 0 && !dialogue_is_clean(d)) {
 		d->is_blocked = true; /* dialogue_input() breaks it */
-		return 0;
+		return;
 	}
 	dialogue_expect(d, c);
-	return stream_write(d->stream, line, n);
+	if (stream_write(d->stream, line, n) != 0)
+		d->is_lossy = true;
 }
 
 enum command

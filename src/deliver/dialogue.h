@@ -47,6 +47,8 @@ struct dialogue {
 	/* Lines of a reply, one by one; set while an EHLO's is awaited. */
 	void (*on_line)(void *arg, int line, struct span text);
 	bool is_mid_reply; /* a part of one is there                             */
+	/* Memory failed: bytes are missing in what was sent. Nothing may follow them. */
+	bool is_lossy;
 	bool is_blocked;   /* something should be sent, but an unasked reply waits */
 	unsigned first, count;
 	unsigned char in_flight[DIALOGUE_IN_FLIGHT_MAX]; /* enum command */
@@ -59,9 +61,9 @@ void dialogue_end(struct dialogue *d);
 void dialogue_expect(struct dialogue *d, enum command c);
 /*
  * Queues the line with its CRLF, and owes its reply. Nothing is said while a reply waits
- * that nothing asked for: the dialogue breaks then.
+ * that nothing asked for: the dialogue breaks then. Without memory it is lossy.
  */
-int dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n);
+void dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n);
 /* The command whose reply is next; COMMAND_COUNT: none. */
 enum command dialogue_next(const struct dialogue *d);
 /* Takes what the stream has. True: a whole reply was among it. */

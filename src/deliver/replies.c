@@ -172,4 +172,5 @@ transaction_reply(struct connection *c, enum command command,
 	} else {
 		rcpt_accepted(c);
 	}
+	transaction_check_memory(c);
 }

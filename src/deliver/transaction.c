@@ -142,6 +142,47 @@ choose_content(struct connection *c, const char *intake, struct err *e)
 	return render(c, c->profile, intake, e);
 }
 
+/* ------------------------------------------------------------------ breaking off */
+
+static void
+break_off(struct connection *c, enum content_result r, const struct err *e)
+{
+	struct item *i = c->transaction.item;
+	struct outcome o;
+
+	if (e->kind == ERR_MEMORY) {
+		lane_put_back(transaction_finish(c));
+		deliver_pause(c->deliver, e);
+		connection_close(c);
+		return;
+	}
+	/*
+	 * The peer has a part of it at most: the last run and the final dot were not
+	 * sent.
+	 */
+	outcome_init(&o, r == CONTENT_CORRUPT ? OUTCOME_QUARANTINED : OUTCOME_SOFT,
+		     r == CONTENT_CORRUPT ? "body" : NULL);
+	outcome_set_text(&o, r == CONTENT_CORRUPT ? "" : "4.3.0", e->text);
+	o.was_attempted = true;
+	if (r == CONTENT_CORRUPT)
+		outcome_record(c, i, &o);
+	else
+		outcome_soft(c, i, &o);
+	transaction_finish(c);
+	connection_close(c);
+}
+
+void
+transaction_check_memory(struct connection *c)
+{
+	struct err e;
+
+	if (c->transaction.item == NULL || !c->dialogue.is_lossy)
+		return;
+	err_set(&e, ERR_MEMORY, 0, "no memory for what is sent");
+	break_off(c, CONTENT_FAILED, &e);
+}
+
 /* ------------------------------------------------------------------ beginning */
 
 static bool
@@ -216,6 +257,7 @@ send_envelope(struct connection *c)
 		t->is_content_open = true;
 		transaction_go_on(c);
 	}
+	transaction_check_memory(c);
 }
 
 /* Decided without a word to the peer. */
@@ -314,28 +356,6 @@ transaction_send(struct connection *c, struct item *i)
 }
 
 /* ------------------------------------------------------------------ going on */
-
-static void
-break_off(struct connection *c, enum content_result r, const struct err *e)
-{
-	struct item *i = c->transaction.item;
-	struct outcome o;
-
-	/*
-	 * The peer has a part of it at most: the last run and the final dot were not
-	 * sent.
-	 */
-	outcome_init(&o, r == CONTENT_CORRUPT ? OUTCOME_QUARANTINED : OUTCOME_SOFT,
-		     r == CONTENT_CORRUPT ? "body" : NULL);
-	outcome_set_text(&o, r == CONTENT_CORRUPT ? "" : "4.3.0", e->text);
-	o.was_attempted = true;
-	if (r == CONTENT_CORRUPT)
-		outcome_record(c, i, &o);
-	else
-		outcome_soft(c, i, &o);
-	transaction_finish(c);
-	connection_close(c);
-}
 
 void
 transaction_go_on(struct connection *c)

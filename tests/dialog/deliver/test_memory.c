@@ -1,0 +1,108 @@
+/*
+ * test_memory.c - memory that fails while a journal is sent: what is missing is never
+ * followed by the final dot.
+ *
+ * The parts that write to the stream are compiled here, with a stream that refuses bytes.
+ */
+#include "world.h"
+
+/* Calls that succeed before one fails; negative: all do. */
+static int writes_left = -1;
+
+static int
+failing_write(struct stream *s, const void *p, size_t n)
+{
+	if (writes_left == 0) {
+		writes_left = -1;
+		return -1;
+	}
+	if (writes_left > 0)
+		writes_left--;
+	return stream_write(s, p, n);
+}
+
+#define stream_write failing_write
+#include "../../../src/deliver/content.c"
+#include "../../../src/deliver/dialogue.c"
+#undef stream_write
+
+struct row {
+	const char *name, *ehlo_tls;
+	bool is_base64;
+};
+static const struct row rows[] = {
+	{ "DATA", "250-peer\r\n250 ENHANCEDSTATUSCODES\r\n", false },
+	{ "DATA, pipelined", "250-peer\r\n250 PIPELINING\r\n", false },
+	{ "DATA in base64", "250 peer\r\n", true },
+	{ "BDAT", "250-peer\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n", false },
+	{ "BDAT in one flight",
+	  "250-peer\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
+	  false },
+};
+
+static unsigned long
+wait_for_messages(struct world *w)
+{
+	for (int i = 0; i < 4 && w->spool.outcomes == 0; i++)
+		world_pass(w, 400 * 1000);
+	return w->peer.n_messages_in_all;
+}
+
+/* True: there was no such write. */
+static bool
+send_without(const struct row *row, int nth, unsigned *wrong)
+{
+	struct world w;
+
+	world_init(&w);
+	world_rows(&w, 1);
+	w.peer.scripts[0].ehlo_tls = row->ehlo_tls;
+	w.content.is_base64 = row->is_base64;
+	writes_left = nth;
+	world_start(&w);
+	world_settle(&w);
+	bool is_beyond = writes_left >= 0;
+	writes_left = -1;
+	unsigned long messages = wait_for_messages(&w);
+	bool is_first_whole = is_beyond || w.peer.connections > 1;
+	if (messages != 1 || w.spool.outcomes != 1 || !is_first_whole ||
+	    w.spool.rows[0].state != JOURNAL_DELIVERED ||
+	    strstr(buf_text(&w.peer.messages[0]), "\r\ntail\r\n") == NULL) {
+		print_error("%s, without write %d: %lu messages, %u connections, %s",
+			    row->name, nth, messages, w.peer.connections, world_log(&w));
+		++*wrong;
+	}
+	world_done(&w);
+	return is_beyond;
+}
+
+static void
+a_write_that_fails_breaks_off_and_the_journal_comes_again_whole(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int nth = 0;
+		while (nth < 100 && !send_without(&rows[i], nth, &wrong))
+			nth++;
+		assert_in_range(nth, 5, 99);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+int
+main(void)
+{
+	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_write_that_fails_breaks_off_and_the_journal_comes_again_whole),
+	};
+	struct err e;
+
+	if (log_open(&quiet, &e) != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, world_setup_certificates,
+				      world_remove_certificates);
+}
