@@ -115,6 +115,8 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 	}
 	const struct action *action = c->path->action;
 	struct admin *a = c->admin;
+	if (action->withdraws)
+		deliver_give_back(a->deliver, c->mid);
 	/* Gone, or in another state: the row says it better than the error. */
 	if (e != NULL && action_does_not_apply(e)) {
 		e = NULL;

@@ -84,6 +84,8 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 	if (e != NULL && !action_does_not_apply(e) && s->failure.kind == ERR_NONE)
 		s->failure = *e;
 	s->changed += changed;
+	if (c->admin != NULL)
+		deliver_give_back(c->admin->deliver, step->mid);
 	if (changed > 0 && c->admin != NULL)
 		log_event(LOG_ADMIN, INFO, "mid.operator",
 			  F(LF_INT("mid", step->mid),
@@ -99,15 +101,16 @@ static void
 sweep_row(struct call *c, uint64_t mid)
 {
 	struct sweep *s = c->sweep;
+	struct step *step = calloc(1, sizeof(*step));
 	uint64_t dcid;
 
-	if (deliver_withdraw(c->admin->deliver, mid, &dcid)) {
-		s->in_flight++;
-		return;
-	}
-	struct step *step = calloc(1, sizeof(*step));
 	if (step == NULL) {
 		err_set(&s->failure, ERR_MEMORY, 0, "no memory to go on");
+		return;
+	}
+	if (deliver_withdraw(c->admin->deliver, mid, &dcid)) {
+		free(step);
+		s->in_flight++;
 		return;
 	}
 	*step = (struct step){ .call = c, .mid = mid };

@@ -173,7 +173,10 @@ deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
 	list_init(&d->lanes);
 	list_init(&d->destinations);
 	list_init(&d->tls_choices);
+	list_init(&d->withdrawn);
+	list_init(&d->given_back);
 	item_set_init(&d->items);
+	item_set_init(&d->marks);
 	if (init(d, s, tls, e) != 0) {
 		deliver_free(d);
 		return -1;
@@ -279,6 +282,7 @@ deliver_free(struct deliver *d)
 		lane_free(list_entry(n, struct lane, node));
 	for (struct list_node *n; (n = list_first(&d->destinations)) != NULL;)
 		destination_free(list_entry(n, struct destination, node));
+	withdrawal_done(d);
 	item_set_done(&d->items);
 	deliver_forget_tls(d);
 	deliver_free_tls(&d->tls);
@@ -313,44 +317,6 @@ deliver_now(struct deliver *d, uint64_t mid)
 		if (!is_known || i->lane->destination == x)
 			destination_probe_now(x);
 	}
-}
-
-static bool
-withdraw_all(struct deliver *d)
-{
-	bool is_any_in_flight = false;
-
-	for (struct list_node *n = list_first(&d->lanes); n != NULL;
-	     n = list_next(&d->lanes, n)) {
-		struct lane *l = list_entry(n, struct lane, node);
-		struct list *lists[] = { &l->fresh, &l->old };
-		for (size_t k = 0; k < 2; k++)
-			while (!list_is_empty(lists[k]))
-				lane_withdraw(list_entry(list_first(lists[k]),
-							 struct item, node));
-	}
-	for (struct list_node *n = list_first(&d->destinations); n != NULL;
-	     n = list_next(&d->destinations, n))
-		is_any_in_flight |=
-			list_entry(n, struct destination, node)->in_flight > 0;
-	return is_any_in_flight;
-}
-
-bool
-deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
-{
-	if (mid == 0) {
-		*dcid = 0;
-		return withdraw_all(d);
-	}
-	struct item *i = item_set_find(&d->items, mid);
-	if (i != NULL && i->state == ITEM_IN_FLIGHT) {
-		*dcid = i->dcid;
-		return true;
-	}
-	if (i != NULL && i->state == ITEM_WAITING)
-		lane_withdraw(i);
-	return false;
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * inside.h - the delivery as a whole, and what its parts call of each other.
  *
- *	lane         one policy's window of due journals            lane.c, sweep.c
+ *	lane         one policy's window of due journals  lane.c, sweep.c, withdrawal.c
  *	scheduler    which journal goes to which connection, when    scheduler.c
  *	destination  an intake's domain: up, backed off, suspended   destination.c
  *	connection   one SMTP session with a hop      connection.c, attempt.c, establish.c
@@ -48,6 +48,9 @@ struct deliver {
 
 	struct list lanes, destinations;
 	struct item_set items;
+	struct item_set marks; /* MIDs whose rows are being changed               */
+	struct list withdrawn, given_back; /* of them: under way; answered, in order */
+	uint64_t fetches; /* answers of the spool that were asked for, ever */
 	size_t n_connections;
 	uint64_t next_dcid;
 	uint64_t random;     /* state of the jitter's generator                  */
@@ -89,6 +92,7 @@ void deliver_check_stopped(struct deliver *d);
 /* ---- lane.c */
 struct lane_fetch {
 	struct lane *lane; /* NULL: it went away                          */
+	uint64_t number;   /* they are counted                             */
 	uint64_t settled;  /* outcomes that were committed when it was asked for */
 };
 struct lane {
@@ -107,7 +111,6 @@ struct lane {
 	int64_t rescanned_at; /* mono ms                                               */
 	struct list finished; /* items, by sequence                                   */
 	bool has_skipped;     /* a row was not taken, as its MID is among them          */
-	struct list withdrawn; /* items, by time                                       */
 	struct spool_cursor sweep_cursor;
 	bool is_sweep_due; /* its next page                                          */
 };
@@ -130,8 +133,8 @@ void lane_put_back_last(struct item *i);
  * is due again, 0.
  */
 void lane_finish(struct item *i, int64_t next_at);
-/* Forgets a waiting item; its row is being changed. */
-void lane_withdraw(struct item *i);
+/* A waiting item; its row is being changed. */
+void lane_forget(struct item *i);
 /* Looks at all rows again, from the beginning. */
 void lane_look_again(struct lane *l);
 const struct bounce_profile *lane_bounce(const struct lane *l);
@@ -145,6 +148,13 @@ void lane_take_due(struct lane *l, struct spool_due *due);
 
 /* Forgets MIDs whose outcomes are committed. */
 void lane_prune(struct lane *l);
+
+/* ---- withdrawal.c */
+/* The row of this MID is being changed. */
+bool withdrawal_is(const struct deliver *d, uint64_t mid);
+/* Forgets the marks that nothing is waited for any more. */
+void withdrawal_prune(struct deliver *d);
+void withdrawal_done(struct deliver *d);
 
 /* ---- sweep.c: the end of what waits too long, also where nothing is delivered */
 void sweep_run(struct deliver *d);

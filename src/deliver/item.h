@@ -21,20 +21,21 @@ enum item_state {
 	ITEM_WAITING,   /* in a window                                          */
 	ITEM_IN_FLIGHT, /* on a connection                                      */
 	ITEM_FINISHED,  /* its outcome is recorded, perhaps not yet on disk      */
-	ITEM_WITHDRAWN, /* the operator changes its row                         */
+	ITEM_MARK,      /* somebody changes its row; in a set of its own           */
 };
 
 struct item {
 	struct list_node node; /* of one of its lane's lists; unlinked while in flight  */
 	struct item *hash_next;
 	struct lane *lane;
-	struct spool_journal *journal; /* owned; NULL when finished or withdrawn */
+	struct spool_journal *journal; /* owned; NULL when finished, or a mark */
 	uint64_t mid;
 	enum item_state state;
 	bool is_old;             /* in which list of its lane it waits             */
 	uint64_t dcid;           /* in flight: where                               */
-	uint64_t sequence;       /* finished: the number of its outcome             */
-	int64_t at;              /* withdrawn: mono ms when it is looked for again   */
+	uint64_t sequence; /* finished: of its outcome; a mark: of the latest fetch before
+			      its end */
+	unsigned changes;  /* a mark: of its row, under way                     */
 	unsigned losses;         /* connections that broke in its content            */
 	uint64_t delivered_then; /* by its destination, at the first of these         */
 };

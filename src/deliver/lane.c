@@ -15,7 +15,6 @@
 enum {
 	FETCH_BYTES = 1 << 20,
 	RESCAN_GAP_MS = 500,  /* rows that come due one by one are read together */
-	WITHDRAWN_MS = 10000, /* longer than a change of the operator takes        */
 	PRUNE_EACH = 64,
 };
 
@@ -42,7 +41,6 @@ lane_find(struct deliver *d, const char *policy)
 	list_init(&l->fresh);
 	list_init(&l->old);
 	list_init(&l->finished);
-	list_init(&l->withdrawn);
 	list_append(&d->lanes, &l->node);
 	lane_resolve(l);
 	return l;
@@ -63,7 +61,6 @@ lane_free(struct lane *l)
 	drop_items(l, &l->fresh);
 	drop_items(l, &l->old);
 	drop_items(l, &l->finished);
-	drop_items(l, &l->withdrawn);
 	if (l->fetch != NULL)
 		l->fetch->lane = NULL;
 	if (l->sweep != NULL)
@@ -140,21 +137,6 @@ look_at_skipped(struct lane *l)
 }
 
 static void
-prune_withdrawn(struct lane *l, int64_t until)
-{
-	for (struct list_node *n; (n = list_first(&l->withdrawn)) != NULL;) {
-		struct item *i = list_entry(n, struct item, node);
-		if (i->at > until) {
-			deliver_wake_at(l->deliver, i->at);
-			break;
-		}
-		list_remove(&l->withdrawn, n);
-		item_free(&l->deliver->items, i);
-		l->must_rescan = true;
-	}
-}
-
-static void
 note_due_at(struct lane *l, int64_t wall_ms)
 {
 	if (wall_ms != 0 && (l->earliest_at == 0 || wall_ms < l->earliest_at))
@@ -177,22 +159,16 @@ lane_finish(struct item *i, int64_t next_at)
 }
 
 void
-lane_withdraw(struct item *i)
+lane_forget(struct item *i)
 {
-	struct lane *l = i->lane;
-
-	list_remove(i->is_old ? &l->old : &l->fresh, &i->node);
-	item_drop_journal(i);
-	i->state = ITEM_WITHDRAWN;
-	i->at = loop_mono_ms(l->deliver->loop) + WITHDRAWN_MS;
-	list_append(&l->withdrawn, &i->node);
-	deliver_wake(l->deliver);
+	list_remove(i->is_old ? &i->lane->old : &i->lane->fresh, &i->node);
+	deliver_wake(i->lane->deliver);
+	item_free(&i->lane->deliver->items, i);
 }
 
 void
 lane_look_again(struct lane *l)
 {
-	prune_withdrawn(l, INT64_MAX);
 	l->must_rescan = true;
 	deliver_wake(l->deliver);
 }
@@ -217,7 +193,7 @@ lane_offer(struct lane *l, struct spool_journal *j)
 {
 	struct deliver *d = l->deliver;
 
-	if (item_set_find(&d->items, j->mid) != NULL) {
+	if (item_set_find(&d->items, j->mid) != NULL || withdrawal_is(d, j->mid)) {
 		spool_journal_free(j);
 		return;
 	}
@@ -240,7 +216,8 @@ lane_take_due(struct lane *l, struct spool_due *due)
 			l == NULL ? NULL : item_set_find(&l->deliver->items, j->mid);
 		if (held != NULL && held->state == ITEM_FINISHED)
 			l->has_skipped = true;
-		if (l == NULL || held != NULL || l->deliver->is_stopping)
+		if (l == NULL || held != NULL || l->deliver->is_stopping ||
+		    withdrawal_is(l->deliver, j->mid))
 			spool_journal_free(j);
 		else
 			add_waiting(l, j, &l->old);
@@ -287,6 +264,7 @@ lane_fetch_new(struct lane *l)
 	}
 	lane_prune(l);
 	*f = (struct lane_fetch){ .lane = l,
+				  .number = ++l->deliver->fetches,
 				  .settled =
 					  spool_outcomes_committed(l->deliver->spool) };
 	l->deliver->waiting++;
@@ -300,7 +278,6 @@ look_at_times(struct lane *l)
 	struct deliver *d = l->deliver;
 	int64_t left;
 
-	prune_withdrawn(l, loop_mono_ms(d->loop));
 	look_at_skipped(l);
 	if (l->finished.count >= PRUNE_EACH)
 		lane_prune(l);

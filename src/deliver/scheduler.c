@@ -210,6 +210,7 @@ scheduler_run(struct deliver *d)
 		return;
 	}
 	sweep_run(d);
+	withdrawal_prune(d);
 	if (d->paused_until > loop_mono_ms(d->loop)) {
 		deliver_wake_at(d, d->paused_until);
 		return;

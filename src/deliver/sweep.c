@@ -39,6 +39,7 @@ expire_due(struct lane *l, struct spool_due *due)
 		struct spool_journal *j = list_entry(n, struct spool_journal, node);
 		list_remove(&due->journals, n);
 		if (item_set_find(items, j->mid) != NULL ||
+		    withdrawal_is(l->deliver, j->mid) ||
 		    !outcome_is_expired(j, lane_bounce(l), now)) {
 			spool_journal_free(j);
 			continue;

@@ -81,10 +81,13 @@ void deliver_free(struct deliver *d);
  */
 void deliver_now(struct deliver *d, uint64_t mid);
 /*
- * True: the journal is being sent in this moment (and *dcid says where). Otherwise it is
- * forgotten by the scheduler, so that its row may be changed.
+ * Before the row of a journal is changed (held, deleted). True: it is being sent in this
+ * moment, *dcid says where (0: there is no memory to remember it), and the row must be let
+ * alone. Otherwise it is not taken until deliver_give_back(), which belongs to every
+ * withdrawal that was not refused and comes when the change got its answer, whichever.
  */
 bool deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid);
+void deliver_give_back(struct deliver *d, uint64_t mid);
 /* Rows were made due by someone else (release, retry): look again. */
 void deliver_look_again(struct deliver *d);
 

@@ -99,7 +99,8 @@ struct fake_outcome {
 	int64_t next_at;
 	char profile[128];
 };
-enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600 };
+enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600,
+       FAKE_READS_MAX = 8 };
 
 struct spool {
 	struct loop *loop;
@@ -114,6 +115,9 @@ struct spool {
 	unsigned fetches, profiles_set;
 	bool is_slow; /* outcomes are not applied yet */
 	bool is_troubled; /* the disk refuses */
+	bool is_reader_slow; /* what was read waits for fake_answer() */
+	struct late *read[FAKE_READS_MAX];
+	size_t n_read;
 	struct fake_outcome late_outcomes[FAKE_OUTCOMES_MAX];
 	size_t n_late_outcomes;
 	bool refuses_profiles;
@@ -136,6 +140,8 @@ struct late {
 	int64_t now;
 	size_t rows, bytes;
 	spool_due_fn *due_done;
+	struct spool_due due;
+	bool is_read;
 	/* profile */
 	char *profile;
 	spool_done_fn *done;
@@ -157,7 +163,7 @@ late_run(struct loop_job *job)
 }
 
 static inline struct late *
-late_new(struct loop *loop, void (*run)(struct late *l))
+late_make(void (*run)(struct late *l))
 {
 	struct late *l = calloc(1, sizeof(*l));
 
@@ -165,6 +171,14 @@ late_new(struct loop *loop, void (*run)(struct late *l))
 		abort();
 	l->job.run = late_run;
 	l->run = run;
+	return l;
+}
+
+static inline struct late *
+late_new(struct loop *loop, void (*run)(struct late *l))
+{
+	struct late *l = late_make(run);
+
 	loop_post(loop, &l->job);
 	return l;
 }
@@ -228,33 +242,41 @@ fake_next(const struct spool *sp, const struct late *l)
 	return best;
 }
 
+/* What the rows are in this moment. */
 static inline void
-late_due(struct late *l)
+fake_read(struct late *l)
 {
 	struct spool *sp = l->spool;
-	struct spool_due due = { .next = l->after };
+	struct spool_due *due = &l->due;
 
-	list_init(&due.journals);
-	while (due.journals.count < l->rows) {
+	due->next = l->after;
+	while (due->journals.count < l->rows) {
 		const struct fake_row *r = fake_next(sp, l);
 		if (r == NULL) {
-			due.is_end = true;
+			due->is_end = true;
 			break;
 		}
 		struct spool_journal *j = fake_journal(sp, r);
-		list_append(&due.journals, &j->node);
-		due.next = l->after = (struct spool_cursor){ r->next_at, r->mid };
+		list_append(&due->journals, &j->node);
+		due->next = l->after = (struct spool_cursor){ r->next_at, r->mid };
 	}
 	for (size_t i = 0; i < sp->n_rows && sp->n_rows < 1000; i++) {
 		const struct fake_row *r = &sp->rows[i];
 		bool waits = r->state == JOURNAL_WAITING || r->state == JOURNAL_UNCERTAIN;
 		if (waits && r->next_at > l->now &&
-		    (due.earliest_at == 0 || r->next_at < due.earliest_at))
-			due.earliest_at = r->next_at;
+		    (due->earliest_at == 0 || r->next_at < due->earliest_at))
+			due->earliest_at = r->next_at;
 	}
-	l->due_done(l->arg, &due, NULL);
-	for (struct list_node *n; (n = list_first(&due.journals)) != NULL;) {
-		list_remove(&due.journals, n);
+}
+
+static inline void
+late_due(struct late *l)
+{
+	if (!l->is_read)
+		fake_read(l);
+	l->due_done(l->arg, &l->due, NULL);
+	for (struct list_node *n; (n = list_first(&l->due.journals)) != NULL;) {
+		list_remove(&l->due.journals, n);
 		spool_journal_free(list_entry(n, struct spool_journal, node));
 	}
 }
@@ -263,9 +285,10 @@ void
 spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 		int64_t now, size_t rows, size_t bytes, spool_due_fn *done, void *arg)
 {
-	struct late *l = late_new(sp->loop, late_due);
+	struct late *l = late_make(late_due);
 
 	sp->fetches++;
+	list_init(&l->due.journals);
 	l->spool = sp;
 	l->policy = strdup(policy);
 	l->after = after;
@@ -274,6 +297,25 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 	l->bytes = bytes;
 	l->due_done = done;
 	l->arg = arg;
+	if (!sp->is_reader_slow) {
+		loop_post(sp->loop, &l->job);
+		return;
+	}
+	if (sp->n_read == FAKE_READS_MAX)
+		abort();
+	fake_read(l);
+	l->is_read = true;
+	sp->read[sp->n_read++] = l;
+}
+
+/* What was read is told now. */
+static inline void
+fake_answer(struct spool *sp)
+{
+	for (size_t i = 0; i < sp->n_read; i++)
+		loop_post(sp->loop, &sp->read[i]->job);
+	sp->n_read = 0;
+	sp->is_reader_slow = false;
 }
 
 static inline void

@@ -293,6 +293,7 @@ make_dead(struct fixture *f, uint64_t mid)
 	spool_record(f->spool, &o);
 	for (int i = 0; i < 500 && spool_account(f->spool)->state[JOURNAL_DEAD] == 0; i++)
 		must(loop_run_once(f->loop, 10, &e), &e);
+	deliver_give_back(f->deliver, mid);
 }
 
 /* ---------------------------------------------------------------- requests */
