@@ -35,7 +35,7 @@ struct outcome {
 	int code; /* of the reply, 0 = none                     */
 	char enhanced[12];
 	char reply[OUTCOME_TEXT_MAX];
-	const char *reason; /* for DEAD, HELD, QUARANTINED                */
+	const char *reason; /* for DEAD, HELD, QUARANTINED; how DELIVERED was carried */
 	int64_t next_at;    /* wall ms                                    */
 	bool was_attempted; /* its MAIL was sent                          */
 };

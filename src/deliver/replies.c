@@ -93,10 +93,11 @@ may_be_moved(const struct connection *c, enum command command,
 static void
 content_accepted(struct connection *c, const struct smtp_reply *reply)
 {
+	const char *mark = c->transaction.content.mark; /* how it was carried */
 	struct outcome o;
 
 	fault_crash("deliver.after-final-reply");
-	outcome_init(&o, OUTCOME_DELIVERED, NULL);
+	outcome_init(&o, OUTCOME_DELIVERED, mark[0] == '\0' ? NULL : mark);
 	outcome_set_reply(&o, reply);
 	o.was_attempted = true;
 	c->messages++;

@@ -188,7 +188,8 @@ tell_delivered(const struct connection *c, const struct item *i, const struct ou
 	log_event(LOG_DELIVER, INFO, "delivery.delivered",
 		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
 		    LF_TEXT("intake", intake_of(i)), LF_TEXT("reply", o->reply),
-		    LF_TEXT("tls", c->tls), LF_INT("bytes", c->transaction.content.size)),
+		    LF_TEXT("tls", c->tls), LF_TEXT("reason", o->reason),
+		    LF_INT("bytes", c->transaction.content.size)),
 		  "TDC: Message %" PRIu64 " delivered to %s: '%s' (%s)", i->mid,
 		  intake_of(i), o->reply, c->tls);
 	log_event(LOG_DELIVER, INFO, "mid.finished", F(LF_INT("mid", i->mid)),

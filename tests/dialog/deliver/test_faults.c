@@ -115,6 +115,7 @@ SET(bdat_twice_must, bdat_twice_no_codes(w, s); w->content.must_use_bdat = true;
 SET(large_bdat_early_5xx, deaf(w, s); bdat(w, s); s->early = "552 5.3.4 too much\r\n")
 SET(too_large_for_size, s->ehlo_tls = "250-peer\r\n250 SIZE 50\r\n")
 SET(held, w->content.is_held = true)
+SET(attached, w->content.is_base64 = true; w->content.mark = "attach: bare CR")
 SET(corrupt_body, w->spool.body->data[3] ^= 1)
 SET(corrupt_large_body, large(w, s); w->spool.body->data[LARGE - 1] ^= 1)
 SET(short_body, w->spool.body->n--)
@@ -272,6 +273,8 @@ static const struct row rows[] = {
 	  UP, "" },
 	{ "a journal that the configuration holds is held", held, 0,
 	  "1 held attempts=0 reason=hold: it says so hold: it says so\n", UP, "" },
+	{ "a journal that went as an attachment says so", attached, 0,
+	  "1 delivered attempts=1 reason=attach: bare CR 250 2.0.0 taken\n", UP, "" },
 	{ "a body that changed on disk is quarantined", corrupt_body, 0,
 	  "1 quarantined attempts=1 reason=body the stored body does not match its "
 	  "SHA-256\n",

@@ -35,6 +35,7 @@ struct world {
 	struct fake_content {
 		bool is_base64, must_use_bdat, needs_smtputf8, is_held;
 		enum smtp_body_type body;
+		const char *mark;    /* how the body is carried */
 		const char *unknown; /* a profile that cannot be rendered */
 		const char *no_tail;
 	} content;
@@ -66,7 +67,9 @@ world_render(void *arg, const char *profile, const struct spool_journal *j,
 					 .needs_smtputf8 = c->needs_smtputf8,
 					 .is_held = c->is_held };
 	snprintf(ret->mark, sizeof(ret->mark), "%s",
-		 c->is_held ? "hold: it says so" : "");
+		 c->is_held        ? "hold: it says so"
+		 : c->mark == NULL ? ""
+				   : c->mark);
 	buf_init(&ret->head, 4096);
 	buf_init(&ret->tail, 4096);
 	buf_printf(&ret->head, "Mid: %" PRIu64 "\r\nProfile: %s\r\nTo: %s\r\n\r\n",
