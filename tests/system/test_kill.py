@@ -94,7 +94,7 @@ def lost_and_doubled(sink, acknowledged):
 
 def hammer(work, kills, env=None):
     """Kills the daemon `kills` times at random instants; (lost, doubled, share of kills in the middle)."""
-    sink = work.sink("--delay", "final=30")
+    sink = work.sink("--delay", "final=100")
     daemon = work.daemon(sink, env=env)
     acknowledged = {}
     chance = random.Random(corpus.seed())
@@ -102,8 +102,11 @@ def hammer(work, kills, env=None):
     in_the_middle = 0
     try:
         for _ in range(kills):
+            # However slow the machine: the instants are random from when both ways are busy.
+            begun = sink.counts()["transactions"]
+            wait_until(lambda: sink.counts()["transactions"] > begun, 30, "a delivery after the start")
+            time.sleep(chance.uniform(0, 0.4))
             before = sink.counts()["aborted_transactions"]
-            time.sleep(chance.uniform(0.05, 0.6))
             accepting = sum(f.in_transaction() for f in feeders)
             daemon.kill()
             # What the sink lost in mid-transaction was in flight when the daemon died.
