@@ -15,7 +15,7 @@
 
 #include <openssl/ssl.h>
 
-enum { TLS_CACHE_DEFAULT = 256, TLS_CACHE_PER_KEY = 4 };
+enum { TLS_CACHE_DEFAULT = 256, TLS_CACHE_PER_KEY = 32 };
 
 struct tls_cache {
 	struct list entries; /* the latest first */
