@@ -175,16 +175,16 @@ take(struct tls_cache *c, const char *key)
 }
 
 static void
-a_1_3_ticket_is_given_out_once_and_four_are_kept(void **state)
+a_1_3_ticket_is_given_out_once_and_a_bounded_number_is_kept(void **state)
 {
 	struct tls_cache c;
 
 	(void)state;
 	tls_cache_init(&c, 0);
-	for (unsigned char id = 1; id <= 6; id++)
+	for (unsigned char id = 1; id <= TLS_CACHE_PER_KEY + 2; id++)
 		put(&c, "k", TLS1_3_VERSION, id);
-	assert_int_equal(c.entries.count, 4);
-	for (int id = 6; id >= 3; id--)
+	assert_int_equal(c.entries.count, TLS_CACHE_PER_KEY);
+	for (int id = TLS_CACHE_PER_KEY + 2; id >= 3; id--)
 		assert_int_equal(take(&c, "k"), id);
 	assert_int_equal(take(&c, "k"), -1);
 	tls_cache_done(&c);
@@ -250,7 +250,7 @@ main(void)
 			the_facts_of_a_resumed_session_are_those_of_its_first_handshake),
 		cmocka_unit_test(a_session_survives_a_connection_that_was_cut),
 		cmocka_unit_test(a_server_with_new_ticket_keys_gets_a_full_handshake),
-		cmocka_unit_test(a_1_3_ticket_is_given_out_once_and_four_are_kept),
+		cmocka_unit_test(a_1_3_ticket_is_given_out_once_and_a_bounded_number_is_kept),
 		cmocka_unit_test(a_1_2_session_is_given_out_again),
 		cmocka_unit_test(the_least_recently_used_is_lost_first),
 		cmocka_unit_test(a_session_that_ran_out_is_not_given_out),
