@@ -6,8 +6,8 @@
  * and take what comes next when they are ready. So a destination that is down costs one
  * probe, not one attempt per journal.
  *
- * An outcome that is in memory alone is lost in a crash, and its journal is sent again. So
- * nothing is begun while the spool cannot record what came before.
+ * An outcome that is in memory alone is lost in a crash, and its journal is sent again.
+ * So nothing is begun while the spool cannot record what came before.
  */
 #include "connection.h"
 #include "outcome.h"

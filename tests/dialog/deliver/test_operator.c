@@ -256,7 +256,7 @@ a_change_that_did_not_happen_does_not_lose_the_journal(void **state)
 	world_start(&w);
 	world_settle(&w);
 	assert_false(deliver_withdraw(w.deliver, 1, &dcid));
-	/* The row stays as it was: it is looked for when that is known, and not before. */
+	/* The row stays as it was: it is looked for once that is known. */
 	for (int i = 0; i < 4; i++)
 		world_pass(&w, 10000);
 	assert_int_equal(w.spool.outcomes, 0);
@@ -306,7 +306,7 @@ what_was_read_before_the_change_does_not_count_after_it(void **state)
 	w.spool.is_reader_slow = true;
 	world_start(&w);
 	world_settle(&w);
-	/* The row was read as waiting; then it is held, then the reader's answer comes. */
+	/* It was read as waiting; then it is held; then the answer comes. */
 	assert_int_equal(w.spool.n_read, 1);
 	assert_false(deliver_withdraw(w.deliver, 1, &dcid));
 	w.spool.rows[0].state = JOURNAL_HELD;
