@@ -193,11 +193,14 @@ upkeep_wait_ms(const struct writer *w)
 		return 0;
 	if (w->kept.n > 0)
 		return RETRY_MS;
+	/* Nothing is synced but by the probe, which has its time. */
+	if (w->is_troubled)
+		return IDLE_MS;
 	if (w->unsynced > 0) {
 		int64_t left = w->unsynced_since + SYNC_WITHIN_MS - mono_now_ms();
 		return left < 0 ? 0 : left;
 	}
-	if (w->is_troubled || w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))
+	if (w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))
 		return IDLE_MS;
 	return -1;
 }
