@@ -72,7 +72,18 @@ fail(struct writer *w, struct store_op *op, const struct err *e)
 		w->outcomes++;
 	op->error = *e;
 	op->has_more = false;
+	if (op->kind->failed != NULL)
+		op->kind->failed(w, op);
 	answer(w, op);
+}
+
+/* A row that cannot be changed is corrupt; nothing else stops for it. */
+static void
+fail_for_good(struct writer *w, struct store_op *op, const struct err *e)
+{
+	if (op->kind->flags & OP_KEPT)
+		counter_add(COUNTER_QUARANTINED, 1);
+	fail(w, op, e);
 }
 
 /*
@@ -339,10 +350,7 @@ batch_one_by_one(struct writer *w)
 			batch_without_room(w, &e);
 			return;
 		}
-		/* A row that cannot be changed is corrupt; nothing else stops for it. */
-		if (b->at[i]->kind->flags & OP_KEPT)
-			counter_add(COUNTER_QUARANTINED, 1);
-		fail(w, b->at[i], &e);
+		fail_for_good(w, b->at[i], &e);
 	}
 	b->n = 0;
 }
@@ -380,7 +388,7 @@ batch_run(struct writer *w)
 		} else if (is_environment(&e)) {
 			batch_without_room(w, &e);
 		} else if (b->n == 1) {
-			fail(w, b->at[0], &e);
+			fail_for_good(w, b->at[0], &e);
 			b->n = 0;
 		} else {
 			batch_one_by_one(w);

@@ -38,6 +38,9 @@ static int
 add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct err *e)
 {
 	struct spool_journal *j = NULL;
+
+	if (refused_has(&r->spool->refused, mid))
+		return 0;
 	int loaded = load_journal(&r->db, mid, LOAD_STRICT, &j, e);
 
 	if (loaded == 1 && j->body->at.place == BODY_INLINE) {

@@ -4,7 +4,7 @@
  *
  * The batch calls `apply` once or more (a transaction that is rolled back is tried again
  * in another shape): it starts from nothing each time. After the commit `settled` runs on
- * the store thread; then the op goes to the loop, which frees it - or, without `answer`,
+ * the store thread (`failed` when it is given up); then the op goes to the loop, which frees it - or, without `answer`,
  * is freed on the store thread.
  */
 #ifndef TDC_STORE_OP_H
@@ -32,6 +32,8 @@ struct op_kind {
 	unsigned flags;
 	int (*apply)(struct writer *w, struct store_op *op, struct err *e);
 	void (*settled)(struct writer *w, struct store_op *op); /* may be NULL */
+	/* Will not be tried again; op->error says why. May be NULL. */
+	void (*failed)(struct writer *w, struct store_op *op);
 	void (*answer)(struct store_op *op); /* loop thread, frees; NULL: no answer   */
 };
 

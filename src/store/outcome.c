@@ -112,11 +112,18 @@ record_settled(struct writer *w, struct store_op *op)
 		counter_add(COUNTER_QUARANTINED, 1);
 }
 
+static void
+record_failed(struct writer *w, struct store_op *op)
+{
+	refused_add(&w->spool->refused, ((struct record *)op)->o.mid);
+}
+
 static const struct op_kind record_kind = {
 	.name = "outcome",
 	.flags = OP_KEPT | OP_OUTCOME,
 	.apply = record_apply,
 	.settled = record_settled,
+	.failed = record_failed,
 };
 
 /* Copies a text behind the others; NULL stays NULL. */
@@ -219,11 +226,18 @@ quarantine_settled(struct writer *w, struct store_op *op)
 		counter_add(COUNTER_QUARANTINED, 1);
 }
 
+static void
+quarantine_failed(struct writer *w, struct store_op *op)
+{
+	refused_add(&w->spool->refused, ((struct quarantine *)op)->mid);
+}
+
 static const struct op_kind quarantine_kind = {
 	.name = "quarantine",
 	.flags = OP_KEPT,
 	.apply = quarantine_apply,
 	.settled = quarantine_settled,
+	.failed = quarantine_failed,
 };
 
 void

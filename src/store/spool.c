@@ -94,6 +94,7 @@ close_parts(struct spool *sp)
 	if (sp->has_timer)
 		timer_done(&sp->purge_timer);
 	hot_done(&sp->hot);
+	refused_done(&sp->refused);
 	profiles_done(sp);
 	view_done(sp);
 	spool_unlock(sp);
@@ -118,6 +119,7 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	sp->directory_fd = sp->lock_fd = sp->segments.fd = -1;
 	sqlite3_soft_heap_limit64(SQLITE_HEAP_MIB * (int64_t)MIB);
 	hot_init(&sp->hot, 0);
+	refused_init(&sp->refused);
 	view_init(sp);
 	set_limits(sp, s);
 	set_reloadable(sp, s);

@@ -8,6 +8,7 @@
 #include "store/body.h"
 #include "store/completion.h"
 #include "store/reader.h"
+#include "store/refused.h"
 #include "store/segment.h"
 #include "store/space.h"
 #include "store/writer.h"
@@ -27,6 +28,7 @@ struct view {
 	bool is_troubled;
 	char trouble[ERR_TEXT_MAX];
 	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes, unsynced, outcomes;
+	uint64_t refused_rows;
 	int64_t longest_commit_us, longest_checkpoint_us;
 };
 
@@ -56,6 +58,7 @@ struct spool {
 	uint8_t secret[SPOOL_SECRET_BYTES]; /* since the start */
 	struct spool_limits limits;
 	struct space space;
+	struct refused refused;
 	struct completions completions;
 	struct view_exchange exchange;
 

@@ -64,6 +64,7 @@ fill(struct writer *w, struct view *v)
 	v->file_bytes = w->file_bytes;
 	v->unsynced = w->unsynced;
 	v->outcomes = w->outcomes;
+	v->refused_rows = refused_count(&w->spool->refused);
 	v->longest_commit_us = w->longest_commit_us;
 	v->longest_checkpoint_us = w->longest_checkpoint_us;
 }
@@ -149,6 +150,7 @@ spool_status(const struct spool *sp, struct spool_status *ret)
 		.hot_bytes = sp->hot.bytes,
 		.in_flight_bytes = sp->in_flight,
 		.unsynced_outcomes = v->unsynced,
+		.refused_rows = v->refused_rows,
 		.longest_commit_us = v->longest_commit_us,
 		.longest_checkpoint_us = v->longest_checkpoint_us,
 	};

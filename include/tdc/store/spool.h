@@ -255,6 +255,8 @@ struct spool_status {
 	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes;
 	uint64_t hot_bytes, in_flight_bytes;
 	uint64_t unsynced_outcomes;
+	uint64_t refused_rows; /* the database will not change them: left out of the due queue
+				* until the next start                                      */
 	int64_t longest_commit_us, longest_checkpoint_us;
 };
 void spool_status(const struct spool *sp, struct spool_status *ret);
