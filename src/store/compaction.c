@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { COMPACTION_REST_MS = 10 * 60 * 1000 };
+
 static int
 read_all(int fd, char *p, size_t n, uint64_t offset)
 {
@@ -124,9 +126,22 @@ compaction_settled(struct writer *w, struct store_op *op)
 	w->is_compacting = false;
 }
 
+/*
+ * What does not move now will not a second later: the copy would be made again and again,
+ * until the disk is full.
+ */
+static void
+compaction_failed(struct writer *w, struct store_op *op)
+{
+	(void)op;
+	w->is_compacting = false;
+	w->no_compaction_until = mono_now_ms() + COMPACTION_REST_MS;
+}
+
 const struct op_kind compaction_kind = {
 	.name = "compaction",
 	.flags = OP_KEPT,
 	.apply = compaction_apply,
 	.settled = compaction_settled,
+	.failed = compaction_failed,
 };

@@ -277,4 +277,5 @@ const struct op_kind segment_end_kind = {
 	.flags = OP_KEPT,
 	.apply = end_apply,
 	.settled = end_settled,
+	.failed = end_settled, /* it is closed at the next start */
 };

@@ -71,7 +71,8 @@ compact(struct writer *w)
 {
 	uint64_t id;
 
-	if (w->is_compacting || first_id(w, STATEMENT_SEGMENT_SPARSE, &id) != 1)
+	if (w->is_compacting || mono_now_ms() < w->no_compaction_until ||
+	    first_id(w, STATEMENT_SEGMENT_SPARSE, &id) != 1)
 		return;
 	struct compaction *c = calloc(1, sizeof(*c));
 	SCOPED(db_release)

@@ -73,6 +73,7 @@ struct writer {
 	bool is_troubled;
 	char trouble[ERR_TEXT_MAX];
 	int64_t probed_at, upkeep_at;
+	int64_t no_compaction_until; /* ms */
 	bool is_compacting, is_rotating, has_ballast, has_free_pages;
 	bool is_view_stale;
 	int64_t longest_commit_us, longest_checkpoint_us;
