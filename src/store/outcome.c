@@ -33,8 +33,21 @@ static const struct {
 	[OUTCOME_DROPPED] = { JOURNAL_DELIVERED, false, true, false },
 };
 
+/*
+ * The state after it. A row that was held while a delivery was under way stays held, but
+ * for what arrived: that is delivered.
+ */
+static enum journal_state
+state_after(const struct spool_outcome *o, enum journal_state before)
+{
+	if (before == JOURNAL_HELD && o->kind != OUTCOME_DELIVERED)
+		return JOURNAL_HELD;
+	return effects[o->kind].state;
+}
+
 static int
-update_row(struct writer *w, const struct spool_outcome *o, struct err *e)
+update_row(struct writer *w, const struct spool_outcome *o, enum journal_state to,
+	   struct err *e)
 {
 	int64_t profile = 0;
 
@@ -44,9 +57,10 @@ update_row(struct writer *w, const struct spool_outcome *o, struct err *e)
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)o->mid);
-	db_bind_text(st, 2, journal_state_name(effects[o->kind].state));
+	db_bind_text(st, 2, journal_state_name(to));
 	db_bind_int(st, 3, o->attempts);
-	db_bind_int(st, 4, effects[o->kind].has_next ? o->next_at : 0);
+	db_bind_int(st, 4,
+		    effects[o->kind].has_next && to != JOURNAL_HELD ? o->next_at : 0);
 	if (effects[o->kind].is_end)
 		db_bind_int(st, 5, o->at);
 	db_bind_text(st, 6, o->reply);
@@ -71,15 +85,25 @@ keep_body(struct writer *w, const struct spool_outcome *o, int64_t retention,
 }
 
 static int
-apply_to_row(struct writer *w, const struct spool_outcome *o, struct err *e)
+apply_to_row(struct writer *w, const struct spool_outcome *o, enum journal_state to,
+	     struct err *e)
 {
 	int64_t retention = atomic_load(&w->spool->limits.retention_ms);
 
 	if (!effects[o->kind].is_kept || (o->kind == OUTCOME_DELIVERED && retention == 0))
 		return row_delete(w, o->mid, e);
-	if (update_row(w, o, e) != 0)
+	if (update_row(w, o, to, e) != 0)
 		return -1;
 	return o->kind == OUTCOME_DELIVERED ? keep_body(w, o, retention, e) : 0;
+}
+
+/* Which rows an outcome is for; all others are somebody else's by now. */
+static bool
+is_meant(const struct spool_outcome *o, enum journal_state state)
+{
+	if (state == JOURNAL_HELD) /* what arrived, or may have: its profile is kept */
+		return o->kind == OUTCOME_DELIVERED || o->kind == OUTCOME_UNCERTAIN;
+	return state == JOURNAL_WAITING || state == JOURNAL_UNCERTAIN;
 }
 
 static int
@@ -92,15 +116,16 @@ record_apply(struct writer *w, struct store_op *op, struct err *e)
 
 	if (row_state(w, o->mid, &state, &policy, &found, e) != 0)
 		return -1;
-	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
-		return 0; /* somebody else's by now */
-	if (apply_to_row(w, o, e) != 0)
+	if (!found || !is_meant(o, state))
+		return 0;
+	enum journal_state to = state_after(o, state);
+	if (apply_to_row(w, o, to, e) != 0)
 		return -1;
 	pending_state(w, state, policy, -1);
 	if (o->kind == OUTCOME_DROPPED)
 		pending_term(w, TERM_DROPPED + DROP_ROUTE, 1);
 	else
-		pending_state(w, effects[o->kind].state, policy, 1);
+		pending_state(w, to, policy, 1);
 	return 0;
 }
 

@@ -154,7 +154,7 @@ struct spool_outcome {
 };
 /* Rides in the next batch; not synced by itself, but within 1 s. Cannot fail for the caller:
  * it is kept and tried again while the disk refuses. A row that meanwhile left the state that the outcome
- * belongs to is left alone. */
+ * belongs to is left alone, but for one that was held: DELIVERED wins, and UNCERTAIN leaves its profile. */
 void spool_record(struct spool *sp, const struct spool_outcome *o);
 /* Outcomes are applied in their order. Once the second number reaches what the first one was after a
  * spool_record(), rows that are fetched from then on show that outcome. */

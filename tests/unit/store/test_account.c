@@ -84,7 +84,8 @@ record_some(struct fixture *f, struct model *m)
 	struct model_row *r = &m->rows[next_random(m, m->n)];
 	enum outcome_kind kind = (enum outcome_kind)next_random(m, OUTCOME_DROPPED + 1);
 	record(f, kind, r->mid);
-	if (r->is_gone || (r->state != JOURNAL_WAITING && r->state != JOURNAL_UNCERTAIN))
+	if (r->is_gone || (r->state != JOURNAL_WAITING && r->state != JOURNAL_UNCERTAIN &&
+			   (r->state != JOURNAL_HELD || kind != OUTCOME_DELIVERED)))
 		return;
 	if (kind == OUTCOME_DROPPED) {
 		r->is_gone = true;

@@ -297,6 +297,58 @@ delivered_rows_go_when_their_retention_ends(void **state)
 	fixture_done(&f);
 }
 
+/* -- an outcome that comes after the operator's hand -- */
+
+static const struct {
+	const char *name;
+	enum outcome_kind kind;
+	int64_t retention;
+	unsigned want;
+	bool has_profile;
+} late[] = {
+	{ "delivered while it was being held", OUTCOME_DELIVERED, 0, GONE, false },
+	{ "delivered, and rows are retained", OUTCOME_DELIVERED, 1000000000,
+	  JOURNAL_DELIVERED, false },
+	{ "it may have arrived: held, with its profile", OUTCOME_UNCERTAIN, 0,
+	  JOURNAL_HELD, true },
+	{ "a soft bounce changes nothing", OUTCOME_SOFT, 0, JOURNAL_HELD, false },
+	{ "neither does a hard one", OUTCOME_DEAD, 0, JOURNAL_HELD, false },
+	{ "nor one that is dropped", OUTCOME_DROPPED, 0, JOURNAL_HELD, false },
+};
+
+static void
+what_was_delivered_while_it_was_held_is_delivered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.settings.retention_ms = late[i].retention;
+		open_spool(&f);
+		uint64_t mid = accept_one(&f, "DEFAULT", 1, 100);
+		assert_int_equal(change(&f, CHANGE_HOLD, mid), 1);
+		record(&f, late[i].kind, mid);
+		assert_account(&f, late[i].name);
+		struct spool_journal *j = fetch_one(&f, mid);
+		unsigned got = j == NULL ? GONE : j->state;
+		if (got != late[i].want)
+			fail_msg("%s: got state %u, want %u", late[i].name, got,
+				 late[i].want);
+		if (j != NULL && (j->profile != NULL) != late[i].has_profile)
+			fail_msg("%s: profile %s", late[i].name,
+				 j->profile == NULL ? "lost" : j->profile);
+		bool is_delivered = late[i].kind == OUTCOME_DELIVERED;
+		const struct spool_account *a = spool_account(f.sp);
+		assert_int_equal(a->state[JOURNAL_DELIVERED], is_delivered);
+		assert_int_equal(a->state[JOURNAL_HELD], !is_delivered);
+		assert_int_equal(a->deleted, 0);
+		/* And never again. */
+		assert_int_equal(change(&f, CHANGE_RELEASE, 0), !is_delivered);
+		fixture_done(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -308,6 +360,7 @@ main(void)
 		cmocka_unit_test(lists_are_pages_in_mid_order),
 		cmocka_unit_test(the_oldest_row_is_known),
 		cmocka_unit_test(delivered_rows_go_when_their_retention_ends),
+		cmocka_unit_test(what_was_delivered_while_it_was_held_is_delivered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
