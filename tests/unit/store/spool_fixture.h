@@ -34,7 +34,7 @@
 
 #define UNUSED __attribute__((unused))
 
-enum { FRESH_MAX = 4096, PATIENCE_MS = 20000 };
+enum { FRESH_MAX = 4096, PATIENCE_MS = 90000 };
 static const int64_t T0 = 1700000000000;
 
 struct fixture {

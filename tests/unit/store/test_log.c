@@ -201,6 +201,68 @@ nothing_is_promised_behind_a_hole_in_the_log(void **state)
 	}
 }
 
+/* Mail that is on its way in does not wait for a quiet second. */
+static void
+a_draft_that_was_begun_before_is_safe_or_refused(void **state)
+{
+	struct spool_plan plans[2] = { { .policy = "DEFAULT" }, { .policy = "DEFAULT" } };
+	struct body_facts facts = make_facts(4, 3);
+	struct spool_draft *d;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	uint64_t sent = accept_one(&f, "DEFAULT", 1, 3000);
+	assert_int_equal(spool_draft_new(f.sp, 3, &d, &f.error), 0);
+	assert_int_equal(spool_draft_append(d, "abc", 3, &f.error), 0);
+	record(&f, OUTCOME_DELIVERED, sent);
+	AWAIT(&f, spool_account(f.sp)->state[JOURNAL_DELIVERED] == 1);
+	atomic_store(&syncs_to_fail, 1);
+	assert_int_equal(begin_accept(&f, 2, 3000, &plans[0], 1), 0);
+	AWAIT(&f, f.done == 2);
+	assert_int_equal(f.failed, 1);
+	struct spool_message *m = make_message(&f);
+	plans[1].mid = spool_next_mid(f.sp);
+	spool_commit(d, m, &facts, &plans[1], 1, on_done, &f);
+	spool_message_unref(m);
+	AWAIT(&f, f.done == 3);
+	bool is_accepted = f.failed == 1;
+	cut_power(&f);
+	if (is_accepted && fetch_one(&f, plans[1].mid) == NULL)
+		fail_msg("accepted, and lost");
+	assert_account(&f, "behind the hole");
+	fixture_done(&f);
+}
+
+/*
+ * The log that was begun anew is not on disk before its first sync: until then a power cut
+ * brings back the old one, over a database that has all of it already.
+ */
+static void
+the_old_log_is_whole_when_the_database_has_its_bytes(void **state)
+{
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	uint64_t first = accept_one(&f, "DEFAULT", 1, 3000);
+	uint64_t sent = accept_one(&f, "DEFAULT", 2, 400000);
+	record(&f, OUTCOME_DELIVERED, sent);
+	AWAIT(&f, spool_account(f.sp)->state[JOURNAL_DELIVERED] == 1);
+	atomic_store(&syncs_to_fail, 1);
+	assert_int_equal(begin_accept(&f, 3, 3000, &plan, 1), 0);
+	AWAIT(&f, f.done == 3);
+	assert_int_equal(f.failed, 1);
+	/* Its file goes because the outcome is on disk. */
+	AWAIT(&f, count_files(&f) == 0);
+	cut_power(&f);
+	assert_non_null(fetch_one(&f, first));
+	assert_null(fetch_one(&f, sent));
+	assert_account(&f, "the old log");
+	fixture_done(&f);
+}
+
 static void
 what_a_log_with_a_hole_kept_back_is_recorded_at_the_end(void **state)
 {
@@ -260,6 +322,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_promised_behind_a_hole_in_the_log),
+		cmocka_unit_test(a_draft_that_was_begun_before_is_safe_or_refused),
+		cmocka_unit_test(the_old_log_is_whole_when_the_database_has_its_bytes),
 		cmocka_unit_test(what_a_log_with_a_hole_kept_back_is_recorded_at_the_end),
 		cmocka_unit_test(a_log_that_stays_broken_is_not_called_clean),
 	};
