@@ -36,22 +36,37 @@ file_open(struct spool *sp, const char *path)
 }
 
 /*
- * The directories are made, and synced, at the start. One that somebody took away is made
- * again; whoever finds that another worker was faster syncs it all the same.
+ * What was there already may have been made by one who died, or did not come so far yet,
+ * before it was synced: each directory is synced once in a process's life, by whoever
+ * needs it.
  */
+static int
+directory_make(struct spool *sp, const struct uid *file, struct err *e)
+{
+	char directory[BODY_PATH_MAX];
+
+	body_file_directory(file, directory);
+	if (mkdirat(sp->directory_fd, directory, 0700) != 0 && errno != EEXIST)
+		return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
+			       directory);
+	if (sync_directory(sp, "bodies", e) != 0)
+		return -1;
+	atomic_store(&sp->has_directory[file->b[UID_BYTES - 1]], true);
+	return 0;
+}
+
 static int
 file_create(struct spool *sp, const struct uid *file, struct err *e)
 {
-	char directory[BODY_PATH_MAX], path[BODY_PATH_MAX];
+	char path[BODY_PATH_MAX];
 
-	body_file_directory(file, directory);
 	body_file_path(file, path);
+	if (!atomic_load(&sp->has_directory[file->b[UID_BYTES - 1]]) &&
+	    directory_make(sp, file, e) != 0)
+		return -1;
 	int fd = file_open(sp, path);
-	if (fd < 0 && errno == ENOENT) {
-		if (mkdirat(sp->directory_fd, directory, 0700) != 0 && errno != EEXIST)
-			return err_set(e, err_kind_of_errno(errno), errno, "directory %s",
-				       directory);
-		if (sync_directory(sp, "bodies", e) != 0)
+	if (fd < 0 && errno == ENOENT) { /* somebody took it away */
+		if (directory_make(sp, file, e) != 0)
 			return -1;
 		fd = file_open(sp, path);
 	}

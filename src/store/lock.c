@@ -36,23 +36,6 @@ sync_directory(struct spool *sp, const char *path, struct err *e)
 	return r;
 }
 
-/*
- * All of them, and synced also when they are there already: the start that made them may
- * have died before it could do so.
- */
-static int
-make_body_directories(struct spool *sp, struct err *e)
-{
-	char path[BODY_PATH_MAX];
-
-	for (unsigned i = 0; i < 256; i++) {
-		snprintf(path, sizeof(path), "bodies/%02x", i);
-		if (make_directory(sp->directory_fd, path, e) != 0)
-			return err_wrap(e, "%s", sp->directory);
-	}
-	return sync_directory(sp, "bodies", e);
-}
-
 static int
 open_directory(struct spool *sp, struct err *e)
 {
@@ -65,7 +48,7 @@ open_directory(struct spool *sp, struct err *e)
 	if (make_directory(sp->directory_fd, "segments", e) != 0 ||
 	    make_directory(sp->directory_fd, "bodies", e) != 0)
 		return err_wrap(e, "%s", sp->directory);
-	return make_body_directories(sp, e);
+	return 0;
 }
 
 /*

@@ -67,6 +67,7 @@ struct spool {
 	struct reader reader;
 	struct segments segments;
 	struct work *bodies;
+	_Atomic bool has_directory[256]; /* of bodies: made and synced */
 
 	/* the loop's */
 	struct view view;

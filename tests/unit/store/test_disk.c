@@ -109,47 +109,64 @@ make_directories(struct fixture *f)
 	}
 }
 
-static void
-directories_of_bodies_are_on_disk_before_any_body(void **state)
-{
-	(void)state;
-	for (unsigned was_there = 0; was_there < 2; was_there++) {
-		const char *name = was_there ? "they are there, of a start that died"
-					     : "none is there";
-		struct fixture f;
+static const struct {
+	const char *name;
+	bool was_there, is_taken_away;
+} directories[] = {
+	{ "they are made as they are needed", false, false },
+	{ "they are there, of one that died", true, false },
+	{ "they are taken away", false, true },
+};
 
-		fixture_init(&f);
-		if (was_there)
-			make_directories(&f);
-		atomic_store(&directory_syncs, 0);
-		open_spool(&f);
-		if (count_directories(&f) != 256 || atomic_load(&directory_syncs) == 0)
-			fail_msg("%s: got %u directories and %u syncs, want 256 and some",
-				 name, count_directories(&f),
-				 atomic_load(&directory_syncs));
-		accept_one(&f, "DEFAULT", 1, 400000);
-		fixture_done(&f);
+static void
+remove_directories(struct fixture *f)
+{
+	char path[320];
+
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "%s/bodies/%02x", f->directory, i);
+		rmdir(path);
 	}
 }
 
 static void
-a_directory_that_was_taken_away_is_made_again(void **state)
+a_directory_is_on_disk_before_its_body_is_accepted(void **state)
 {
-	struct fixture f;
-	char path[320];
+	enum { BODIES = 6 };
 
 	(void)state;
-	fixture_init(&f);
-	open_spool(&f);
-	for (unsigned i = 0; i < 256; i++) {
-		snprintf(path, sizeof(path), "%s/bodies/%02x", f.directory, i);
-		assert_int_equal(rmdir(path), 0);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		if (directories[i].was_there)
+			make_directories(&f);
+		open_spool(&f);
+		atomic_store(&directory_syncs, 0);
+		unsigned n_used = 0;
+		bool is_used[256] = { false };
+		for (unsigned k = 0; k < BODIES; k++) {
+			accept_one(&f, "DEFAULT", k, 300000);
+			uint8_t last = f.fresh[k]->body->at.file.b[UID_BYTES - 1];
+			bool is_new = !is_used[last] || directories[i].is_taken_away;
+			is_used[last] = true;
+			n_used += is_new;
+			if (atomic_load(&directory_syncs) != n_used)
+				fail_msg("%s: got %u syncs, want %u",
+					 directories[i].name,
+					 atomic_load(&directory_syncs), n_used);
+			if (!directories[i].is_taken_away)
+				continue;
+			record(&f, OUTCOME_DELIVERED, f.fresh[k]->mid);
+			AWAIT(&f, count_files(&f) == 0);
+			remove_directories(&f);
+		}
+		assert_int_equal(count_directories(&f),
+				 directories[i].was_there       ? 256
+				 : directories[i].is_taken_away ? 0
+								: n_used);
+		fixture_done(&f);
 	}
-	atomic_store(&directory_syncs, 0);
-	accept_one(&f, "DEFAULT", 1, 400000);
-	assert_int_equal(count_directories(&f), 1);
-	assert_int_equal(atomic_load(&directory_syncs), 1);
-	fixture_done(&f);
 }
 
 int
@@ -157,8 +174,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_that_is_not_on_disk_is_not_accepted),
-		cmocka_unit_test(directories_of_bodies_are_on_disk_before_any_body),
-		cmocka_unit_test(a_directory_that_was_taken_away_is_made_again),
+		cmocka_unit_test(a_directory_is_on_disk_before_its_body_is_accepted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

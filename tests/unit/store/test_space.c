@@ -212,10 +212,10 @@ without_inodes_mail_waits(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	mount_small(&f, "size=32m,nr_inodes=500");
+	mount_small(&f, "size=32m,nr_inodes=200");
 	open_spool(&f);
 	accept_one(&f, "DEFAULT", 1, 400000);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 150; i++) {
 		snprintf(path, sizeof(path), "%s/other-%d", f.directory, i);
 		int fd = open(path, O_WRONLY | O_CREAT, 0600);
 		assert_true(fd >= 0);
@@ -223,7 +223,7 @@ without_inodes_mail_waits(void **state)
 	}
 	await_draft(&f, false);
 	assert_int_equal(f.error.kind, ERR_SPACE);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 150; i++) {
 		snprintf(path, sizeof(path), "%s/other-%d", f.directory, i);
 		unlink(path);
 	}
