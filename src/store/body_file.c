@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITE_BEHIND = 2 * 1024 * 1024 };
+enum { WRITE_BEHIND = 1024 * 1024 };
 
 static int
 sync_directory(struct spool *sp, const char *path, struct err *e)

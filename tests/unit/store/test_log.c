@@ -147,7 +147,6 @@ static const struct {
 	bool has_reader; /* somebody else reads meanwhile */
 } failures[] = {
 	{ "one sync fails", 1, false },
-	{ "two syncs fail", 2, false },
 	{ "four syncs fail", 4, false },
 	{ "a sync fails while somebody reads", 1, true },
 };
