@@ -329,8 +329,7 @@ batch_without_room(struct writer *w, struct err *e)
 	 */
 	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
 	for (size_t i = 0; i < n; i++)
-		if (!is_alone || w->is_log_broken ||
-		    transact_alone(w, b->at[i], e) != 0)
+		if (!is_alone || w->is_log_broken || transact_alone(w, b->at[i], e) != 0)
 			keep(w, &w->kept, b->at[i]);
 }
 

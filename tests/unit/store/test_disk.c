@@ -152,8 +152,7 @@ a_directory_is_on_disk_before_its_body_is_accepted(void **state)
 			is_used[last] = true;
 			n_used += is_new;
 			if (atomic_load(&directory_syncs) != n_used)
-				fail_msg("%s: got %u syncs, want %u",
-					 directories[i].name,
+				fail_msg("%s: got %u syncs, want %u", directories[i].name,
 					 atomic_load(&directory_syncs), n_used);
 			if (!directories[i].is_taken_away)
 				continue;
@@ -161,9 +160,9 @@ a_directory_is_on_disk_before_its_body_is_accepted(void **state)
 			AWAIT(&f, count_files(&f) == 0);
 			remove_directories(&f);
 		}
-		assert_int_equal(count_directories(&f),
-				 directories[i].was_there       ? 256
-				 : directories[i].is_taken_away ? 0
+		assert_int_equal(count_directories(&f), directories[i].was_there ? 256
+							: directories[i].is_taken_away
+								? 0
 								: n_used);
 		fixture_done(&f);
 	}

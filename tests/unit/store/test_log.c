@@ -168,10 +168,10 @@ nothing_is_promised_behind_a_hole_in_the_log(void **state)
 		snprintf(path, sizeof(path), "%s/spool.tdc.queue", f.directory);
 		if (failures[i].has_reader) {
 			assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-			assert_int_equal(
-				sqlite3_exec(other, "BEGIN; SELECT * FROM journal", NULL,
-					     NULL, NULL),
-				SQLITE_OK);
+			assert_int_equal(sqlite3_exec(other,
+						      "BEGIN; SELECT * FROM journal",
+						      NULL, NULL, NULL),
+					 SQLITE_OK);
 		}
 		/* In the log, and not synced yet: this is where the hole will be. */
 		record(&f, OUTCOME_DELIVERED, sent);

@@ -31,8 +31,8 @@ begin(struct fixture *f)
 	snprintf(sql, sizeof(sql),
 		 "CREATE TRIGGER no_end BEFORE DELETE ON journal WHEN OLD.mid = %" PRIu64
 		 " BEGIN SELECT RAISE(ABORT, 'no'); END;"
-		 "CREATE TRIGGER no_change BEFORE UPDATE ON journal WHEN OLD.mid = %" PRIu64
-		 " BEGIN SELECT RAISE(ABORT, 'no'); END",
+		 "CREATE TRIGGER no_change BEFORE UPDATE ON journal WHEN OLD.mid = "
+		 "%" PRIu64 " BEGIN SELECT RAISE(ABORT, 'no'); END",
 		 mid, mid);
 	tamper(f, sql);
 	return mid;
