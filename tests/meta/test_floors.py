@@ -96,21 +96,3 @@ def test_the_architecture_document_names_the_same_floors():
     written = {name: int(floor) for floor, names in rows for name in re.findall(r"`([a-z]+)`", names)}
     present = {area for area, _ in files()}
     assert {a: FLOOR[a] for a in present} == {a: f for a, f in written.items() if a in present}
-
-
-def test_no_file_or_function_grows_past_its_bound():
-    """600 lines a file, 60 lines a function (brace to brace), nesting of tabs at most five."""
-    long = []
-    for _, path in files():
-        lines = path.read_text().splitlines()
-        if len(lines) > 600:
-            long.append(f"{path.relative_to(SOURCE)}: {len(lines)} lines")
-        start = None
-        for number, line in enumerate(lines, 1):
-            if line == "{":
-                start = number
-            elif line == "}" and start:
-                if number - start > 62:
-                    long.append(f"{path.relative_to(SOURCE)}:{start}: function of {number - start} lines")
-                start = None
-    assert not long, "\n".join(long)
