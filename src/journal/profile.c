@@ -1,9 +1,9 @@
 /*
  * profile.c - the table of a profile's keys, and the text both ways.
  *
- * "v1 format=journal ext=8bitmime,chunking host=mx.example ...": values are xtext, so
+ * "v2 format=journal ext=8bitmime,chunking host=mx.example ...": values are xtext, so
  * that none can hold a space. A released version never changes; what changes the bytes
- * gets a new version and a parser beside this one.
+ * gets a new version. All versions have the same keys so far.
  */
 #include "profile.h"
 
@@ -98,7 +98,7 @@ write_value(const struct key *k, const struct profile *p, struct buf *ret)
 int
 profile_write(const struct profile *p, struct buf *ret)
 {
-	buf_append_text(ret, "v1");
+	buf_printf(ret, "v%d", p->version);
 	for (size_t i = 0; i < KEYS; i++) {
 		buf_printf(ret, " %s=", keys[i].name);
 		write_value(&keys[i], p, ret);
@@ -195,6 +195,21 @@ find_key(struct span name)
 	return NULL;
 }
 
+static int
+parse_version(struct span text, int *ret)
+{
+	char name[16];
+
+	for (int v = PROFILE_FIRST; v <= PROFILE_LATEST; v++) {
+		snprintf(name, sizeof(name), "v%d", v);
+		if (!span_equal(text, span_of(name)))
+			continue;
+		*ret = v;
+		return 0;
+	}
+	return -1;
+}
+
 int
 profile_parse(const char *text, struct profile *ret, struct err *e)
 {
@@ -202,7 +217,7 @@ profile_parse(const char *text, struct profile *ret, struct err *e)
 	struct profile p = { 0 };
 	unsigned seen = 0;
 
-	if (!span_equal(take_until(&rest, ' '), span_of("v1")))
+	if (parse_version(take_until(&rest, ' '), &p.version) != 0)
 		return err_set(e, ERR_SYNTAX, 0,
 			       "render profile of an unknown version: %.40s", text);
 	while (rest.n > 0) {
@@ -234,6 +249,7 @@ journal_profile_write(const struct journal_settings *s, unsigned extension_bits,
 		      struct buf *ret)
 {
 	struct profile p = {
+		.version = PROFILE_LATEST,
 		.format = (int)s->format,
 		.extensions = extension_bits & PROFILE_EXTENSIONS,
 		.has_cse_fields = s->has_cse_fields,

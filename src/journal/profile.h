@@ -14,6 +14,13 @@ enum {
 	PROFILE_TEXT_MAX = 8192, /* the whole line                      */
 };
 
+/* Versions of the renderer: what each began with. The latest is written. */
+enum {
+	PROFILE_FIRST = 1,
+	PROFILE_MARKS_BINARY = 2, /* X-TDC-Mark names the bytes that need BDAT */
+	PROFILE_LATEST = PROFILE_MARKS_BINARY,
+};
+
 /* The extensions that change the bytes; others never stand in a profile. */
 enum {
 	PROFILE_EXTENSIONS = SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_CHUNKING |
@@ -21,6 +28,7 @@ enum {
 };
 
 struct profile {
+	int version;
 	int format; /* enum journal_format: an int, as the table of keys stores it */
 	unsigned extensions;
 	int has_cse_fields;

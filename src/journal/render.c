@@ -15,6 +15,7 @@ enum {
 	HEAD_MAX = 128 * 1024, /* without the recipients           */
 	HEAD_PER_RECIPIENT_MAX = 8192,
 	REPORT_LINE_MAX = 998, /* RFC 5322 2.1.1                   */
+	MARKED_BINARY = MIME_HAS_NUL | MIME_HAS_BARE_CR | MIME_HAS_BARE_LF,
 };
 
 static bool
@@ -82,17 +83,38 @@ write_multipart(struct rendering_parts *r, struct buf *head, struct buf *tail)
 	buf_printf(tail, "\r\n--tdc-%s--\r\n", r->uid);
 }
 
+/* "binary: bare-cr, nul": the original goes out with bytes that DATA would not carry. */
 static void
-set_mark(const struct carry *c, unsigned facts, char mark[64])
+add_binary_mark(unsigned facts, char mark[JOURNAL_MARK_MAX])
 {
-	if (c->is_held)
-		snprintf(mark, 64, "hold: %s", c->why);
-	else if (c->is_attached)
-		snprintf(mark, 64, "attach: %s", c->why);
-	else if ((facts & MIME_IS_OPAQUE) != 0)
-		snprintf(mark, 64, "opaque: no header could be read");
-	else
-		mark[0] = '\0';
+	const char *before = mark[0] == '\0' ? "binary: " : "; binary: ";
+
+	for (unsigned i = 0; i < MIME_FACT_COUNT; i++) {
+		if ((facts & MARKED_BINARY & (1u << i)) == 0)
+			continue;
+		size_t n = strlen(mark);
+		snprintf(mark + n, JOURNAL_MARK_MAX - n, "%s%s", before,
+			 mime_fact_name(i));
+		before = ", ";
+	}
+}
+
+static void
+set_mark(const struct carry *c, unsigned facts, int version, char mark[JOURNAL_MARK_MAX])
+{
+	mark[0] = '\0';
+	if (c->is_held) {
+		snprintf(mark, JOURNAL_MARK_MAX, "hold: %s", c->why);
+		return;
+	}
+	if (c->is_attached) {
+		snprintf(mark, JOURNAL_MARK_MAX, "attach: %s", c->why);
+		return;
+	}
+	if ((facts & MIME_IS_OPAQUE) != 0)
+		snprintf(mark, JOURNAL_MARK_MAX, "opaque: no header could be read");
+	if (version >= PROFILE_MARKS_BINARY)
+		add_binary_mark(facts, mark);
 }
 
 static void
@@ -149,7 +171,7 @@ journal_render(const char *profile, const struct spool_journal *j, const char *i
 	if (hmac_tag(secret, span_of(r.uid), r.tag, e) != 0)
 		return -1;
 	r.carry = carry_decide(&p, r.facts->facts, r.facts->header_size);
-	set_mark(&r.carry, r.facts->facts, made.mark);
+	set_mark(&r.carry, r.facts->facts, p.version, made.mark);
 	snprintf(made.mail_from, sizeof(made.mail_from), "%s", p.mail_from);
 	made.is_held = r.carry.is_held;
 	r.mark = made.mark;

@@ -56,6 +56,7 @@ int journal_profile_write(const struct journal_settings *s, unsigned extensions,
 			  struct buf *ret);
 
 enum journal_body_form { JOURNAL_BODY_AS_IS, JOURNAL_BODY_BASE64 };
+enum { JOURNAL_MARK_MAX = 64 };
 struct journal_rendering {
 	struct buf head, tail; /* around the body */
 	enum journal_body_form form;
@@ -65,7 +66,8 @@ struct journal_rendering {
 	bool needs_smtputf8;
 	char mail_from[SMTP_ADDRESS_MAX + 1];
 	bool is_held;  /* nothing rendered: the configuration says hold */
-	char mark[64]; /* "", "attach: why", "hold: why", ... */
+	/* "", "attach: why", "hold: why", "opaque: why", "binary: nul, bare-cr", ... */
+	char mark[JOURNAL_MARK_MAX];
 };
 /*
  * `recipients` of the row's rids are named in the report. -1: ERR_SYNTAX for a profile of

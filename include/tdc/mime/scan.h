@@ -35,6 +35,9 @@ enum mime_fact {
 	MIME_IS_EMPTY = 1 << 11,
 	MIME_HEADER_TOO_LARGE = 1 << 12, /* header passed header_max: fields beyond it were not read */
 };
+enum { MIME_FACT_COUNT = 13 };
+/* "8-bit", "long-lines", ...: of the bit 1 << i. They stand in journals and never change. */
+const char *mime_fact_name(unsigned i);
 
 /* First occurrence of each; value unfolded (CRLF before space removed), trimmed, cut at MIME_FIELD_MAX. */
 enum mime_field {

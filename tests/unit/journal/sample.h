@@ -52,7 +52,7 @@ sample_init(struct sample *s)
 		s->journal.uid.b[i] = (uint8_t)i;
 }
 
-#define SAMPLE_UID "000102030405060708090a0b0c0d0e0f"
+#define SAMPLE_UID    "000102030405060708090a0b0c0d0e0f"
 #define SAMPLE_SECRET ((const uint8_t *)"0123456789abcdef0123456789abcdef")
 /* HMAC-SHA-256 of the one under the other, by another implementation. */
 #define SAMPLE_TAG "e91d134a3f340d732b3a7b9f0fb03295"
@@ -72,18 +72,29 @@ sample_settings(void)
 
 /* 0, or what journal_render() said; the profile is written and used as text. */
 static inline int
-sample_render(const struct sample *s, const struct journal_settings *settings,
-	      unsigned extensions, struct journal_rendering *ret, struct err *e)
+sample_render_as(const struct sample *s, const struct journal_settings *settings,
+		 unsigned extensions, char version, struct journal_rendering *ret,
+		 struct err *e)
 {
 	struct buf profile;
 
 	buf_init(&profile, 8192);
 	int result = journal_profile_write(settings, extensions, &profile);
-	if (result == 0)
+	if (result == 0) {
+		profile.p[profile.off + 1] = version; /* "v2 ..." */
 		result = journal_render(buf_text(&profile), &s->journal,
 					"tenant@intake.example", SAMPLE_SECRET, ret, e);
+	}
 	buf_done(&profile);
 	return result;
+}
+
+/* The same, in the latest version. */
+static inline int
+sample_render(const struct sample *s, const struct journal_settings *settings,
+	      unsigned extensions, struct journal_rendering *ret, struct err *e)
+{
+	return sample_render_as(s, settings, extensions, '2', ret, e);
 }
 
 #endif

@@ -20,6 +20,8 @@ enum {
 	EB = SMTP_EXT_BINARYMIME,
 	ALL = E8 | EU | EC | EB,
 	UTF8 = MIME_HAS_UTF8_HEADER | MIME_HAS_8BIT,
+	OPAQUE_BYTES =
+		MIME_IS_OPAQUE | MIME_HAS_NUL | MIME_HAS_BARE_CR | MIME_HAS_BARE_LF,
 };
 
 /*
@@ -105,8 +107,13 @@ static const struct row rows[] = {
 	  "held | hold: lines over 998 octets" },
 	{ "a choice does not matter where BINARYMIME is offered", MIME_HAS_LONG_LINE,
 	  EC | EB, J, D, D, H, D, BINARY },
-	{ "a bare CR over BINARYMIME is binary", MIME_HAS_BARE_CR, EC | EB, J, D, D, D, D,
-	  BINARY },
+	{ "a bare CR over BINARYMIME is binary, and marked", MIME_HAS_BARE_CR, EC | EB, J,
+	  D, D, D, D, BINARY "binary: bare-cr" },
+	{ "bare line ends in long lines: the mark names what DATA would not carry",
+	  MIME_HAS_BARE_LF | MIME_HAS_BARE_CR | MIME_HAS_LONG_LINE, EC | EB, J, D, D, D,
+	  D, BINARY "binary: bare-cr, bare-lf" },
+	{ "the longest of all marks", OPAQUE_BYTES, EC | EB, J, D, D, D, D,
+	  BINARY "opaque: no header could be read; binary: nul, bare-cr, bare-lf" },
 	{ "a bare LF over CHUNKING alone is attached", MIME_HAS_BARE_LF, EC, J, D, D, D,
 	  D, ATTACHED "bare line ends or NUL" },
 	{ "a NUL with nothing offered is attached", MIME_HAS_NUL, 0, J, D, D, D, D,
@@ -114,7 +121,7 @@ static const struct row rows[] = {
 	{ "bare line ends are held by choice", MIME_HAS_BARE_LF, 0, J, D, D, D, H,
 	  "held | hold: bare line ends or NUL" },
 	{ "8-bit and a NUL over everything is binary", MIME_HAS_NUL | MIME_HAS_8BIT, ALL,
-	  J, D, D, D, D, BINARY },
+	  J, D, D, D, D, BINARY "binary: nul" },
 	{ "a hold of one wins over an attachment of another",
 	  MIME_HAS_NUL | MIME_HAS_8BIT, 0, J, H, D, D, D,
 	  "held | hold: 8-bit data, no 8BITMIME" },
@@ -129,7 +136,7 @@ static const struct row rows[] = {
 	{ "bcc of a UTF-8 header", UTF8, ALL, BCC, D, D, D, D,
 	  "as is BODY=8bitmime SMTPUTF8 | none none | " },
 	{ "bcc with a NUL over BINARYMIME", MIME_HAS_NUL, ALL, BCC, D, D, D, D,
-	  "as is bdat BODY=binarymime | none none | " },
+	  "as is bdat BODY=binarymime | none none | binary: nul" },
 	{ "bcc with a NUL and without BINARYMIME", MIME_HAS_NUL, E8, BCC, D, D, D, D,
 	  ATTACHED "bare line ends or NUL" },
 	{ "bcc without a last line end needs BDAT", MIME_HAS_NO_FINAL_CRLF, EC, BCC, D, D,

@@ -16,8 +16,9 @@ static void
 the_text_of_a_released_version_never_changes(void **state)
 {
 	static const char want[] =
-		"v1 format=exchange ext=8bitmime,chunking host=mx.example.org mail_from= "
-		"from=postmaster@mx.example.org to=tenant@intake.example ip=X-IronPort-RemoteIP cse=yes "
+		"v2 format=exchange ext=8bitmime,chunking host=mx.example.org mail_from= "
+		"from=postmaster@mx.example.org to=tenant@intake.example "
+		"ip=X-IronPort-RemoteIP cse=yes "
 		"eight_bit=hold "
 		"utf8_header=attach long_lines=default bare=default";
 	struct journal_settings s = sample_settings();
@@ -68,16 +69,40 @@ what_is_written_is_read_again(void **state)
 	}
 }
 
+/* A row that became uncertain keeps the version that it was sent with. */
+static void
+an_older_version_is_read_and_written_as_it_is(void **state)
+{
+	static const char text[] =
+		"v1 format=journal ext=chunking,binarymime host=h mail_from= from=a@b "
+		"to= ip= cse=no eight_bit=default utf8_header=default "
+		"long_lines=default bare=default";
+	struct profile p;
+	struct buf again;
+	struct err e;
+
+	(void)state;
+	buf_init(&again, 8192);
+	assert_int_equal(profile_parse(text, &p, &e), 0);
+	assert_int_equal(p.version, 1);
+	assert_int_equal(profile_write(&p, &again), 0);
+	assert_string_equal(buf_text(&again), text);
+	buf_done(&again);
+}
+
 static void
 anything_else_is_refused_with_its_reason(void **state)
 {
 #define REST                                                                             \
-	" host=h mail_from= from=a@b to= ip= cse=no eight_bit=default utf8_header=default "  \
+	" host=h mail_from= from=a@b to= ip= cse=no eight_bit=default "                  \
+	"utf8_header=default "                                                           \
 	"long_lines=default bare=default"
 	static const struct {
 		const char *name, *text, *reason;
 	} rows[] = {
-		{ "another version", "v2 format=journal ext=" REST, "unknown version" },
+		{ "another version", "v3 format=journal ext=" REST, "unknown version" },
+		{ "a version that is none", "v22 format=journal ext=" REST,
+		  "unknown version" },
 		{ "nothing", "", "unknown version" },
 		{ "an unknown key", "v1 format=journal ext= colour=red" REST,
 		  "\"colour\"" },
@@ -121,6 +146,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_text_of_a_released_version_never_changes),
 		cmocka_unit_test(what_is_written_is_read_again),
+		cmocka_unit_test(an_older_version_is_read_and_written_as_it_is),
 		cmocka_unit_test(anything_else_is_refused_with_its_reason),
 		cmocka_unit_test(a_value_that_is_too_long_is_refused),
 	};

@@ -27,7 +27,7 @@
 	"MIME-Version: 1.0\r\n"                                                          \
 	"Auto-Submitted: auto-generated\r\n"
 #define FACTS                                                                            \
-	"X-TDC-Journal: " SAMPLE_UID "\r\n " SAMPLE_TAG "\r\n"                            \
+	"X-TDC-Journal: " SAMPLE_UID "\r\n " SAMPLE_TAG "\r\n"                           \
 	"X-TDC-SHA256: " SHA "\r\n"                                                      \
 	"X-TDC-Size: 100\r\n"
 #define CLIENT                                                                           \
@@ -38,7 +38,8 @@
 	"X-CSE-MsgDirection: Incoming\r\n"
 #define MULTIPART                                                                        \
 	"Content-Type: multipart/mixed; boundary=\"tdc-" SAMPLE_UID "\"\r\n"             \
-	"Content-Transfer-Encoding: 7bit\r\n\r\n"                                        \
+	"Content-Transfer-Encoding: 7bit\r\n\r\n" REPORT
+#define REPORT                                                                           \
 	"--tdc-" SAMPLE_UID "\r\n"                                                       \
 	"Content-Type: text/plain; charset=utf-8\r\n"                                    \
 	"Content-Transfer-Encoding: 7bit\r\n\r\n"                                        \
@@ -55,50 +56,72 @@
 	"Content-Disposition: attachment; filename=\"" SAMPLE_UID ".eml\"\r\n\r\n"
 #define TAIL "\r\n--tdc-" SAMPLE_UID "--\r\n"
 
-static void
-the_bytes_of_version_1_never_change(void **state)
-{
-	static const struct {
-		const char *name;
-		enum journal_format format;
-		unsigned facts;
-		const char *head, *tail;
-	} rows[] = {
-		{ "journal", JOURNAL_FORMAT_JOURNAL, 0,
-		  ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
-		{ "exchange", JOURNAL_FORMAT_EXCHANGE, 0,
-		  "X-MS-Journal-Report:\r\n" ADDRESSES FACTS CLIENT MULTIPART ORIGINAL,
-		  TAIL },
-		{ "bcc", JOURNAL_FORMAT_BCC, 0, FACTS CLIENT, "" },
-		{ "attach", JOURNAL_FORMAT_JOURNAL, MIME_HAS_NUL,
-		  ADDRESSES FACTS
-		  "X-TDC-Mark: attach: bare line ends or NUL\r\n" CLIENT MULTIPART
-			  ATTACHED,
-		  TAIL },
-	};
+#define BINARY_TYPE                                                                      \
+	"Content-Type: multipart/mixed; boundary=\"tdc-" SAMPLE_UID "\"\r\n"             \
+	"Content-Transfer-Encoding: binary\r\n\r\n"
+#define BINARY_ORIGINAL                                                                  \
+	"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+enum { BINARY = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME };
 
+static const struct golden {
+	const char *name, *versions;
+	enum journal_format format;
+	unsigned facts, extensions;
+	const char *head, *tail;
+} goldens[] = {
+	{ "journal", "12", JOURNAL_FORMAT_JOURNAL, 0, 0,
+	  ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
+	{ "exchange", "12", JOURNAL_FORMAT_EXCHANGE, 0, 0,
+	  "X-MS-Journal-Report:\r\n" ADDRESSES FACTS CLIENT MULTIPART ORIGINAL, TAIL },
+	{ "bcc", "12", JOURNAL_FORMAT_BCC, 0, 0, FACTS CLIENT, "" },
+	{ "attach", "12", JOURNAL_FORMAT_JOURNAL, MIME_HAS_NUL, 0,
+	  ADDRESSES FACTS
+	  "X-TDC-Mark: attach: bare line ends or NUL\r\n" CLIENT MULTIPART ATTACHED,
+	  TAIL },
+	{ "binary, before it was marked", "1", JOURNAL_FORMAT_JOURNAL, MIME_HAS_BARE_LF,
+	  BINARY, ADDRESSES FACTS CLIENT BINARY_TYPE REPORT BINARY_ORIGINAL, TAIL },
+	{ "binary", "2", JOURNAL_FORMAT_JOURNAL, MIME_HAS_BARE_LF, BINARY,
+	  ADDRESSES FACTS
+	  "X-TDC-Mark: binary: bare-lf\r\n" CLIENT BINARY_TYPE REPORT BINARY_ORIGINAL,
+	  TAIL },
+	{ "bcc, binary, before it was marked", "1", JOURNAL_FORMAT_BCC, MIME_HAS_NUL,
+	  BINARY, FACTS CLIENT, "" },
+	{ "bcc, binary", "2", JOURNAL_FORMAT_BCC, MIME_HAS_NUL, BINARY,
+	  FACTS "X-TDC-Mark: binary: nul\r\n" CLIENT, "" },
+};
+
+static void
+check_golden(const struct golden *row, char version)
+{
+	struct journal_settings settings = sample_settings();
+	struct journal_rendering r;
+	struct sample s;
+	struct err e;
+
+	settings.format = row->format;
+	sample_init(&s);
+	s.body.facts.facts = row->facts;
+	assert_int_equal(
+		sample_render_as(&s, &settings, row->extensions, version, &r, &e), 0);
+	struct span tail = buf_span(&r.tail);
+	if (strcmp(buf_text(&r.head), row->head) != 0 ||
+	    !span_equal(tail, span_of(row->tail)))
+		fail_msg("%s, version %c: got\n%s...%.*s\nwant\n%s...%s", row->name,
+			 version, buf_text(&r.head), (int)tail.n,
+			 tail.n == 0 ? "" : tail.p, row->head, row->tail);
+	uint64_t body =
+		r.form == JOURNAL_BODY_BASE64 ? mime_base64_encoded_size(100) : 100;
+	assert_int_equal(r.size, strlen(row->head) + body + strlen(row->tail));
+	journal_rendering_done(&r);
+}
+
+static void
+the_bytes_of_a_version_never_change(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct journal_settings settings = sample_settings();
-		struct journal_rendering r;
-		struct sample s;
-		struct err e;
-		settings.format = rows[i].format;
-		sample_init(&s);
-		s.body.facts.facts = rows[i].facts;
-		assert_int_equal(sample_render(&s, &settings, 0, &r, &e), 0);
-		if (strcmp(buf_text(&r.head), rows[i].head) != 0 ||
-		    strcmp(buf_text(&r.tail), rows[i].tail) != 0)
-			fail_msg("%s: got\n%s...%s\nwant\n%s...%s", rows[i].name,
-				 buf_text(&r.head), buf_text(&r.tail), rows[i].head,
-				 rows[i].tail);
-		uint64_t body = r.form == JOURNAL_BODY_BASE64
-					? mime_base64_encoded_size(100)
-					: 100;
-		assert_int_equal(r.size,
-				 strlen(rows[i].head) + body + strlen(rows[i].tail));
-		journal_rendering_done(&r);
-	}
+	for (size_t i = 0; i < sizeof(goldens) / sizeof(goldens[0]); i++)
+		for (const char *v = goldens[i].versions; *v != '\0'; v++)
+			check_golden(&goldens[i], *v);
 }
 
 static void
@@ -301,9 +324,10 @@ a_message_without_subject_or_client_is_whole(void **state)
 static char *
 head_under(const struct sample *s, uint8_t first)
 {
-	static const char profile[] = "v1 format=bcc ext= host=h mail_from= from=f to=t ip= "
-				      "cse=no eight_bit=default utf8_header=default "
-				      "long_lines=default bare=default";
+	static const char profile[] =
+		"v1 format=bcc ext= host=h mail_from= from=f to=t ip= "
+		"cse=no eight_bit=default utf8_header=default "
+		"long_lines=default bare=default";
 	uint8_t secret[HMAC_KEY_BYTES] = { first };
 	struct journal_rendering r;
 	struct err e;
@@ -323,7 +347,8 @@ the_loop_mark_is_the_secrets_and_the_journals(void **state)
 
 	(void)state;
 	sample_init(&s);
-	char *one = head_under(&s, 1), *same = head_under(&s, 1), *other = head_under(&s, 2);
+	char *one = head_under(&s, 1), *same = head_under(&s, 1),
+	     *other = head_under(&s, 2);
 	s.journal.uid.b[3] ^= 1;
 	char *next = head_under(&s, 1);
 	const char *tag = strstr(one, "\r\n ");
@@ -370,7 +395,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_bytes_of_version_1_never_change),
+		cmocka_unit_test(the_bytes_of_a_version_never_change),
 		cmocka_unit_test(fields_can_be_left_out),
 		cmocka_unit_test(
 			the_report_names_the_recipients_and_where_they_come_from),
