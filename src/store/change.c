@@ -31,11 +31,14 @@ static const struct {
 			    JOURNAL_STATE_COUNT, true, STATEMENT_JOURNAL_DELETE },
 	[CHANGE_DUE_NOW] = { IN(JOURNAL_WAITING), JOURNAL_WAITING, false,
 			     STATEMENT_JOURNAL_NOW },
+	[CHANGE_RETRY_QUARANTINED] = { IN(JOURNAL_QUARANTINED), JOURNAL_WAITING, false,
+				       STATEMENT_JOURNAL_AGAIN },
 };
 
 struct change {
 	struct store_op op;
 	enum spool_change what;
+	unsigned from;     /* states: of what it applies to, those that are meant */
 	uint64_t mid;      /* 0 = all                                        */
 	uint64_t last_mid; /* rows accepted after the call are not meant      */
 	int64_t now;
@@ -91,7 +94,7 @@ change_one(struct writer *w, struct change *c, struct err *e)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, 0, "there is no such message");
-	if ((changes[c->what].from & IN(state)) == 0)
+	if ((c->from & IN(state)) == 0)
 		return err_set(e, ERR_REFUSED, 0, "the message is %s",
 			       journal_state_name(state));
 	return change_row(w, c, c->mid, state, policy, e);
@@ -136,7 +139,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 		}
 		c->next_after = row.mid;
 		if (journal_state_parse(span_of(db_text(st, 1)), &row.state) != 0 ||
-		    (changes[c->what].from & IN(row.state)) == 0)
+		    (c->from & IN(row.state)) == 0)
 			continue;
 		if (by_mid && (IN(row.state) & WAITS) == 0)
 			continue; /* its own walk comes */
@@ -152,7 +155,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	c->next_after = 0;
 	c->next_state = by_mid ? 0 : c->state + 1;
 	while (c->next_state < JOURNAL_STATE_COUNT &&
-	       ((changes[c->what].from & ~WAITS) & IN(c->next_state)) == 0)
+	       ((c->from & ~WAITS) & IN(c->next_state)) == 0)
 		c->next_state++;
 	c->op.has_more = c->next_state < JOURNAL_STATE_COUNT;
 	return 0;
@@ -216,23 +219,32 @@ static const struct op_kind change_kind = {
 };
 
 void
-spool_change(struct spool *sp, enum spool_change what, uint64_t mid,
-	     spool_change_fn *done, void *arg)
+spool_change_in(struct spool *sp, enum spool_change what, unsigned states, uint64_t mid,
+		spool_change_fn *done, void *arg)
 {
 	struct change *c = calloc(1, sizeof(*c));
 
+	check((changes[what].from & states) != 0);
 	if (c == NULL)
 		abort(); /* see spool_record() */
 	op_init(&c->op, &change_kind, sp);
 	c->what = what;
+	c->from = changes[what].from & states;
 	c->mid = mid;
 	c->last_mid = sp->next_mid;
 	c->now = loop_wall_ms(sp->loop);
 	c->done = done;
 	c->arg = arg;
 	c->state = JOURNAL_STATE_COUNT;
-	if ((changes[what].from & WAITS) == 0)
-		for (c->state = 0; (changes[what].from & IN(c->state)) == 0;)
+	if ((c->from & WAITS) == 0)
+		for (c->state = 0; (c->from & IN(c->state)) == 0;)
 			c->state++;
 	op_submit(&c->op);
+}
+
+void
+spool_change(struct spool *sp, enum spool_change what, uint64_t mid,
+	     spool_change_fn *done, void *arg)
+{
+	spool_change_in(sp, what, changes[what].from, mid, done, arg);
 }

@@ -24,6 +24,7 @@ struct fetch {
 	size_t rows, bytes;
 	uint64_t mid;
 	struct spool_list_filter filter;
+	enum load_mode mode; /* of lists and of one */
 	/* on the way */
 	struct spool_cursor *page; /* rows + 1 of them */
 	size_t n_page;
@@ -123,11 +124,11 @@ static int
 add_listed(struct reader *r, struct fetch *f, uint64_t mid, struct err *e)
 {
 	struct spool_journal *j = NULL;
-	int loaded = load_journal(&r->db, mid, LOAD_LENIENT, &j, e);
+	int loaded = load_journal(&r->db, mid, f->mode, &j, e);
 
 	if (loaded == 1)
 		list_append(&f->due.journals, &j->node);
-	else if (loaded < 0 && e->kind == ERR_CORRUPT)
+	else if (loaded < 0 && e->kind == ERR_CORRUPT && f->mode == LOAD_LENIENT)
 		e->kind = ERR_NONE; /* not even that is readable */
 	else if (loaded < 0)
 		return -1;
@@ -256,6 +257,7 @@ fetch_new(struct spool *sp, size_t rows, spool_due_fn *done, void *arg)
 		abort(); /* see spool_record(): nobody could be told */
 	list_init(&f->due.journals);
 	f->op.spool = sp;
+	f->mode = LOAD_LENIENT;
 	f->op.read = read_request;
 	f->op.completion.run = answer;
 	f->rows = rows;
@@ -282,14 +284,28 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 	reader_submit(&sp->reader, &f->op);
 }
 
-void
-spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg)
+static void
+fetch_by_mid(struct spool *sp, uint64_t mid, enum load_mode mode, spool_due_fn *done,
+	     void *arg)
 {
 	struct fetch *f = fetch_new(sp, 1, done, arg);
 
+	f->mode = mode;
 	f->mid = mid == 0 ? UINT64_MAX >> 1
 			  : mid; /* 0 is nobody's, and means a list here */
 	reader_submit(&sp->reader, &f->op);
+}
+
+void
+spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg)
+{
+	fetch_by_mid(sp, mid, LOAD_LENIENT, done, arg);
+}
+
+void
+spool_fetch_sound(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg)
+{
+	fetch_by_mid(sp, mid, LOAD_STRICT, done, arg);
 }
 
 void

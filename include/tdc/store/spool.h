@@ -203,8 +203,10 @@ typedef void spool_due_fn(void *arg, struct spool_due *due, const struct err *e)
  * scheduler knows which MIDs it holds. Corrupt rows are quarantined and left out. */
 void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after, int64_t now,
 		     size_t rows, size_t bytes, spool_due_fn *done, void *arg);
-/* One journal by its MID, in any state; *due has one or none. */
+/* One journal by its MID, in any state; *due has one or none. What cannot be read of it is left out. */
 void spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg);
+/* The same, whole: ERR_CORRUPT says what of its rows is damaged. Its body's bytes are not looked at. */
+void spool_fetch_sound(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg);
 
 /* Policies that have waiting rows: names in memory, kept with the account. */
 size_t spool_waiting_policies(const struct spool *sp, const char **names, size_t max);
@@ -217,10 +219,16 @@ enum spool_change {
 	CHANGE_RETRY_DEAD, /* dead -> waiting, attempts 0, its time starts anew */
 	CHANGE_DELETE,     /* waiting, uncertain, held, dead, quarantined -> deleted by operator */
 	CHANGE_DUE_NOW,    /* waiting with a time of its own -> due now        */
+	/* quarantined -> waiting, attempts 0, its time starts anew. The caller has looked: see
+	 * spool_fetch_sound(). */
+	CHANGE_RETRY_QUARANTINED,
 };
 /* mid == 0: all rows in a state that the change applies to. Exactly once. */
 typedef void spool_change_fn(void *arg, uint64_t changed, const struct err *e);
 void spool_change(struct spool *sp, enum spool_change what, uint64_t mid, spool_change_fn *done, void *arg);
+/* The same, of rows in these states only (1 << journal_state; at least one that it applies to). */
+void spool_change_in(struct spool *sp, enum spool_change what, unsigned states, uint64_t mid,
+		     spool_change_fn *done, void *arg);
 
 /* A page of rows in MID order, without bodies. state == JOURNAL_STATE_COUNT: all states. */
 struct spool_list_filter {

@@ -22,6 +22,15 @@ row_in_state(struct fixture *f, enum journal_state s)
 	return mid;
 }
 
+static uint64_t
+change_in(struct fixture *f, enum spool_change what, unsigned states, uint64_t mid)
+{
+	f->is_answered = false;
+	spool_change_in(f->sp, what, states, mid, on_changed, f);
+	AWAIT(f, f->is_answered);
+	return f->changed;
+}
+
 enum { GONE = JOURNAL_STATE_COUNT, NO = JOURNAL_STATE_COUNT + 1 };
 
 /* What becomes of a row in each state; NO: refused, and the row stays as it is. */
@@ -36,6 +45,9 @@ static const struct {
 	{ "retry dead", CHANGE_RETRY_DEAD, { NO, NO, NO, NO, JOURNAL_WAITING, NO } },
 	{ "delete", CHANGE_DELETE, { GONE, GONE, GONE, NO, GONE, GONE } },
 	{ "due now", CHANGE_DUE_NOW, { JOURNAL_WAITING, NO, NO, NO, NO, NO } },
+	{ "retry quarantined",
+	  CHANGE_RETRY_QUARANTINED,
+	  { NO, NO, NO, NO, NO, JOURNAL_WAITING } },
 };
 
 static void
@@ -59,7 +71,8 @@ check_change(struct fixture *f, size_t i, enum journal_state from)
 		fail_msg("%s: now %s", row, journal_state_name(j->state));
 	if (j != NULL && want == JOURNAL_WAITING && j->next_at != 0)
 		fail_msg("%s: next_at is %" PRId64 ", want 0", row, j->next_at);
-	if (changes[i].what == CHANGE_RETRY_DEAD && want == JOURNAL_WAITING &&
+	if (want == JOURNAL_WAITING &&
+	    (from == JOURNAL_DEAD || from == JOURNAL_QUARANTINED) &&
 	    (j->attempts != 0 || j->created_at != f->clock.wall || j->reason != NULL))
 		fail_msg("%s: its time did not start anew", row);
 	assert_account(f, row);
@@ -173,6 +186,37 @@ delete_all_takes_every_state_but_delivered(void **state)
 	assert_account(&f, "deleted");
 	close_spool(&f);
 	assert_int_equal(ask(&f, "SELECT count(*) FROM journal"), 3);
+	fixture_done(&f);
+}
+
+/* A row that left the state that was meant is somebody else's by now. */
+static void
+a_change_in_some_states_leaves_the_others_alone(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.retention_ms = 3600000;
+	open_spool(&f);
+	for (int s = 0; s < JOURNAL_STATE_COUNT; s++) {
+		uint64_t mid = row_in_state(&f, (enum journal_state)s);
+		unsigned others = ~(1u << s);
+		if (s != JOURNAL_DELIVERED &&
+		    change_in(&f, CHANGE_DELETE, others, mid) != 0)
+			fail_msg("%s: deleted as something else",
+				 journal_state_name((enum journal_state)s));
+		if (s != JOURNAL_DELIVERED)
+			assert_int_equal(f.error.kind, ERR_REFUSED);
+		assert_non_null(fetch_one(&f, mid));
+	}
+	unsigned meant = 1u << JOURNAL_UNCERTAIN | 1u << JOURNAL_QUARANTINED;
+	assert_int_equal(change_in(&f, CHANGE_DELETE, meant, 0), 2);
+	assert_account(&f, "two of six");
+	assert_int_equal(spool_account(f.sp)->state[JOURNAL_WAITING], 1);
+	assert_int_equal(spool_account(f.sp)->state[JOURNAL_DEAD], 1);
+	assert_int_equal(change_in(&f, CHANGE_DELETE, 1u << JOURNAL_DEAD, 0), 1);
+	assert_account(&f, "one more");
 	fixture_done(&f);
 }
 
@@ -357,6 +401,7 @@ main(void)
 		cmocka_unit_test(a_change_of_nobody_is_not_found),
 		cmocka_unit_test(a_change_of_all_is_done_in_steps),
 		cmocka_unit_test(delete_all_takes_every_state_but_delivered),
+		cmocka_unit_test(a_change_in_some_states_leaves_the_others_alone),
 		cmocka_unit_test(lists_are_pages_in_mid_order),
 		cmocka_unit_test(the_oldest_row_is_known),
 		cmocka_unit_test(delivered_rows_go_when_their_retention_ends),
