@@ -1,26 +1,12 @@
 /*
- * dns.c - the resolver: libunbound's context with its own thread, whose answers the loop
- * fetches.
+ * dns.c - a resolver at work: libunbound's thread finds answers, the loop fetches them.
+ *
+ * The resolver may be exchanged at any time. Queries belong to this object, not to the
+ * resolver that is asked at the moment.
  */
 #include "inside.h"
 
-#include "tdc/base/cleanup.h"
-
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-enum { TIMEOUT_MS = 30 * 1000 };
-
-/* A daemon that delivers by these answers wants to see a repaired DNS within a minute, not in a
- * quarter of an hour. */
-static const struct {
-	const char *name, *value;
-} options[] = {
-	{ "do-not-query-localhost:", "no" }, { "infra-keep-probing:", "yes" },
-	{ "infra-host-ttl:", "60" },         { "cache-max-ttl:", "3600" },
-	{ "cache-max-negative-ttl:", "60" },
-};
 
 static void
 unbound_answers(void *arg, bool readable, bool writable)
@@ -29,94 +15,51 @@ unbound_answers(void *arg, bool readable, bool writable)
 
 	(void)readable;
 	(void)writable;
-	ub_process(d->unbound); /* what it cannot read now stays readable */
+	/* What it cannot read now stays readable. */
+	ub_process(d->resolver->unbound);
 }
 
 static int
-unbound_failed(struct err *e, int code, const char *what)
+watch_resolver(struct dns *d, const struct dns_resolver *r, struct watch **ret,
+	       struct err *e)
 {
-	enum err_kind kind = code == UB_NOMEM ? ERR_MEMORY : ERR_CONFIG;
-	return err_set(e, kind, 0, "DNS resolver: %s: %s", what, ub_strerror(code));
-}
-
-/* Whom to ask. */
-static int
-set_servers(struct ub_ctx *u, const struct dns_settings *s, struct err *e)
-{
-	const char *file = s->resolv_conf == NULL ? "/etc/resolv.conf" : s->resolv_conf;
-	int r = 0;
-
-	if (s->forwarder != NULL) {
-		r = ub_ctx_set_fwd(u, s->forwarder);
-		return r == 0 ? 0 : unbound_failed(e, r, s->forwarder);
-	}
-	if (s->resolv_conf == NULL && access(file, F_OK) != 0)
-		r = ub_ctx_set_fwd(u, "127.0.0.1"); /* as resolv.conf(5) has it */
-	else
-		r = ub_ctx_resolvconf(u, file);
-	return r == 0 ? 0 : unbound_failed(e, r, file);
-}
-
-static int
-set_hosts(struct ub_ctx *u, const char *hosts, struct err *e)
-{
-	const char *file = hosts == NULL ? "/etc/hosts" : hosts;
-
-	if (hosts == NULL && access(file, F_OK) != 0)
-		return 0;
-	int r = ub_ctx_hosts(u, file);
-	return r == 0 ? 0 : unbound_failed(e, r, file);
-}
-
-static int
-configure(struct ub_ctx *u, const struct dns_settings *s, struct err *e)
-{
-	ub_ctx_debugout(u, NULL);
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		int r = ub_ctx_set_option(u, options[i].name, options[i].value);
-		if (r != 0)
-			return unbound_failed(e, r, options[i].name);
-	}
-	if (set_servers(u, s, e) != 0 || set_hosts(u, s->hosts, e) != 0)
-		return -1;
-	int r = s->trust_anchor_file == NULL
-			? 0
-			: ub_ctx_add_ta_file(u, s->trust_anchor_file);
-	if (r != 0)
-		return unbound_failed(e, r, s->trust_anchor_file);
-	r = ub_ctx_async(u, 1);
-	if (r != 0)
-		return unbound_failed(e, r, "threads");
-	/* From here on the configuration is settled. Laboratories do use ".test". */
-	r = ub_ctx_zone_remove(u, "test.");
-	return r == 0 ? 0 : unbound_failed(e, r, "configuration");
-}
-
-static void
-free_dns(struct dns **d)
-{
-	dns_free(*d);
+	return watch_new(d->loop, ub_fd(r->unbound), true, false, unbound_answers, d, ret,
+			 e);
 }
 
 int
 dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct err *e)
 {
-	SCOPED(free_dns) struct dns *d = calloc(1, sizeof(*d));
+	struct dns *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a DNS resolver");
 	d->loop = l;
-	d->timeout_ms = s->timeout_ms <= 0 ? TIMEOUT_MS : s->timeout_ms;
 	list_init(&d->queries);
-	d->unbound = ub_ctx_create();
-	if (d->unbound == NULL)
-		return err_set(e, ERR_MEMORY, 0, "DNS resolver: cannot be made");
-	if (configure(d->unbound, s, e) != 0)
+	if (dns_resolver_new(s, &d->resolver, e) != 0 ||
+	    watch_resolver(d, d->resolver, &d->watch, e) != 0) {
+		dns_free(d);
 		return -1;
-	if (watch_new(l, ub_fd(d->unbound), true, false, unbound_answers, d, &d->watch,
-		      e) != 0)
+	}
+	*ret = d;
+	return 0;
+}
+
+int
+dns_reload(struct dns *d, struct dns_resolver **r, struct err *e)
+{
+	struct dns_resolver *old = d->resolver;
+	struct watch *watch;
+
+	if (watch_resolver(d, *r, &watch, e) != 0)
 		return -1;
-	*ret = TAKE_PTR(d);
+	watch_free(d->watch);
+	d->watch = watch;
+	d->resolver = *r;
+	*r = old;
+	for (struct list_node *n = list_first(&d->queries); n != NULL;
+	     n = list_next(&d->queries, n))
+		dns_query_ask_anew(list_entry(n, struct dns_query, node), old);
 	return 0;
 }
 
@@ -131,7 +74,6 @@ dns_free(struct dns *d)
 		dns_query_cancel(list_entry(n, struct dns_query, node));
 	if (d->watch != NULL)
 		watch_free(d->watch);
-	if (d->unbound != NULL)
-		ub_ctx_delete(d->unbound); /* ends the thread */
+	dns_resolver_free(d->resolver);
 	free(d);
 }

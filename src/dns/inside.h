@@ -10,13 +10,17 @@
 
 #include <unbound.h>
 
+struct dns_resolver {
+	struct ub_ctx *unbound;
+	int64_t timeout_ms;
+	bool is_started; /* its thread runs */
+};
+
 struct dns {
 	struct loop *loop;
-	struct ub_ctx *unbound;
-	struct watch *watch;
+	struct dns_resolver *resolver;
+	struct watch *watch; /* of the resolver's answers */
 	struct list queries;
-	int64_t timeout_ms;
-	bool is_started; /* the resolver's thread runs */
 };
 
 enum { FAMILY_6, FAMILY_4, FAMILY_COUNT };
@@ -48,5 +52,8 @@ struct dns_query {
 
 int dns_add_address(struct dns_addresses *a, int family, const void *bytes,
 		    uint16_t port);
+
+/* The resolver was exchanged: what the old one did not answer yet is asked of the new. */
+void dns_query_ask_anew(struct dns_query *q, struct dns_resolver *old);
 
 #endif

@@ -55,7 +55,7 @@ query_free(struct dns_query *q)
 {
 	for (size_t i = 0; i < FAMILY_COUNT; i++)
 		if (q->lookups[i].is_asked)
-			ub_cancel(q->dns->unbound, q->lookups[i].id);
+			ub_cancel(q->dns->resolver->unbound, q->lookups[i].id);
 	timer_done(&q->timer);
 	loop_task_cancel(q->dns->loop, &q->answer);
 	list_remove(&q->dns->queries, &q->node);
@@ -219,19 +219,20 @@ static int
 ask(struct dns_query *q, size_t which, struct err *e)
 {
 	struct lookup *l = &q->lookups[which];
+	struct dns_resolver *to = q->dns->resolver;
 	sigset_t all, before;
 	int r;
 
 	/* The first question starts the resolver's thread, which shall get no signals. */
 	sigfillset(&all);
-	if (!q->dns->is_started)
+	if (!to->is_started)
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 	l->query = q;
-	r = ub_resolve_async(q->dns->unbound, q->host, families[which].record, CLASS_IN,
-			     l, on_result, &l->id);
-	if (!q->dns->is_started)
+	r = ub_resolve_async(to->unbound, q->host, families[which].record, CLASS_IN, l,
+			     on_result, &l->id);
+	if (!to->is_started)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	q->dns->is_started = true;
+	to->is_started = true;
 	l->is_asked = r == 0;
 	if (r != 0)
 		return err_set(e, r == UB_NOMEM ? ERR_MEMORY : ERR_DNS, 0,
@@ -253,8 +254,41 @@ begin(struct dns_query *q, struct err *e)
 	for (size_t i = 0; i < FAMILY_COUNT; i++)
 		if (ask(q, i, e) != 0)
 			return -1;
-	timer_set(&q->timer, q->dns->timeout_ms);
+	timer_set(&q->timer, q->dns->resolver->timeout_ms);
 	return 0;
+}
+
+/* Unbound's callback does not run any more. */
+static bool
+take_back(struct lookup *l, struct dns_resolver *from)
+{
+	bool was_asked = l->is_asked;
+
+	if (was_asked)
+		ub_cancel(from->unbound, l->id);
+	l->is_asked = false;
+	return was_asked;
+}
+
+void
+dns_query_ask_anew(struct dns_query *q, struct dns_resolver *old)
+{
+	bool is_open = false, is_asked = false;
+
+	for (size_t i = 0; i < FAMILY_COUNT; i++)
+		is_open |= take_back(&q->lookups[i], old);
+	if (!is_open || q->is_late)
+		return; /* its answer is on the way */
+	q->addresses = (struct dns_addresses){ 0 };
+	for (size_t i = 0; i < FAMILY_COUNT; i++) {
+		struct lookup *l = &q->lookups[i];
+		*l = (struct lookup){ 0 };
+		l->is_failed = ask(q, i, &l->failure) != 0;
+		is_asked |= l->is_asked;
+	}
+	timer_set(&q->timer, q->dns->resolver->timeout_ms);
+	if (!is_asked)
+		answer_soon(q);
 }
 
 int

@@ -17,6 +17,7 @@
 struct loop;
 struct dns;
 struct dns_query;
+struct dns_resolver; /* settings, with the files that they name read */
 
 struct dns_settings {
 	const char *resolv_conf; /* NULL = /etc/resolv.conf, or 127.0.0.1 if that is missing      */
@@ -35,6 +36,19 @@ struct dns_addresses {
 
 int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct err *e);
 void dns_free(struct dns *d); /* open queries end without their callback */
+
+/* -- a change of the settings while queries are under way -- */
+
+/* Any thread. ERR_CONFIG: a file that is not there or not readable. */
+int dns_resolver_new(const struct dns_settings *s, struct dns_resolver **ret, struct err *e);
+/* Any thread, which may have to wait for another to end. NULL is fine. */
+void dns_resolver_free(struct dns_resolver *r);
+/*
+ * An exchange: *r is at work from here on, and the caller's is then the old one. Queries under way
+ * are asked anew, their time begins again, and their callback still runs exactly once. Answers
+ * that were remembered are forgotten. -1: nothing changed, *r is the caller's as before.
+ */
+int dns_reload(struct dns *d, struct dns_resolver **r, struct err *e);
 
 /*
  * Exactly once, from the loop. ERR_NOT_FOUND: NXDOMAIN or no address (authoritative);

@@ -472,6 +472,175 @@ settings_that_cannot_work_are_refused(void **state)
 	}
 }
 
+/* -- another resolver -- */
+
+static void
+hosts_are(const struct bench *b, const char *text)
+{
+	FILE *f = fopen(b->hosts, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Of these settings, with the bench's server and hosts file. */
+static struct dns_resolver *
+resolver(struct bench *b, struct dns_settings s)
+{
+	struct dns_resolver *r = NULL;
+	struct err e = { 0 };
+	char forwarder[40];
+
+	snprintf(forwarder, sizeof(forwarder), "127.0.0.1@%u", b->server.port);
+	s.forwarder = forwarder;
+	s.hosts = b->hosts;
+	must(dns_resolver_new(&s, &r, &e), &e);
+	return r;
+}
+
+static void *
+free_elsewhere(void *arg)
+{
+	dns_resolver_free(arg);
+	return NULL;
+}
+
+/* As the daemon does it: the old one ends on another thread. */
+static void
+reload(struct bench *b, struct dns_settings s)
+{
+	struct dns_resolver *r = resolver(b, s), *new = r;
+	pthread_t thread;
+	struct err e = { 0 };
+
+	must(dns_reload(b->dns, &r, &e), &e);
+	assert_ptr_not_equal(r, new);
+	assert_int_equal(pthread_create(&thread, NULL, free_elsewhere, r), 0);
+	pthread_join(thread, NULL);
+}
+
+static void
+a_new_hosts_file_is_taken(void **state)
+{
+	struct bench *b = *state;
+	struct answer a;
+	char got[256];
+
+	find(b, "listed.example", &a);
+	assert_int_equal(a.addresses.count, 1);
+	hosts_are(b, "192.0.2.78 added.example\n");
+	reload(b, (struct dns_settings){ 0 });
+	find(b, "added.example", &a);
+	print_addresses(&a.addresses, got, sizeof(got));
+	assert_string_equal(got, "192.0.2.78:25 ");
+	find(b, "listed.example", &a); /* and the old one is forgotten */
+	assert_int_equal(a.e.kind, ERR_NOT_FOUND);
+}
+
+static const struct under_way {
+	const char *title, *host;
+	const char *addresses; /* NULL: it is cancelled, and nobody is called */
+} under_way[] = {
+	{ "a query that nobody answered is asked of the new resolver", "silent.example",
+	  "192.0.2.79:25 " },
+	{ "a query whose answer is being fetched gets one answer", "six.example",
+	  "[2001:db8::6]:25 " },
+	{ "a query whose answer is on the way keeps it", "192.0.2.1", "192.0.2.1:25 " },
+	{ "a query of the old resolver can be cancelled afterwards", "silent.example",
+	  NULL },
+	{ "a query that has its answer can be cancelled afterwards", "192.0.2.1", NULL },
+};
+enum { UNDER_WAY = sizeof(under_way) / sizeof(under_way[0]) };
+
+static void
+queries_under_way_are_answered_once(void **state)
+{
+	struct bench *b = *state;
+	struct dns_query *queries[UNDER_WAY];
+	struct answer answers[UNDER_WAY] = { 0 };
+	struct err e = { 0 };
+	char got[256];
+
+	hosts_are(b, "192.0.2.77 listed.example\n");
+	reload(b, (struct dns_settings){ 0 });
+	for (size_t i = 0; i < UNDER_WAY; i++)
+		must(dns_find_addresses(b->dns, under_way[i].host, 25, on_answer,
+					&answers[i], &queries[i], &e),
+		     &e);
+	hosts_are(b, "192.0.2.79 silent.example\n");
+	reload(b, (struct dns_settings){ 0 });
+	reload(b, (struct dns_settings){ 0 }); /* asked anew, and anew once more */
+	for (size_t i = 0; i < UNDER_WAY; i++)
+		if (under_way[i].addresses == NULL)
+			dns_query_cancel(queries[i]);
+	for (int i = 0; i < 200 && answers[0].count + answers[1].count < 2; i++)
+		turn(b);
+	turn(b);
+	for (size_t i = 0; i < UNDER_WAY; i++) {
+		const struct under_way *u = &under_way[i];
+		print_addresses(&answers[i].addresses, got, sizeof(got));
+		if (answers[i].count != (u->addresses != NULL) ||
+		    strcmp(got, u->addresses == NULL ? "" : u->addresses) != 0)
+			fail_msg("%s: got %d times \"%s\" (%s), want \"%s\"", u->title,
+				 answers[i].count, got, answers[i].e.text,
+				 u->addresses == NULL ? "" : u->addresses);
+	}
+}
+
+static void
+the_time_of_a_query_begins_again(void **state)
+{
+	struct bench *b = *state;
+	struct dns_query *q = NULL;
+	struct answer a = { 0 };
+	struct err e = { 0 };
+
+	hosts_are(b, "");
+	reload(b, (struct dns_settings){ 0 });
+	must(dns_find_addresses(b->dns, "silent.example", 25, on_answer, &a, &q, &e), &e);
+	clock_manual_advance(&b->clock, 29000);
+	turn(b);
+	reload(b, (struct dns_settings){ .timeout_ms = 5000 });
+	clock_manual_advance(&b->clock, 4999);
+	turn(b);
+	assert_int_equal(a.count, 0);
+	clock_manual_advance(&b->clock, 1);
+	turn(b);
+	turn(b);
+	assert_int_equal(a.count, 1);
+	assert_int_equal(a.e.kind, ERR_TIMEOUT);
+	/* What was due, and did not run yet, has its time again, too. */
+	a = (struct answer){ 0 };
+	must(dns_find_addresses(b->dns, "silent.example", 25, on_answer, &a, &q, &e), &e);
+	clock_manual_advance(&b->clock, 5000);
+	reload(b, (struct dns_settings){ 0 });
+	turn(b);
+	clock_manual_advance(&b->clock, 30000);
+	turn(b);
+	turn(b);
+	assert_int_equal(a.count, 1);
+}
+
+static void
+a_broken_file_leaves_the_old_resolver(void **state)
+{
+	struct bench *b = *state;
+	const struct dns_settings s = { .hosts = "/nonexistent/hosts" };
+	struct dns_resolver *r = NULL;
+	struct err e = { 0 };
+	struct answer a;
+
+	assert_int_equal(dns_resolver_new(&s, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFIG);
+	assert_non_null(strstr(e.text, "/nonexistent/hosts"));
+	assert_null(r);
+	dns_resolver_free(r);
+	dns_resolver_free(resolver(b, (struct dns_settings){ 0 })); /* never used */
+	find(b, "both.example", &a);
+	assert_int_equal(a.e.kind, ERR_NONE);
+}
+
 int
 main(void)
 {
@@ -483,6 +652,10 @@ main(void)
 		cmocka_unit_test(an_answer_may_ask_the_next_question),
 		cmocka_unit_test(freeing_the_resolver_ends_its_queries),
 		cmocka_unit_test(settings_that_cannot_work_are_refused),
+		cmocka_unit_test(a_new_hosts_file_is_taken),
+		cmocka_unit_test(queries_under_way_are_answered_once),
+		cmocka_unit_test(the_time_of_a_query_begins_again),
+		cmocka_unit_test(a_broken_file_leaves_the_old_resolver),
 	};
 	return cmocka_run_group_tests(tests, bench_open, bench_close);
 }
