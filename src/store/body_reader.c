@@ -72,6 +72,7 @@ reader_free(struct spool_body_reader *r)
 		close(r->fd);
 	for (int i = 0; i < SLOTS; i++)
 		free(r->slots[i].p);
+	spool_body_unref(r->body);
 	free(r->data);
 	free(r);
 }
@@ -81,9 +82,8 @@ spool_body_reader_free(struct spool_body_reader *r)
 {
 	if (r == NULL)
 		return;
+	/* A thread may look at the body still: the reference goes with the reader. */
 	r->body->pins--;
-	spool_body_unref(r->body);
-	r->body = NULL;
 	hot_set_max(&r->spool->hot, r->spool->hot.max);
 	r->is_dead = true;
 	r->when_ready = NULL;
