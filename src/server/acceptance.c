@@ -187,9 +187,11 @@ acceptance_obstacle(const struct session *s)
 	return REPLY_QUEUED;
 }
 
+/* RFC 2033 4.3: a chunk in front of the last one has one reply, whoever it is for. */
 void
 acceptance_refuse(struct session *s, enum reply r)
 {
+	bool is_early = s->state == ST_CHUNK && !s->chunk.is_last;
 	char maximum[32] = "";
 
 	if (r == REPLY_TOO_LARGE)
@@ -197,7 +199,10 @@ acceptance_refuse(struct session *s, enum reply r)
 			 s->config->settings.message_size_max);
 	else if (s->transaction->ingest.trouble.kind != ERR_NONE)
 		mail_log_trouble(s, &s->transaction->ingest.trouble);
-	session_reply_message(s, r, span_of(maximum));
+	if (is_early)
+		session_reply_with(s, r, span_of(maximum));
+	else
+		session_reply_message(s, r, span_of(maximum));
 	session_reset(s);
 	session_after_command(s);
 }
