@@ -14,7 +14,7 @@
 
 #include "tdc/smtp/address.h"
 
-enum { ORCPT_MAX = 1024 };
+enum { ORCPT_MAX = 64 * 1024 }; /* the longest command line */
 
 static bool
 is_queue_domain(const struct session *s, struct span domain)

@@ -14,7 +14,7 @@
 
 enum {
 	POOL_MAX = 32,
-	ENVID_MAX = 512, /* RFC 3461 4.4 says 100; real ones may be longer */
+	ENVID_MAX = 64 * 1024, /* the longest command line */
 };
 
 void

@@ -39,14 +39,32 @@ take_byte(struct span *text)
 	return value < ' ' || value == 0x7f ? -1 : value;
 }
 
+/* How many bytes it means; -1 when it is malformed. */
+static long
+decoded_length(struct span text)
+{
+	long n = 0;
+
+	for (; text.n > 0; n++)
+		if (take_byte(&text) < 0)
+			return -1;
+	return n;
+}
+
+bool
+smtp_xtext_is_valid(struct span text)
+{
+	return decoded_length(text) >= 0;
+}
+
 int
 smtp_xtext_decode(struct span text, struct buf *ret)
 {
-	size_t n = 0;
+	long length = decoded_length(text);
 
-	for (struct span rest = text; rest.n > 0; n++)
-		if (take_byte(&rest) < 0)
-			return -1;
+	if (length < 0)
+		return -1;
+	size_t n = (size_t)length;
 	char *room = buf_reserve(ret, n);
 	if (room == NULL)
 		return -1;

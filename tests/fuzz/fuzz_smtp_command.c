@@ -41,7 +41,7 @@ check_command(struct span line)
 	check_within(c.address.whole, line);
 	check_within(c.envid, line);
 	check_within(c.orcpt, line);
-	check(c.address.whole.n <= SMTP_ADDRESS_MAX && c.envid.n <= 100);
+	check(c.address.whole.n <= SMTP_ADDRESS_MAX);
 	check((c.notify & SMTP_NOTIFY_NEVER) == 0 || c.notify == SMTP_NOTIFY_NEVER);
 	check((c.parameters & SMTP_PARAMETER_SIZE) != 0 || c.size == 0);
 	check(c.verb == SMTP_MAIL || c.verb == SMTP_RCPT || c.parameters == 0);

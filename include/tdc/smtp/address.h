@@ -16,7 +16,10 @@ enum {
 	SMTP_LOCAL_PART_MAX = 64,  /* RFC 5321 4.5.3.1.1; more is taken up to ADDRESS_MAX, as
 				    * real senders do it and a copy must not be lost */
 	SMTP_DOMAIN_MAX = 255,     /* 4.5.3.1.2                                     */
-	SMTP_ADDRESS_MAX = 512,    /* of ours: local part, @ and domain together     */
+	SMTP_ADDRESS_MAX = 3072,   /* of ours: local part, @ and domain together. Postfix hands on
+				    * what fits into its own command line of 2 KiB, quoted anew:
+				    * whoever may choose the sender must not be able to have the
+				    * copy refused */
 };
 
 struct smtp_address {
@@ -55,6 +58,7 @@ int smtp_address_decode_copy(const struct smtp_address *a, struct buf *ret);
 
 /* xtext: RFC 3461 4. Decoding refuses malformed input and control characters: -1. */
 int smtp_xtext_decode(struct span text, struct buf *ret);
+bool smtp_xtext_is_valid(struct span text); /* would be decoded */
 int smtp_xtext_encode(struct span bytes, struct buf *ret);
 
 bool smtp_utf8_is_valid(struct span bytes);

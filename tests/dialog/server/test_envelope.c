@@ -269,6 +269,34 @@ test_parameters_are_kept(void **state)
 	fake_close(&f);
 }
 
+/* Whoever may choose a sender or an ENVID must not be able to have the copy refused. */
+static void
+test_long_envelopes_are_kept_whole(void **state)
+{
+	char sender[2101], envid[901];
+	struct fake f = { 0 };
+
+	(void)state;
+	memset(sender, 's', sizeof(sender) - 3);
+	memcpy(sender + sizeof(sender) - 3, "@x", 3);
+	memset(envid, 'e', sizeof(envid) - 1);
+	envid[sizeof(envid) - 1] = '\0';
+	fake_open(&f, NULL);
+	fake_say(&f, "EHLO c\r\nMAIL FROM:<");
+	fake_say(&f, sender);
+	fake_say(&f, "> ENVID=");
+	fake_say(&f, envid);
+	fake_say(&f, "+2B\r\nRCPT TO:<r@y> ORCPT=rfc822;");
+	fake_say(&f, sender);
+	fake_say(&f, "\r\n" DATA(""));
+	assert_non_null(f.message);
+	assert_string_equal(f.message->sender, sender);
+	assert_memory_equal(f.message->envid, envid, 900);
+	assert_string_equal(f.message->envid + 900, "+");
+	assert_string_equal(f.message->recipients[0].orcpt + strlen("rfc822;"), sender);
+	fake_close(&f);
+}
+
 static void
 test_every_journal_has_an_id_of_its_own(void **state)
 {
@@ -376,6 +404,7 @@ main(void)
 		cmocka_unit_test(test_header_fields),
 		cmocka_unit_test(test_a_long_subject_is_cut_between_characters),
 		cmocka_unit_test(test_parameters_are_kept),
+		cmocka_unit_test(test_long_envelopes_are_kept_whole),
 		cmocka_unit_test(test_every_journal_has_an_id_of_its_own),
 		cmocka_unit_test(test_many_trace_fields_are_journaled),
 		cmocka_unit_test(test_a_loop_mark_counts_only_when_it_is_ours),

@@ -6,6 +6,7 @@
 #include "tdc/smtp/address.h"
 
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A1K A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64 A64
 #define D63 "ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define D64 D63 "."
 
@@ -91,8 +92,10 @@ static const struct {
 	{ "half a character", "<a@b\xc3>", SMTP_ADDRESS_NOT_UTF8, 0, 0, 0, 0 },
 	{ "a local part over 64 is taken", "<" A64 "a@b>", SMTP_ADDRESS_OK, A64 "a@b",
 	  A64 "a", "b", "" },
-	{ "an address over the maximum", "<" A64 A64 A64 A64 A64 A64 A64 A64 "@b>",
-	  SMTP_ADDRESS_TOO_LONG, 0, 0, 0, 0 },
+	{ "a local part of 2 KiB is taken", "<" A1K A1K "@b>", SMTP_ADDRESS_OK,
+	  A1K A1K "@b", A1K A1K, "b", "" },
+	{ "an address over the maximum", "<" A1K A1K A1K "@b>", SMTP_ADDRESS_TOO_LONG,
+	  0, 0, 0, 0 },
 	{ "a domain over the maximum", "<a@" D64 D64 D64 D64 "d>", SMTP_ADDRESS_TOO_LONG,
 	  0, 0, 0, 0 },
 	{ "a domain of 255", "<a@" D64 D64 D64 D63 ">", SMTP_ADDRESS_OK,
