@@ -9,7 +9,8 @@
 _Noreturn void
 check_failed(const char *expression, const char *file, int line)
 {
-	fprintf(stderr, "tdc: programming error: %s is false, %s:%d\n", expression, file, line);
+	fprintf(stderr, "tdc: programming error: %s is false, %s:%d\n", expression, file,
+		line);
 	fflush(stderr);
 	abort();
 }

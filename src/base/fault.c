@@ -25,7 +25,8 @@ fault_find(const char *name, unsigned *nth, size_t *place)
 
 	for (size_t i = 0; p != NULL && *p != '\0' && i < FAULTS_MAX; i++) {
 		size_t length = strcspn(p, ",");
-		if (length >= n && memcmp(p, name, n) == 0 && (length == n || p[n] == ':')) {
+		if (length >= n && memcmp(p, name, n) == 0 &&
+		    (length == n || p[n] == ':')) {
 			*nth = length > n ? (unsigned)strtoul(p + n + 1, NULL, 10) : 0;
 			*place = i;
 			return true;

@@ -14,14 +14,14 @@
 #include <stdbool.h>
 
 enum command {
-	COMMAND_GREETING, /* the reply that comes unasked     */
+	COMMAND_GREETING, /* the reply that comes unasked */
 	COMMAND_EHLO,
 	COMMAND_STARTTLS,
 	COMMAND_MAIL,
 	COMMAND_RCPT,
 	COMMAND_DATA,
-	COMMAND_BDAT,    /* the chunk that is also the last  */
-	COMMAND_CONTENT, /* the final dot                    */
+	COMMAND_BDAT,    /* the chunk that is also the last */
+	COMMAND_CONTENT, /* the final dot */
 	COMMAND_QUIT,
 	COMMAND_COUNT
 };
@@ -46,10 +46,10 @@ struct dialogue {
 	struct smtp_reply_parser parser;
 	/* Lines of a reply, one by one; set while an EHLO's is awaited. */
 	void (*on_line)(void *arg, int line, struct span text);
-	bool is_mid_reply; /* a part of one is there                             */
+	bool is_mid_reply; /* a part of one is there */
 	/* Memory failed: bytes are missing in what was sent. Nothing may follow them. */
 	bool is_lossy;
-	bool is_blocked;   /* something should be sent, but an unasked reply waits */
+	bool is_blocked; /* something should be sent, but an unasked reply waits */
 	unsigned first, count;
 	unsigned char in_flight[DIALOGUE_IN_FLIGHT_MAX]; /* enum command */
 };

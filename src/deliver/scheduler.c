@@ -189,8 +189,8 @@ run_destination(struct destination *x)
 static bool
 outcomes_are_recorded(const struct deliver *d)
 {
-	uint64_t kept = spool_outcomes_recorded(d->spool) -
-			spool_outcomes_committed(d->spool);
+	uint64_t kept =
+		spool_outcomes_recorded(d->spool) - spool_outcomes_committed(d->spool);
 	struct spool_status s;
 
 	if (kept == 0 || kept > OUTCOMES_KEPT_MAX)

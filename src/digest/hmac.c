@@ -17,8 +17,9 @@ hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
 	uint8_t made[HMAC_BYTES];
 	unsigned made_n = 0;
 
-	if (key_n > INT_MAX || HMAC(EVP_sha256(), key, (int)key_n, n == 0 ? "" : p, n,
-				    made, &made_n) == NULL ||
+	if (key_n > INT_MAX ||
+	    HMAC(EVP_sha256(), key, (int)key_n, n == 0 ? "" : p, n, made, &made_n) ==
+		    NULL ||
 	    made_n != HMAC_BYTES)
 		return err_set(e, ERR_MEMORY, 0, "libcrypto makes no HMAC for us");
 	memcpy(mac, made, sizeof(made));

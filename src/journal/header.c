@@ -145,7 +145,7 @@ header_write_outer(const struct rendering_parts *r, struct buf *out)
 	write_text(r, out, "From", r->profile->header_from);
 	write_text(r, out, "To",
 		   r->profile->header_to[0] == '\0' ? "undisclosed-recipients:;"
-						     : r->profile->header_to);
+						    : r->profile->header_to);
 	write_text(r, out, "Subject",
 		   subject == NULL || subject[0] == '\0' ? "(no subject)" : subject);
 	clock_format_mail(j->message->accepted_at, date);

@@ -32,7 +32,7 @@ enum sink_count {
 #define X(id, name) SINK_##id,
 	SINK_COUNTS(X)
 #undef X
-	SINK_COUNT_END
+		SINK_COUNT_END
 };
 
 struct sink_counts {

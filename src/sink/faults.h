@@ -34,7 +34,7 @@ enum sink_stage {
 #define X(id, name) STAGE_##id,
 	SINK_STAGES(X)
 #undef X
-	STAGE_COUNT
+		STAGE_COUNT
 };
 
 enum fault_kind {

@@ -72,7 +72,8 @@ static json_t *
 describe(const struct session *s, bool is_final)
 {
 	const struct content *c = &s->content;
-	const char *from = s->from.n > 0 ? buf_span(&s->from).p : "\0"; /* path NUL parameters */
+	/* path NUL parameters */
+	const char *from = s->from.n > 0 ? buf_span(&s->from).p : "\0";
 	json_t *o = json_object();
 	char at[CLOCK_TEXT_MAX];
 

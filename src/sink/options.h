@@ -26,7 +26,7 @@ enum extension {
 #define X(id, name) EXTENSION_##id,
 	SINK_EXTENSIONS(X)
 #undef X
-	EXTENSION_COUNT
+		EXTENSION_COUNT
 };
 
 enum { OPTIONS_NAMES_MAX = 16 };

@@ -139,7 +139,8 @@ static int
 set_auth(struct span value, struct smtp_command *ret)
 {
 	(void)ret;
-	return value.n > 0 && (span_equal(value, span_of("<>")) || smtp_xtext_is_valid(value))
+	return value.n > 0 && (span_equal(value, span_of("<>")) ||
+			       smtp_xtext_is_valid(value))
 		       ? 0
 		       : -1;
 }
@@ -160,8 +161,7 @@ static const struct parameter {
 	{ "SMTPUTF8", SMTP_PARAMETER_SMTPUTF8, ON(SMTP_MAIL), NULL,
 	  "SMTPUTF8 has no value" },
 	{ "RET", SMTP_PARAMETER_RET, ON(SMTP_MAIL), set_ret, "RET is FULL or HDRS" },
-	{ "ENVID", SMTP_PARAMETER_ENVID, ON(SMTP_MAIL), set_envid,
-	  "ENVID needs xtext" },
+	{ "ENVID", SMTP_PARAMETER_ENVID, ON(SMTP_MAIL), set_envid, "ENVID needs xtext" },
 	{ "AUTH", SMTP_PARAMETER_AUTH, ON(SMTP_MAIL), set_auth,
 	  "AUTH needs <> or an xtext mailbox" },
 	{ "REQUIRETLS", SMTP_PARAMETER_REQUIRETLS, ON(SMTP_MAIL), NULL,

@@ -244,10 +244,9 @@ static int
 write_segment_bytes(struct writer *w, const struct segment_change *c, struct err *e)
 {
 	SCOPED(db_release)
-	sqlite3_stmt *st =
-		db_use(&w->db,
-		       c->end > 0 ? STATEMENT_SEGMENT_ADD : STATEMENT_SEGMENT_SUBTRACT,
-		       e);
+	sqlite3_stmt *st = db_use(
+		&w->db, c->end > 0 ? STATEMENT_SEGMENT_ADD : STATEMENT_SEGMENT_SUBTRACT,
+		e);
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)c->id);

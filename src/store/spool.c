@@ -161,7 +161,8 @@ end_life(struct spool *sp)
 	struct writer *w = &sp->writer;
 	struct err e;
 
-	if (w->has_given_up || !log_is_sound(w) || w->db.sql == NULL || writer_set_full(w, true, &e) != 0 ||
+	if (w->has_given_up || !log_is_sound(w) || w->db.sql == NULL ||
+	    writer_set_full(w, true, &e) != 0 ||
 	    db_exec(&w->db, "BEGIN IMMEDIATE", &e) != 0)
 		return;
 	if (row_meta_set(w, "clean", 1, &e) != 0 ||

@@ -389,8 +389,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&profile, 8192);
 	buf_init(&whole, SIZE_MAX);
 	check(journal_profile_write(&settings, offered, &profile) == 0);
-	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", secret, &r,
-			     &e) == 0);
+	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", secret,
+			     &r, &e) == 0);
 	wrap(&m, &r, &whole);
 	check_claims(&r, buf_span(&whole));
 	check_unwrap(&m, &r, buf_span(&whole));

@@ -83,8 +83,8 @@ decide(void *arg, const struct spool_message *m, const struct body_facts *facts,
 }
 
 static void
-commit(void *arg, struct spool_draft *d, struct spool_message *m, const struct body_facts *facts,
-       const struct spool_plan *plans, size_t n)
+commit(void *arg, struct spool_draft *d, struct spool_message *m,
+       const struct body_facts *facts, const struct spool_plan *plans, size_t n)
 {
 	struct host *h = arg;
 
@@ -92,7 +92,8 @@ commit(void *arg, struct spool_draft *d, struct spool_message *m, const struct b
 	(void)plans;
 	check(!h->is_pending && n == 1 && facts->size == d->bytes.n);
 	check((facts->facts & MIME_HAS_LOOP_MARK) == 0 ||
-	      memmem(buf_span(&d->bytes).p, d->bytes.n, known_mark, sizeof(known_mark) - 1) != NULL);
+	      memmem(buf_span(&d->bytes).p, d->bytes.n, known_mark,
+		     sizeof(known_mark) - 1) != NULL);
 	h->is_pending = true;
 	h->commits++;
 	buf_append_span(&h->kept, buf_span(&d->bytes));
@@ -107,7 +108,8 @@ refused(void *arg)
 }
 
 static const struct session_host_ops ops = {
-	next_mid, draft_new, draft_append, draft_is_full, draft_free, decide, commit, refused,
+	next_mid,   draft_new, draft_append, draft_is_full,
+	draft_free, decide,    commit,       refused,
 };
 
 static void
@@ -184,7 +186,9 @@ run(struct host *h, uint8_t options, const uint8_t *data, size_t n, size_t piece
 		.command_line_max = 512,
 		.errors_max = (options & 16) != 0 ? 3 : 1000,
 	};
-	struct server_settings all = { .hostname = "mx.example", .listeners = &l, .n_listeners = 1 };
+	struct server_settings all = { .hostname = "mx.example",
+				       .listeners = &l,
+				       .n_listeners = 1 };
 	struct listener_config *config;
 	struct clock_manual clock;
 	struct err e;

@@ -14,17 +14,17 @@
 #include <stdint.h>
 
 struct buf {
-	char *p;     /* allocation, or NULL                     */
-	size_t off;  /* first live byte                         */
-	size_t n;    /* live bytes                              */
-	size_t cap;  /* bytes allocated                         */
-	size_t max;  /* live bytes never exceed this            */
+	char *p;     /* allocation, or NULL */
+	size_t off;  /* first live byte */
+	size_t n;    /* live bytes */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* live bytes never exceed this */
 	bool failed; /* an append did not fit, or memory failed */
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b);  /* frees; the struct may be initialised again */
-void buf_clear(struct buf *b); /* forgets the bytes and the failure, keeps the memory */
+void buf_done(struct buf *b);   /* frees; the struct may be initialised again */
+void buf_clear(struct buf *b);  /* forgets the bytes and the failure, keeps the memory */
 void buf_shrink(struct buf *b); /* gives memory back when empty */
 
 /* Room for n more bytes at the end; the place is valid until the next call, NULL on failure. */
@@ -36,7 +36,8 @@ int buf_append_span(struct buf *b, struct span s);
 int buf_append_text(struct buf *b, const char *text);
 int buf_append_byte(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 
 void buf_consume(struct buf *b, size_t n);
 

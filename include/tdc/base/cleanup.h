@@ -25,18 +25,18 @@ close_fd(int *fd)
 		close(*fd);
 }
 
-#define TAKE_PTR(p)                       \
-	__extension__({                    \
-		__typeof__(p) taken_ = (p); \
-		(p) = NULL;               \
-		taken_;                   \
+#define TAKE_PTR(p)                                                                      \
+	__extension__({                                                                  \
+		__typeof__(p) taken_ = (p);                                              \
+		(p) = NULL;                                                              \
+		taken_;                                                                  \
 	})
 
-#define TAKE_FD(p)            \
-	__extension__({        \
-		int taken_ = *(p); \
-		*(p) = -1;    \
-		taken_;       \
+#define TAKE_FD(p)                                                                       \
+	__extension__({                                                                  \
+		int taken_ = *(p);                                                       \
+		*(p) = -1;                                                               \
+		taken_;                                                                  \
 	})
 
 #endif

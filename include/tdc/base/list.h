@@ -38,7 +38,8 @@ list_node_is_linked(const struct list_node *n)
 }
 
 static inline void
-list_insert_between(struct list *l, struct list_node *n, struct list_node *a, struct list_node *b)
+list_insert_between(struct list *l, struct list_node *n, struct list_node *a,
+		    struct list_node *b)
 {
 	n->prev = a;
 	n->next = b;
@@ -80,7 +81,7 @@ list_next(const struct list *l, const struct list_node *n)
 	return n->next == &l->head ? NULL : n->next;
 }
 
-#define list_entry(node, type, member) \
+#define list_entry(node, type, member)                                                   \
 	((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #endif

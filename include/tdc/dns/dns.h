@@ -20,27 +20,32 @@ struct dns_query;
 struct dns_resolver; /* settings, with the files that they name read */
 
 struct dns_settings {
-	const char *resolv_conf; /* NULL = /etc/resolv.conf, or 127.0.0.1 if that is missing      */
-	const char *hosts;       /* NULL = /etc/hosts, if it is there                              */
-	const char *forwarder;   /* "IP" or "IP@port" instead of resolv_conf's servers; NULL = those */
-	const char *trust_anchor_file; /* DNSSEC's root keys; NULL = nothing is validated         */
-	int64_t timeout_ms;      /* of one look-up; 0 = 30 s                                       */
+	/* NULL = /etc/resolv.conf, or 127.0.0.1 if that is missing */
+	const char *resolv_conf;
+	const char *hosts; /* NULL = /etc/hosts, if it is there */
+	/* "IP" or "IP@port" instead of resolv_conf's servers; NULL = those */
+	const char *forwarder;
+	/* DNSSEC's root keys; NULL = nothing is validated */
+	const char *trust_anchor_file;
+	int64_t timeout_ms; /* of one look-up; 0 = 30 s */
 };
 
 enum { DNS_ADDRESSES_MAX = 32 };
 struct dns_addresses {
-	struct socket_address address[DNS_ADDRESSES_MAX]; /* port filled in, IPv6 first    */
+	struct socket_address address[DNS_ADDRESSES_MAX]; /* port filled in, IPv6 first */
 	size_t count;
-	bool is_secure; /* all of them, by DNSSEC                                         */
+	bool is_secure; /* all of them, by DNSSEC */
 };
 
-int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret, struct err *e);
+int dns_new(struct loop *l, const struct dns_settings *s, struct dns **ret,
+	    struct err *e);
 void dns_free(struct dns *d); /* open queries end without their callback */
 
 /* -- a change of the settings while queries are under way -- */
 
 /* Any thread. ERR_CONFIG: a file that is not there or not readable. */
-int dns_resolver_new(const struct dns_settings *s, struct dns_resolver **ret, struct err *e);
+int dns_resolver_new(const struct dns_settings *s, struct dns_resolver **ret,
+		     struct err *e);
 /* Any thread, which may have to wait for another to end. NULL is fine. */
 void dns_resolver_free(struct dns_resolver *r);
 /*
@@ -56,11 +61,13 @@ int dns_reload(struct dns *d, struct dns_resolver **r, struct err *e);
  * other family's look-up failed. The addresses live until the callback returns; the
  * query is gone when it begins.
  */
-typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a, const struct err *e);
+typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a,
+			      const struct err *e);
 /* Address literals ("192.0.2.1", "2001:db8::1") are answered without a look-up. Search domains are
  * not tried. -1: nothing was asked (ERR_SYNTAX: not a domain name), `done` does not run. */
-int dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done, void *arg,
-		       struct dns_query **ret, struct err *e);
+int dns_find_addresses(struct dns *d, const char *host, uint16_t port,
+		       dns_addresses_fn *done, void *arg, struct dns_query **ret,
+		       struct err *e);
 void dns_query_cancel(struct dns_query *q); /* the callback does not run */
 
 #endif

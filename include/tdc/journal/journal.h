@@ -34,16 +34,16 @@ enum journal_choice {
 struct journal_settings {
 	const char *hostname; /* right side of Message-ID, Received by */
 	enum journal_format format;
-	const char *mail_from;           /* "" = <>                                */
-	const char *header_from;         /* of From:; NULL = postmaster@hostname        */
+	const char *mail_from;   /* "" = <> */
+	const char *header_from; /* of From:; NULL = postmaster@hostname */
 	/*
 	 * of To:; NULL = undisclosed-recipients:;. It belongs to the profile, as all that is in
 	 * the bytes: an intake corrected later must not change what is sent again.
 	 */
 	const char *header_to;
-	const char *client_ip_field;     /* "X-IronPort-RemoteIP"; "" = left out    */
-	bool has_cse_fields;             /* X-CSE-*                                */
-	enum journal_choice eight_bit;   /* 8-bit bytes, hop without 8BITMIME       */
+	const char *client_ip_field;     /* "X-IronPort-RemoteIP"; "" = left out */
+	bool has_cse_fields;             /* X-CSE-* */
+	enum journal_choice eight_bit;   /* 8-bit bytes, hop without 8BITMIME */
 	enum journal_choice utf8_header; /* UTF-8 header fields, hop without SMTPUTF8 */
 	enum journal_choice long_lines;  /* lines over 998, hop without BINARYMIME */
 	enum journal_choice bare_line_ends; /* bare CR, LF or NUL, hop without both */
@@ -60,12 +60,12 @@ enum { JOURNAL_MARK_MAX = 64 };
 struct journal_rendering {
 	struct buf head, tail; /* around the body */
 	enum journal_body_form form;
-	uint64_t size;            /* of the whole message, before dot stuffing  */
-	bool must_use_bdat;       /* binary: DATA would not carry it            */
-	enum smtp_body_type body; /* for BODY=                                 */
+	uint64_t size;            /* of the whole message, before dot stuffing */
+	bool must_use_bdat;       /* binary: DATA would not carry it */
+	enum smtp_body_type body; /* for BODY= */
 	bool needs_smtputf8;
 	char mail_from[SMTP_ADDRESS_MAX + 1];
-	bool is_held;  /* nothing rendered: the configuration says hold */
+	bool is_held; /* nothing rendered: the configuration says hold */
 	/* "", "attach: why", "hold: why", "opaque: why", "binary: nul, bare-cr", ... */
 	char mark[JOURNAL_MARK_MAX];
 };

@@ -28,7 +28,7 @@ int loop_new(const struct clock *clock, struct loop **ret, struct err *e);
  * them). */
 void loop_free(struct loop *l);
 
-int loop_run(struct loop *l, struct err *e); /* until loop_stop()                       */
+int loop_run(struct loop *l, struct err *e); /* until loop_stop() */
 void loop_stop(struct loop *l);
 /* One turn; waits at most `wait_ms` (0 = not at all) for an event. For tests. */
 int loop_run_once(struct loop *l, int wait_ms, struct err *e);
@@ -56,7 +56,8 @@ int timer_init(struct timer *t, struct loop *l, timer_fn *fn, void *arg, struct 
 void timer_set(struct timer *t, int64_t ms); /* from now; replaces an earlier setting */
 void timer_cancel(struct timer *t);
 bool timer_is_set(const struct timer *t);
-void timer_done(struct timer *t); /* zeroed or initialised timers only; may run inside fn */
+/* zeroed or initialised timers only; may run inside fn */
+void timer_done(struct timer *t);
 
 /* -- descriptors that are not streams (libunbound's, for one): level triggered -- */
 typedef void watch_fn(void *arg, bool readable, bool writable);
@@ -68,8 +69,8 @@ void watch_free(struct watch *w); /* the descriptor stays open */
 /* -- signals -- */
 typedef void signal_fn(void *arg, int signo);
 struct signal_watch;
-int signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg, struct signal_watch **ret,
-		     struct err *e);
+int signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg,
+		     struct signal_watch **ret, struct err *e);
 void signal_watch_free(struct signal_watch *w);
 
 /* -- after this turn -- */

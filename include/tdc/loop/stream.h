@@ -46,9 +46,9 @@ struct stream_events {
 };
 
 struct stream_settings {
-	size_t input_max;        /* plaintext bytes kept; 0 = 64 KiB                 */
-	size_t output_high;      /* 0 = 256 KiB; a soft bound: appends still succeed  */
-	size_t output_low;       /* 0 = output_high / 4                              */
+	size_t input_max;   /* plaintext bytes kept; 0 = 64 KiB */
+	size_t output_high; /* 0 = 256 KiB; a soft bound: appends still succeed */
+	size_t output_low;  /* 0 = output_high / 4 */
 };
 
 /*
@@ -61,11 +61,12 @@ struct stream_transform_ops {
 	 * room) and whatever must be answered into wire_out. Sets *eof at the peer's
 	 * close_notify. Is called again when more came, and when the consumer made
 	 * room while bytes were left. */
-	int (*decode)(void *state, struct buf *wire_in, struct buf *plain_in, struct buf *wire_out,
-		      bool *eof, struct err *e);
+	int (*decode)(void *state, struct buf *wire_in, struct buf *plain_in,
+		      struct buf *wire_out, bool *eof, struct err *e);
 	/* Encodes up to plain.n bytes; *taken says how many. 0 taken = wait for more
 	 * input first (handshake under way) or wire_out is full. */
-	int (*encode)(void *state, struct span plain, struct buf *wire_out, size_t *taken, struct err *e);
+	int (*encode)(void *state, struct span plain, struct buf *wire_out, size_t *taken,
+		      struct err *e);
 	/* True while encode() cannot take bytes because the handshake runs. */
 	bool (*is_busy)(const void *state);
 	/* Writes the goodbye (close_notify) into wire_out. */
@@ -75,7 +76,8 @@ struct stream_transform_ops {
 
 /* Takes the descriptor in every case (closes it on failure). */
 int stream_new(struct loop *l, int fd, const struct stream_settings *s,
-	       const struct stream_events *events, void *arg, struct stream **ret, struct err *e);
+	       const struct stream_events *events, void *arg, struct stream **ret,
+	       struct err *e);
 /* Replaces the receiver of events (when a connection goes from a pool to a
  * transaction). */
 void stream_set_events(struct stream *s, const struct stream_events *events, void *arg);
@@ -87,10 +89,12 @@ void stream_close(struct stream *s);
 void stream_close_after_output(struct stream *s, int64_t grace_ms);
 
 /* -- input -- */
-struct span stream_input(const struct stream *s); /* valid until the next call or event  */
+struct span stream_input(const struct stream *s); /* valid until the next call or event */
 void stream_consume(struct stream *s, size_t n);
-void stream_pause(struct stream *s);  /* no on_input until resumed; the kernel pushes back  */
-void stream_resume(struct stream *s); /* on_input comes (from the loop) if input is left    */
+/* no on_input until resumed; the kernel pushes back */
+void stream_pause(struct stream *s);
+/* on_input comes (from the loop) if input is left */
+void stream_resume(struct stream *s);
 /* True when nothing was received that has not been consumed, neither wire nor
  * plaintext. */
 bool stream_wire_is_clean(const struct stream *s);
@@ -104,21 +108,25 @@ int stream_write(struct stream *s, const void *p, size_t n);
 /* Borrows the bytes until `release(arg)` runs: exactly once, also when the stream is
  * closed, and at once when this returns -1. It may run inside a call of this header.
  * NULL: the bytes live longer. */
-int stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *arg), void *arg);
+int stream_write_ref(struct stream *s, struct span bytes, void (*release)(void *arg),
+		     void *arg);
 bool stream_output_is_full(const struct stream *s);
 size_t stream_output_queued(const struct stream *s);
-uint64_t stream_bytes_out(const struct stream *s); /* plaintext bytes handed to the kernel or transform */
+/* plaintext bytes handed to the kernel or transform */
+uint64_t stream_bytes_out(const struct stream *s);
 uint64_t stream_bytes_in(const struct stream *s);
 void stream_flush(struct stream *s); /* now instead of at the turn's end */
 
 /* -- time -- */
-void stream_set_deadline(struct stream *s, int64_t ms); /* from now; <= 0 clears. Cheap to call often */
+/* from now; <= 0 clears. Cheap to call often */
+void stream_set_deadline(struct stream *s, int64_t ms);
 
 /* -- transform -- */
 /* Takes `state`. Input that is already buffered as wire bytes goes through the
  * transform. The transform's first output (a ClientHello) is asked for at once by
  * decode() with empty input. */
-void stream_set_transform(struct stream *s, const struct stream_transform_ops *ops, void *state);
+void stream_set_transform(struct stream *s, const struct stream_transform_ops *ops,
+			  void *state);
 void *stream_transform_state(const struct stream *s); /* NULL without one */
 
 /* For a transform that left bytes on the wire until its user was told something:
@@ -126,7 +134,8 @@ void *stream_transform_state(const struct stream *s); /* NULL without one */
 void stream_transform_continue(struct stream *s);
 
 struct loop *stream_loop(const struct stream *s);
-int stream_fd(const struct stream *s); /* for getsockname and the like; never read or write it */
+/* for getsockname and the like; never read or write it */
+int stream_fd(const struct stream *s);
 
 /* -- sockets -- */
 enum { SOCKET_TEXT_MAX = 128 };
@@ -137,7 +146,8 @@ struct socket_address {
 /* "192.0.2.1:25", "[2001:db8::1]:25", "unix:/run/x" or "unix" for an unnamed peer. */
 void socket_address_format(const struct socket_address *a, char text[SOCKET_TEXT_MAX]);
 /* Without the port; "unix" for unix sockets. */
-void socket_address_format_host(const struct socket_address *a, char text[SOCKET_TEXT_MAX]);
+void socket_address_format_host(const struct socket_address *a,
+				char text[SOCKET_TEXT_MAX]);
 /* Parses "host-literal:port", "[v6]:port", "unix:/path". Names are not resolved:
  * ERR_SYNTAX. */
 int socket_address_parse(const char *text, struct socket_address *ret, struct err *e);
@@ -148,23 +158,26 @@ typedef void listener_fn(void *arg, int fd, const struct socket_address *peer);
 struct listener;
 struct listener_settings {
 	struct socket_address address;
-	unsigned mode;      /* of a unix socket's file, e.g. 0660 */
-	int backlog;        /* 0 = 1024 */
-	int inherited_fd;   /* >= 0: already bound and listening (socket activation); taken */
+	unsigned mode; /* of a unix socket's file, e.g. 0660 */
+	int backlog;   /* 0 = 1024 */
+	/* >= 0: already bound and listening (socket activation); taken */
+	int inherited_fd;
 };
-int listener_new(struct loop *l, const struct listener_settings *s, listener_fn *on_accept,
-		 void *arg, struct listener **ret, struct err *e);
-void listener_pause(struct listener *n);  /* connections wait in the backlog */
+int listener_new(struct loop *l, const struct listener_settings *s,
+		 listener_fn *on_accept, void *arg, struct listener **ret, struct err *e);
+void listener_pause(struct listener *n); /* connections wait in the backlog */
 void listener_resume(struct listener *n);
-void listener_free(struct listener *n);   /* a unix socket's file is removed */
-struct socket_address listener_address(const struct listener *n); /* with the port that was chosen */
+void listener_free(struct listener *n); /* a unix socket's file is removed */
+/* with the port that was chosen */
+struct socket_address listener_address(const struct listener *n);
 
 /* A connection being made. `done` runs exactly once, never from inside the call; on
  * success it owns fd. */
 typedef void connect_fn(void *arg, int fd, const struct err *e);
 struct connecting;
-int connecting_new(struct loop *l, const struct socket_address *to, const struct socket_address *from,
-		   int64_t timeout_ms, connect_fn *done, void *arg, struct connecting **ret, struct err *e);
+int connecting_new(struct loop *l, const struct socket_address *to,
+		   const struct socket_address *from, int64_t timeout_ms,
+		   connect_fn *done, void *arg, struct connecting **ret, struct err *e);
 void connecting_cancel(struct connecting *c); /* `done` does not run */
 
 #endif

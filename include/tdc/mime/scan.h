@@ -16,24 +16,26 @@
 #include <stdint.h>
 
 enum {
-	MIME_FIELD_MAX = 8192,       /* kept of one field's value                    */
-	MIME_ADDRESS_FIELDS_MAX = 65536, /* kept of To, Cc, ... together             */
+	MIME_FIELD_MAX = 8192,           /* kept of one field's value */
+	MIME_ADDRESS_FIELDS_MAX = 65536, /* kept of To, Cc, ... together */
 };
 
 enum mime_fact {
-	MIME_HAS_8BIT = 1 << 0,        /* bytes over 127 anywhere                      */
+	MIME_HAS_8BIT = 1 << 0,        /* bytes over 127 anywhere */
 	MIME_HAS_UTF8_HEADER = 1 << 1, /* bytes over 127 in the header, all valid UTF-8 */
-	MIME_HAS_8BIT_HEADER = 1 << 2, /* bytes over 127 in the header, not UTF-8       */
+	MIME_HAS_8BIT_HEADER = 1 << 2, /* bytes over 127 in the header, not UTF-8 */
 	MIME_HAS_NUL = 1 << 3,
 	MIME_HAS_BARE_CR = 1 << 4,
 	MIME_HAS_BARE_LF = 1 << 5,
-	MIME_HAS_LONG_LINE = 1 << 6,   /* a line over 998 octets (RFC 5322 2.1.1)       */
+	MIME_HAS_LONG_LINE = 1 << 6, /* a line over 998 octets (RFC 5322 2.1.1) */
 	MIME_HAS_NO_FINAL_CRLF = 1 << 7,
-	MIME_IS_OPAQUE = 1 << 8,       /* no header could be read: not "Name: value" lines */
-	MIME_HAS_LOOP_MARK = 1 << 9,   /* the loop mark's field; whose it is the value tells */
-	MIME_IS_JOURNAL_REPORT = 1 << 10, /* X-MS-Journal-Report                         */
+	MIME_IS_OPAQUE = 1 << 8, /* no header could be read: not "Name: value" lines */
+	/* the loop mark's field; whose it is the value tells */
+	MIME_HAS_LOOP_MARK = 1 << 9,
+	MIME_IS_JOURNAL_REPORT = 1 << 10, /* X-MS-Journal-Report */
 	MIME_IS_EMPTY = 1 << 11,
-	MIME_HEADER_TOO_LARGE = 1 << 12, /* header passed header_max: fields beyond it were not read */
+	/* header passed header_max: fields beyond it were not read */
+	MIME_HEADER_TOO_LARGE = 1 << 12,
 };
 enum { MIME_FACT_COUNT = 13 };
 /* "8-bit", "long-lines", ...: of the bit 1 << i. They stand in journals and never change. */
@@ -59,9 +61,12 @@ void mime_scan_finish(struct mime_scan *s);
 /* After mime_scan_finish(), until the next start: */
 unsigned mime_scan_facts(const struct mime_scan *s);
 uint64_t mime_scan_size(const struct mime_scan *s);
-uint64_t mime_scan_header_size(const struct mime_scan *s); /* up to and with the empty line */
-uint32_t mime_scan_longest_line(const struct mime_scan *s); /* octets without CRLF; UINT32_MAX at most */
-unsigned mime_scan_received_count(const struct mime_scan *s); /* Received: fields, the loop limit's measure */
+/* up to and with the empty line */
+uint64_t mime_scan_header_size(const struct mime_scan *s);
+/* octets without CRLF; UINT32_MAX at most */
+uint32_t mime_scan_longest_line(const struct mime_scan *s);
+/* Received: fields, the loop limit's measure */
+unsigned mime_scan_received_count(const struct mime_scan *s);
 struct span mime_scan_field(const struct mime_scan *s, enum mime_field f);
 /* To, Cc, Bcc, X-Original-To, Delivered-To, Apparently-To: addresses found, in order, without
  * duplicates, at most 1000. */

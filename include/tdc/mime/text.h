@@ -21,7 +21,8 @@ int mime_words_decode(struct span value, struct buf *ret);
  * Writes "Name: value" CRLF, folded at 78 where spaces allow and never over 998. Control bytes become
  * '?'; bytes over 127 are written as RFC 2047 encoded words, unless `utf8_allowed`.
  */
-int mime_field_write(struct buf *out, const char *name, struct span value, bool utf8_allowed);
+int mime_field_write(struct buf *out, const char *name, struct span value,
+		     bool utf8_allowed);
 
 /* base64 in lines of 76 with CRLF, streamed. encoded_size gives the exact total beforehand. */
 struct mime_base64 {
@@ -30,7 +31,8 @@ struct mime_base64 {
 };
 void mime_base64_init(struct mime_base64 *b);
 int mime_base64_encode(struct mime_base64 *b, struct span in, struct buf *out);
-int mime_base64_finish(struct mime_base64 *b, struct buf *out); /* ends with CRLF unless nothing came */
+/* ends with CRLF unless nothing came */
+int mime_base64_finish(struct mime_base64 *b, struct buf *out);
 uint64_t mime_base64_encoded_size(uint64_t n);
 
 #endif

@@ -27,7 +27,8 @@ struct network { /* a CIDR block; family AF_UNIX matches unix sockets */
 	uint8_t address[16];
 	unsigned prefix;
 };
-int network_parse(const char *text, struct network *ret, struct err *e); /* "10.0.0.0/8", "::1", "unix" */
+/* "10.0.0.0/8", "::1", "unix" */
+int network_parse(const char *text, struct network *ret, struct err *e);
 bool network_contains(const struct network *n, const struct socket_address *a);
 
 struct server_listener_settings {
@@ -35,10 +36,11 @@ struct server_listener_settings {
 	enum server_protocol protocol;
 	struct socket_address address;
 	unsigned socket_mode;
-	const struct network *trusted;  /* NULL and 0 = loopback and unix          */
+	const struct network *trusted; /* NULL and 0 = loopback and unix */
 	size_t n_trusted;
-	struct tls_context *tls;        /* NULL = STARTTLS is not offered; borrowed, referenced */
-	bool is_tls_required;           /* 530 5.7.0 before it                     */
+	/* NULL = STARTTLS is not offered; borrowed, referenced */
+	struct tls_context *tls;
+	bool is_tls_required; /* 530 5.7.0 before it */
 	enum bare_line_ends bare_line_ends;
 	/* Limits; 0 = the default of the configuration schema. */
 	unsigned connections_max, connections_per_client_max, messages_per_connection_max;
@@ -48,30 +50,31 @@ struct server_listener_settings {
 	int64_t idle_timeout_ms, command_timeout_ms, data_timeout_ms;
 };
 struct server_settings {
-	const char *hostname;           /* banner, Received by; copied             */
-	const char *queue_domain;       /* "the.tdc.queue"; copied                 */
+	const char *hostname;     /* banner, Received by; copied */
+	const char *queue_domain; /* "the.tdc.queue"; copied */
 	const struct server_listener_settings *listeners;
 	size_t n_listeners;
-	unsigned connections_max;       /* over all listeners; 0 = 1000             */
-	uint64_t envelope_memory_max;   /* of all open transactions; 0 = 16 MiB     */
-	int64_t stop_grace_ms;          /* for running transactions; 0 = 10 s       */
+	unsigned connections_max;     /* over all listeners; 0 = 1000 */
+	uint64_t envelope_memory_max; /* of all open transactions; 0 = 16 MiB */
+	int64_t stop_grace_ms;        /* for running transactions; 0 = 10 s */
 };
 
 /* All strings and arrays are copied. Borrows loop and spool. Binds; -1 names the address. */
-int server_new(struct loop *l, const struct server_settings *s, struct spool *sp, struct policy_set *p,
-	       struct server **ret, struct err *e);
+int server_new(struct loop *l, const struct server_settings *s, struct spool *sp,
+	       struct policy_set *p, struct server **ret, struct err *e);
 void server_start(struct server *s); /* begins to accept */
 /* Sessions go on with what they have; new ones see the new settings. Addresses and names must be
  * those of the start (sockets stay): a listener that appears or vanishes is not taken, and reported in *e (-1),
  * while everything else is taken. */
-int server_reload(struct server *s, const struct server_settings *settings, struct policy_set *p,
-		  struct err *e);
+int server_reload(struct server *s, const struct server_settings *settings,
+		  struct policy_set *p, struct err *e);
 /* No new connections; idle sessions get 421; transactions get the grace time. `done` runs exactly once. */
 void server_stop(struct server *s, void (*done)(void *arg), void *arg);
 void server_free(struct server *s);
 
 struct server_status {
-	unsigned connections, transactions; /* open now; between MAIL and the final reply */
+	/* open now; between MAIL and the final reply */
+	unsigned connections, transactions;
 };
 void server_status(const struct server *s, struct server_status *ret);
 /* Where a listener is bound, by its index in the settings (port 0 was resolved). */

@@ -27,8 +27,8 @@ void smtp_data_decoder_init(struct smtp_data_decoder *d);
  * earlier call come from static memory) to `sink`. Returns the number of input bytes used; *ended
  * is true when the end of data was among them, and what follows belongs to the next command.
  */
-size_t smtp_data_decode(struct smtp_data_decoder *d, struct span input, smtp_data_fn *sink, void *arg,
-			bool *ended);
+size_t smtp_data_decode(struct smtp_data_decoder *d, struct span input,
+			smtp_data_fn *sink, void *arg, bool *ended);
 
 /* -- sending -- */
 struct smtp_data_encoder {
@@ -40,7 +40,8 @@ void smtp_data_encoder_init(struct smtp_data_encoder *n);
  * `attach` for those): if one does, it returns -1 and the caller breaks off the connection rather
  * than let a message end early. Otherwise 0.
  */
-int smtp_data_encode(struct smtp_data_encoder *n, struct span input, smtp_data_fn *sink, void *arg);
+int smtp_data_encode(struct smtp_data_encoder *n, struct span input, smtp_data_fn *sink,
+		     void *arg);
 /* "." CRLF, with a CRLF in front when the last line was not ended. */
 int smtp_data_encode_end(struct smtp_data_encoder *n, smtp_data_fn *sink, void *arg);
 

@@ -11,15 +11,16 @@
 #include <stdint.h>
 
 enum {
-	SMTP_REPLY_LINE_MAX = 2048, /* RFC 5321 says 512; real ones are longer   */
+	SMTP_REPLY_LINE_MAX = 2048, /* RFC 5321 says 512; real ones are longer */
 	SMTP_REPLY_LINES_MAX = 128,
 	SMTP_REPLY_TEXT_MAX = 1024, /* kept of the whole reply, lines joined by " / " */
 };
 
 struct smtp_reply {
-	int code;                           /* 200-599                              */
-	char enhanced[12];                  /* "2.0.0", or "" when absent or of another class */
-	char text[SMTP_REPLY_TEXT_MAX + 1]; /* without codes; raw bytes, no NUL, CR or LF */
+	int code;          /* 200-599 */
+	char enhanced[12]; /* "2.0.0", or "" when absent or of another class */
+	/* without codes; raw bytes, no NUL, CR or LF */
+	char text[SMTP_REPLY_TEXT_MAX + 1];
 };
 
 /* Reads one reply. Embedded in its owner; no allocation. */
@@ -34,15 +35,16 @@ struct smtp_reply_parser {
 };
 
 enum smtp_reply_result {
-	SMTP_REPLY_DONE,      /* parser->reply is complete; *used bytes belong to it  */
-	SMTP_REPLY_MORE,      /* *used bytes are taken; feed the rest with more       */
+	SMTP_REPLY_DONE,      /* parser->reply is complete; *used bytes belong to it */
+	SMTP_REPLY_MORE,      /* *used bytes are taken; feed the rest with more */
 	SMTP_REPLY_MALFORMED, /* not "ddd[ -]text CRLF", codes differ between lines, too long:
-			       * the connection cannot be trusted any more            */
+			       * the connection cannot be trusted any more */
 };
 
 void smtp_reply_parser_init(struct smtp_reply_parser *p);
 /* Bare LF at a reply's end is malformed. *used is always set. */
-enum smtp_reply_result smtp_reply_parse(struct smtp_reply_parser *p, struct span input, size_t *used);
+enum smtp_reply_result smtp_reply_parse(struct smtp_reply_parser *p, struct span input,
+					size_t *used);
 
 /* "250 2.1.0 text\r\n"; `enhanced` may be NULL. '\n' in text makes a multi-line reply. Bytes that
  * could break a line are written as '?'. */
@@ -66,9 +68,9 @@ enum smtp_extension {
 };
 struct smtp_capabilities {
 	unsigned extensions;
-	uint64_t size_max;       /* of SIZE, 0 = no limit stated                      */
-	unsigned mail_max;       /* of LIMITS MAILMAX (RFC 9422), 0 = none            */
-	unsigned rcpt_max;       /* of LIMITS RCPTMAX                                 */
+	uint64_t size_max; /* of SIZE, 0 = no limit stated */
+	unsigned mail_max; /* of LIMITS MAILMAX (RFC 9422), 0 = none */
+	unsigned rcpt_max; /* of LIMITS RCPTMAX */
 };
 /* One line of an EHLO reply (not the first). Unknown keywords are ignored. */
 void smtp_capabilities_add(struct smtp_capabilities *c, struct span line);

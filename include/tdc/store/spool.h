@@ -24,26 +24,30 @@ struct loop;
 struct spool;
 
 struct spool_settings {
-	const char *directory;      /* holds NAME.tdc.queue, segments/ and bodies/; created 0700   */
-	const char *name;           /* NULL = "spool"                                             */
-	uint64_t inline_max;        /* bodies up to this live in their row; 0 = 16 KiB             */
-	uint64_t segment_max;       /* up to this in segments, above in own files; 0 = 256 KiB      */
-	uint64_t segment_size;      /* a segment is closed beyond this; 0 = 64 MiB                  */
-	uint64_t hot_max;           /* bytes of committed bodies kept in memory; 0 = 8 MiB          */
-	uint64_t in_flight_max;     /* bytes of drafts in memory; 0 = 12 MiB                        */
-	uint64_t reserve;           /* free bytes below which drafts are refused; 0 = 64 MiB        */
-	uint64_t body_size_max;     /* of one message; 0 = 256 MiB. Larger: ERR_SIZE                */
-	int64_t retention_ms;       /* delivered rows and bodies are kept this long; 0 = not at all   */
-	uint64_t wal_max;           /* hard limit of the WAL's bytes; 0 = 64 MiB                    */
-	unsigned body_workers;      /* 0 = 2                                                       */
+	/* holds NAME.tdc.queue, segments/ and bodies/; created 0700 */
+	const char *directory;
+	const char *name;    /* NULL = "spool" */
+	uint64_t inline_max; /* bodies up to this live in their row; 0 = 16 KiB */
+	/* up to this in segments, above in own files; 0 = 256 KiB */
+	uint64_t segment_max;
+	uint64_t segment_size;  /* a segment is closed beyond this; 0 = 64 MiB */
+	uint64_t hot_max;       /* bytes of committed bodies kept in memory; 0 = 8 MiB */
+	uint64_t in_flight_max; /* bytes of drafts in memory; 0 = 12 MiB */
+	uint64_t reserve; /* free bytes below which drafts are refused; 0 = 64 MiB */
+	uint64_t body_size_max; /* of one message; 0 = 256 MiB. Larger: ERR_SIZE */
+	/* delivered rows and bodies are kept this long; 0 = not at all */
+	int64_t retention_ms;
+	uint64_t wal_max;      /* hard limit of the WAL's bytes; 0 = 64 MiB */
+	unsigned body_workers; /* 0 = 2 */
 };
 
 /* What was found at the start; for one log line. */
 struct spool_recovery {
-	bool was_clean;              /* the last stop was orderly                                 */
+	bool was_clean; /* the last stop was orderly */
 	uint64_t waiting, uncertain, held, dead, quarantined;
-	uint64_t orphan_files;       /* bodies of drafts that were never committed; removed        */
-	uint64_t newly_quarantined;  /* by the start itself: 0, damage is found by reading         */
+	uint64_t orphan_files; /* bodies of drafts that were never committed; removed */
+	/* by the start itself: 0, damage is found by reading */
+	uint64_t newly_quarantined;
 	int64_t took_ms;
 };
 
@@ -76,7 +80,8 @@ struct spool_draft; /* one message being written, not yet ours */
  * ERR_SPACE: free space is below the reserve, or the disk failed last time: answer 452 4.3.1.
  * `size_hint` is SIZE= (0 = unknown). Only loop thread; not more than the listener's limits.
  */
-int spool_draft_new(struct spool *sp, uint64_t size_hint, struct spool_draft **ret, struct err *e);
+int spool_draft_new(struct spool *sp, uint64_t size_hint, struct spool_draft **ret,
+		    struct err *e);
 /* Copies once. -1: the draft is spoiled (ERR_SIZE, ERR_SPACE, ERR_IO, ERR_MEMORY) and can only be freed. */
 int spool_draft_append(struct spool_draft *d, const char *p, size_t n, struct err *e);
 /* True: stop reading until `fn` runs (once per spool_draft_when_room). Memory stays bounded by it. */
@@ -90,19 +95,19 @@ enum drop_reason {
 	DROP_NONE,
 	DROP_POLICY,
 	DROP_DIRECTION,
-	DROP_ROUTE,     /* /dev/null                       */
+	DROP_ROUTE, /* /dev/null */
 	DROP_DUPLICATE,
-	DROP_LOOP,      /* our own loop mark, or a journal of others that is not wanted */
+	DROP_LOOP, /* our own loop mark, or a journal of others that is not wanted */
 	DROP_REASON_COUNT
 };
 const char *drop_reason_name(enum drop_reason r);
 
 struct spool_plan {
 	enum journal_kind kind;
-	const char *policy;    /* copied                                   */
-	const char *rids;      /* NULL = all                               */
+	const char *policy;    /* copied */
+	const char *rids;      /* NULL = all */
 	enum drop_reason drop; /* != DROP_NONE: accounted as dropped, not stored */
-	uint64_t mid;          /* from spool_next_mid()                     */
+	uint64_t mid;          /* from spool_next_mid() */
 };
 enum { SPOOL_PLANS_MAX = 64 };
 
@@ -117,8 +122,9 @@ typedef void spool_done_fn(void *arg, const struct err *e);
  */
 struct spool_commit;
 struct spool_commit *spool_commit(struct spool_draft *d, struct spool_message *m,
-				  const struct body_facts *facts, const struct spool_plan *plans,
-				  size_t n_plans, spool_done_fn *done, void *arg);
+				  const struct body_facts *facts,
+				  const struct spool_plan *plans, size_t n_plans,
+				  spool_done_fn *done, void *arg);
 void spool_commit_forget(struct spool_commit *c);
 
 /* Every journal that was just committed goes to this one consumer, which takes it. It runs before
@@ -133,23 +139,23 @@ void spool_count_refused(struct spool *sp);
 
 enum outcome_kind {
 	OUTCOME_DELIVERED,
-	OUTCOME_SOFT,        /* 4xx to the message: attempts + 1, next_at            */
-	OUTCOME_UNCERTAIN,   /* final reply not received: profile, next_at          */
-	OUTCOME_DEAD,        /* 5xx to the content, or expired                      */
-	OUTCOME_HELD,        /* cannot be carried, and the configuration says hold   */
-	OUTCOME_QUARANTINED, /* body or row does not match its own checksum          */
-	OUTCOME_DROPPED,     /* route /dev/null                                     */
+	OUTCOME_SOFT,        /* 4xx to the message: attempts + 1, next_at */
+	OUTCOME_UNCERTAIN,   /* final reply not received: profile, next_at */
+	OUTCOME_DEAD,        /* 5xx to the content, or expired */
+	OUTCOME_HELD,        /* cannot be carried, and the configuration says hold */
+	OUTCOME_QUARANTINED, /* body or row does not match its own checksum */
+	OUTCOME_DROPPED,     /* route /dev/null */
 };
 struct spool_outcome {
 	enum outcome_kind kind;
 	uint64_t mid;
-	uint32_t attempts;   /* the new count                         */
-	int64_t next_at;     /* wall ms, for SOFT and UNCERTAIN       */
-	int64_t at;          /* wall ms                               */
-	const char *reply;   /* copied; NULL allowed, as all below    */
+	uint32_t attempts; /* the new count */
+	int64_t next_at;   /* wall ms, for SOFT and UNCERTAIN */
+	int64_t at;        /* wall ms */
+	const char *reply; /* copied; NULL allowed, as all below */
 	const char *tls;
 	const char *profile;
-	const char *reason;  /* for DEAD, HELD, QUARANTINED: "content", "expired", ... */
+	const char *reason; /* for DEAD, HELD, QUARANTINED: "content", "expired", ... */
 	const char *destination;
 };
 /* Rides in the next batch; not synced by itself, but within 1 s. Cannot fail for the caller:
@@ -165,8 +171,8 @@ uint64_t spool_outcomes_committed(const struct spool *sp);
  * The render profile in use towards a destination, so that after a crash a journal that was in flight
  * is sent again with the same bytes. Call when it changes, and wait for `done` before the first use.
  */
-void spool_set_destination_profile(struct spool *sp, const char *destination, const char *profile,
-				   spool_done_fn *done, void *arg);
+void spool_set_destination_profile(struct spool *sp, const char *destination,
+				   const char *profile, spool_done_fn *done, void *arg);
 /* From memory, as of the last stop or crash, until set anew; NULL = none. */
 const char *spool_destination_profile(const struct spool *sp, const char *destination);
 /* MIDs up to this may have been in flight when the daemon last died (0 after a clean stop). */
@@ -175,8 +181,8 @@ uint64_t spool_unclean_mid(const struct spool *sp);
 /* ------------------------------------------------------------------ reading bodies */
 
 struct spool_body_reader;
-int spool_body_reader_new(struct spool *sp, struct spool_body *b, struct spool_body_reader **ret,
-			  struct err *e);
+int spool_body_reader_new(struct spool *sp, struct spool_body *b,
+			  struct spool_body_reader **ret, struct err *e);
 void spool_body_reader_free(struct spool_body_reader *r); /* NULL is fine */
 enum spool_read { SPOOL_READ_DATA, SPOOL_READ_END, SPOOL_READ_LATER, SPOOL_READ_FAILED };
 /* DATA: *ret is the next run (at most 256 KiB), valid until the next call. LATER: `when_ready` runs once.
@@ -191,18 +197,21 @@ struct spool_cursor { /* the order of the due queue; {0,0} is its beginning */
 	uint64_t mid;
 };
 struct spool_due {
-	struct list journals;  /* of spool_journal.node, state waiting or uncertain; the callee takes them */
-	struct spool_cursor next; /* where to go on                                   */
-	bool is_end;           /* nothing due is behind `next`                         */
-	int64_t earliest_at;   /* wall ms of the earliest row that is not due yet; 0 = none */
+	/* of spool_journal.node, state waiting or uncertain; the callee takes them */
+	struct list journals;
+	struct spool_cursor next; /* where to go on */
+	bool is_end;              /* nothing due is behind `next` */
+	/* wall ms of the earliest row that is not due yet; 0 = none */
+	int64_t earliest_at;
 };
 /* Exactly once. On an error `due` is NULL. */
 typedef void spool_due_fn(void *arg, struct spool_due *due, const struct err *e);
 /* Rows of one policy that are due at `now`, after the cursor, at most `rows` and about `bytes` of inline
  * bodies (which come hot). Runs on the reader; rows whose outcome is not committed yet come again: the
  * scheduler knows which MIDs it holds. Corrupt rows are quarantined and left out. */
-void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after, int64_t now,
-		     size_t rows, size_t bytes, spool_due_fn *done, void *arg);
+void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
+		     int64_t now, size_t rows, size_t bytes, spool_due_fn *done,
+		     void *arg);
 /* One journal by its MID, in any state; *due has one or none. What cannot be read of it is left out. */
 void spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg);
 /* The same, whole: ERR_CORRUPT says what of its rows is damaged. Its body's bytes are not looked at. */
@@ -214,21 +223,23 @@ size_t spool_waiting_policies(const struct spool *sp, const char **names, size_t
 /* ------------------------------------------------------------------ the operator */
 
 enum spool_change {
-	CHANGE_HOLD,       /* waiting, uncertain -> held                      */
-	CHANGE_RELEASE,    /* held -> waiting, due now                        */
+	CHANGE_HOLD,       /* waiting, uncertain -> held */
+	CHANGE_RELEASE,    /* held -> waiting, due now */
 	CHANGE_RETRY_DEAD, /* dead -> waiting, attempts 0, its time starts anew */
-	CHANGE_DELETE,     /* waiting, uncertain, held, dead, quarantined -> deleted by operator */
-	CHANGE_DUE_NOW,    /* waiting with a time of its own -> due now        */
+	/* waiting, uncertain, held, dead, quarantined -> deleted by operator */
+	CHANGE_DELETE,
+	CHANGE_DUE_NOW, /* waiting with a time of its own -> due now */
 	/* quarantined -> waiting, attempts 0, its time starts anew. The caller has looked: see
 	 * spool_fetch_sound(). */
 	CHANGE_RETRY_QUARANTINED,
 };
 /* mid == 0: all rows in a state that the change applies to. Exactly once. */
 typedef void spool_change_fn(void *arg, uint64_t changed, const struct err *e);
-void spool_change(struct spool *sp, enum spool_change what, uint64_t mid, spool_change_fn *done, void *arg);
+void spool_change(struct spool *sp, enum spool_change what, uint64_t mid,
+		  spool_change_fn *done, void *arg);
 /* The same, of rows in these states only (1 << journal_state; at least one that it applies to). */
-void spool_change_in(struct spool *sp, enum spool_change what, unsigned states, uint64_t mid,
-		     spool_change_fn *done, void *arg);
+void spool_change_in(struct spool *sp, enum spool_change what, unsigned states,
+		     uint64_t mid, spool_change_fn *done, void *arg);
 
 /* A page of rows in MID order, without bodies. state == JOURNAL_STATE_COUNT: all states. */
 struct spool_list_filter {
@@ -236,42 +247,47 @@ struct spool_list_filter {
 	uint64_t after_mid;
 	size_t limit; /* at most 1000 */
 };
-void spool_list(struct spool *sp, const struct spool_list_filter *f, spool_due_fn *done, void *arg);
+void spool_list(struct spool *sp, const struct spool_list_filter *f, spool_due_fn *done,
+		void *arg);
 
 /* ------------------------------------------------------------------ the account */
 
 /* Terms of the identity: created = the sum of all others. Kept in the same transactions. */
 struct spool_account {
-	uint64_t messages;    /* accepted                                           */
-	uint64_t refused;     /* 5xx after MAIL                                     */
+	uint64_t messages; /* accepted */
+	uint64_t refused;  /* 5xx after MAIL */
 	uint64_t created[MESSAGE_SOURCE_COUNT];
-	uint64_t state[JOURNAL_STATE_COUNT]; /* DELIVERED is cumulative, the others are gauges */
-	uint64_t deleted;     /* by operator                                        */
+	/* DELIVERED is cumulative, the others are gauges */
+	uint64_t state[JOURNAL_STATE_COUNT];
+	uint64_t deleted; /* by operator */
 	uint64_t dropped[DROP_REASON_COUNT];
-	int64_t oldest_waiting_at; /* wall ms, 0 = none; as of the last batch          */
+	int64_t oldest_waiting_at; /* wall ms, 0 = none; as of the last batch */
 };
 int64_t spool_account_gap(const struct spool_account *a); /* 0 when it closes */
-const struct spool_account *spool_account(const struct spool *sp); /* as of the last commit */
+/* as of the last commit */
+const struct spool_account *spool_account(const struct spool *sp);
 /* Counts the rows on the reader and compares with the counters: the proof. */
-typedef void spool_account_fn(void *arg, const struct spool_account *counted, const struct err *e);
+typedef void spool_account_fn(void *arg, const struct spool_account *counted,
+			      const struct err *e);
 void spool_account_verify(struct spool *sp, spool_account_fn *done, void *arg);
 
 struct spool_status {
 	uint64_t free_bytes, reserve;
-	bool is_accepting;      /* false below the reserve or after a disk failure  */
-	char trouble[ERR_TEXT_MAX]; /* why not                                      */
+	bool is_accepting;          /* false below the reserve or after a disk failure */
+	char trouble[ERR_TEXT_MAX]; /* why not */
 	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes;
 	uint64_t hot_bytes, in_flight_bytes;
 	uint64_t unsynced_outcomes;
-	uint64_t refused_rows; /* the database will not change them: left out of the due queue
-				* until the next start                                      */
+	/* the database will not change them: left out of the due queue until the next start */
+	uint64_t refused_rows;
 	int64_t longest_commit_us, longest_checkpoint_us;
 };
 void spool_status(const struct spool *sp, struct spool_status *ret);
 
 /* Deepest check, offline, blocking: database integrity, every body's size and SHA-256, the account.
  * `report` gets one line per finding. Returns the number of findings, or -1. `sha256` is given by the caller. */
-typedef void spool_hash_fn(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[32]);
+typedef void spool_hash_fn(void *arg, const void *p, size_t n, bool is_last,
+			   uint8_t digest[32]);
 int spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_arg,
 		void (*report)(void *arg, const char *line), void *arg, struct err *e);
 

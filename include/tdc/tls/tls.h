@@ -21,41 +21,46 @@ struct tls_session;
 
 /* How a next hop is authenticated. (DANE, MTA-STS and fingerprints join this enum.) */
 enum tls_mode {
-	TLS_MODE_REQUIRED, /* encrypted, peer not authenticated      */
-	TLS_MODE_VERIFY,   /* chain to a trusted root, and the name   */
+	TLS_MODE_REQUIRED, /* encrypted, peer not authenticated */
+	TLS_MODE_VERIFY,   /* chain to a trusted root, and the name */
 };
 const char *tls_mode_name(enum tls_mode m);
 
 struct tls_client_settings {
-	const char *ca_file;   /* PEM bundle; NULL = the system's store            */
-	const char *min_version; /* "1.2" or "1.3"; NULL = 1.2                      */
-	const char *ciphers;   /* TLS 1.2 cipher list; NULL = OpenSSL's default at level 2 */
-	const char *groups;    /* NULL = OpenSSL's default                          */
-	const char *certificate_file, *key_file; /* client certificate, both or none  */
-	size_t sessions_max;   /* remembered sessions in all; 0 = 256                */
+	const char *ca_file;     /* PEM bundle; NULL = the system's store */
+	const char *min_version; /* "1.2" or "1.3"; NULL = 1.2 */
+	/* TLS 1.2 cipher list; NULL = OpenSSL's default at level 2 */
+	const char *ciphers;
+	const char *groups;                      /* NULL = OpenSSL's default */
+	const char *certificate_file, *key_file; /* client certificate, both or none */
+	size_t sessions_max;                     /* remembered sessions in all; 0 = 256 */
 };
 struct tls_server_settings {
-	const char *certificate_file, *key_file; /* PEM chain and key                 */
+	const char *certificate_file, *key_file; /* PEM chain and key */
 	const char *min_version;
 	const char *ciphers;
 	const char *groups;
 };
 
-int tls_client_context_new(const struct tls_client_settings *s, struct tls_context **ret, struct err *e);
-int tls_server_context_new(const struct tls_server_settings *s, struct tls_context **ret, struct err *e);
+int tls_client_context_new(const struct tls_client_settings *s, struct tls_context **ret,
+			   struct err *e);
+int tls_server_context_new(const struct tls_server_settings *s, struct tls_context **ret,
+			   struct err *e);
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* NULL is fine */
 
 enum { TLS_TEXT_MAX = 160 };
 struct tls_facts {
-	char version[16];             /* "TLSv1.3"                                        */
-	char cipher[64];              /* "TLS_AES_256_GCM_SHA384"                         */
-	char peer_name[TLS_TEXT_MAX]; /* the name that matched, else the certificate's own */
+	char version[16]; /* "TLSv1.3" */
+	char cipher[64];  /* "TLS_AES_256_GCM_SHA384" */
+	/* the name that matched, else the certificate's own */
+	char peer_name[TLS_TEXT_MAX];
 	char issuer[TLS_TEXT_MAX];
-	bool is_verified;             /* chain and name                                    */
+	bool is_verified; /* chain and name */
 	bool is_resumed;
-	char failure[TLS_TEXT_MAX * 2]; /* why not verified, exact: both names on a mismatch, since when
-				     * expired, which issuer is unknown; empty when verified        */
+	/* why not verified, exact: both names on a mismatch, since when expired, which
+	 * issuer is unknown; empty when verified */
+	char failure[TLS_TEXT_MAX * 2];
 };
 
 /*
@@ -73,10 +78,11 @@ typedef void tls_done_fn(void *arg, const struct tls_facts *facts, const struct 
  * Wire bytes received before this call must have been ruled out by the caller
  * (stream_wire_is_clean).
  */
-int tls_client_start(struct tls_context *c, struct stream *s, const char *name, enum tls_mode mode,
-		     const char *session_key, tls_done_fn *done, void *arg, struct err *e);
-int tls_server_start(struct tls_context *c, struct stream *s, tls_done_fn *done, void *arg,
-		     struct err *e);
+int tls_client_start(struct tls_context *c, struct stream *s, const char *name,
+		     enum tls_mode mode, const char *session_key, tls_done_fn *done,
+		     void *arg, struct err *e);
+int tls_server_start(struct tls_context *c, struct stream *s, tls_done_fn *done,
+		     void *arg, struct err *e);
 
 /* In on_eof: true when the peer ended the session itself (close_notify); false when the connection was
  * cut, so that what it sent may be incomplete. */

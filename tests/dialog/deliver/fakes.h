@@ -27,7 +27,7 @@ struct spool_body {
 	struct body_facts facts;
 	char *data;
 	size_t n;
-	bool is_cold; /* every run comes later                       */
+	bool is_cold; /* every run comes later */
 	bool has_io_error;
 };
 struct spool_body_reader {
@@ -99,8 +99,7 @@ struct fake_outcome {
 	int64_t next_at;
 	char profile[128];
 };
-enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600,
-       FAKE_READS_MAX = 8 };
+enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600, FAKE_READS_MAX = 8 };
 
 struct spool {
 	struct loop *loop;
@@ -113,8 +112,8 @@ struct spool {
 	struct buf log; /* outcomes, one a line */
 	unsigned long outcomes;
 	unsigned fetches, profiles_set;
-	bool is_slow; /* outcomes are not applied yet */
-	bool is_troubled; /* the disk refuses */
+	bool is_slow;        /* outcomes are not applied yet */
+	bool is_troubled;    /* the disk refuses */
 	bool is_reader_slow; /* what was read waits for fake_answer() */
 	struct late *read[FAKE_READS_MAX];
 	size_t n_read;

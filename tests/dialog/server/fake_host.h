@@ -33,16 +33,16 @@ struct fake {
 	struct session *session;
 	struct listener_config *config;
 	struct clock_manual clock;
-	struct buf input;      /* sent by the client, not used yet       */
-	struct buf transcript; /* all that was replied                   */
-	unsigned writes;       /* how many times there was output        */
+	struct buf input;      /* sent by the client, not used yet */
+	struct buf transcript; /* all that was replied */
+	unsigned writes;       /* how many times there was output */
 
 	/* what this world does */
 	enum err_kind draft_new_fails, append_fails, commit_fails, tls_fails;
-	size_t append_fails_at; /* only from so many bytes on             */
+	size_t append_fails_at; /* only from so many bytes on */
 	bool is_commit_late, is_tls_late, is_room_late;
-	size_t full_above;      /* a draft is full above this; 0 = never  */
-	size_t n_plans;         /* 0 = 1 */
+	size_t full_above; /* a draft is full above this; 0 = never */
+	size_t n_plans;    /* 0 = 1 */
 	enum drop_reason drop;
 
 	/* what happened */
@@ -85,7 +85,8 @@ fake_draft_new(void *host, uint64_t size_hint, struct spool_draft **ret, struct 
 }
 
 static inline int
-fake_draft_append(void *host, struct spool_draft *d, const char *p, size_t n, struct err *e)
+fake_draft_append(void *host, struct spool_draft *d, const char *p, size_t n,
+		  struct err *e)
 {
 	struct fake *f = host;
 
@@ -324,7 +325,9 @@ fake_send_cut(struct fake *f, const char *p, size_t n, unsigned cut)
 
 	while (n > 0) {
 		random = random * 1664525u + 1013904223u;
-		size_t piece = cut == CUT_WHOLE ? n : cut == CUT_BYTES ? 1 : 1 + (random >> 20) % 23;
+		size_t piece = cut == CUT_WHOLE   ? n
+			       : cut == CUT_BYTES ? 1
+						  : 1 + (random >> 20) % 23;
 		if (piece > n)
 			piece = n;
 		fake_send(f, p, piece);

@@ -87,8 +87,10 @@ test_lmtp_over_a_unix_socket(void **state)
 	w.listeners[0].protocol = SERVER_LMTP;
 	world_start(&w);
 	client_open(&w, &c, 0);
-	client_say(&c, "LHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\n" MESSAGE
-		       "QUIT\r\n");
+	client_say(
+		&c,
+		"LHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\n" MESSAGE
+		"QUIT\r\n");
 	client_wait_end(&w, &c);
 	const char *first = strstr(buf_text(&c.got), QUEUED);
 	assert_non_null(first);
@@ -166,7 +168,8 @@ static void
 test_a_large_message_through_little_memory(void **state)
 {
 	enum { LINES = 60000 };
-	static const char line[] = "a line of a large message, sixty-four octets with its end....\r\n";
+	static const char line[] =
+		"a line of a large message, sixty-four octets with its end....\r\n";
 	struct world w;
 	struct client c;
 
@@ -220,7 +223,8 @@ test_a_half_closed_client_gets_all_replies(void **state)
 	world_open(&w);
 	world_start(&w);
 	client_open(&w, &c, 0);
-	client_say(&c, ENVELOPE MESSAGE "MAIL FROM:<t@x>\r\nRCPT TO:<r@y>\r\n" MESSAGE "NOOP\r\n");
+	client_say(&c, ENVELOPE MESSAGE "MAIL FROM:<t@x>\r\nRCPT TO:<r@y>\r\n" MESSAGE
+					"NOOP\r\n");
 	stream_flush(c.stream);
 	assert_int_equal(shutdown(stream_fd(c.stream), SHUT_WR), 0);
 	client_wait_end(&w, &c);
@@ -418,7 +422,8 @@ test_a_reload_changes_new_sessions_only(void **state)
 
 	/* So is one that has another address. */
 	w.settings.n_listeners = 1;
-	assert_int_equal(socket_address_parse("127.0.0.1:9", &w.listeners[0].address, &e), 0);
+	assert_int_equal(socket_address_parse("127.0.0.1:9", &w.listeners[0].address, &e),
+			 0);
 	assert_int_equal(server_reload(w.server, &w.settings, w.policy, &e), -1);
 	assert_non_null(strstr(e.text, "feed"));
 	client_close(&new);
@@ -443,7 +448,8 @@ test_an_address_that_is_taken_is_named(void **state)
 	struct socket_address a = server_listener_address(w.server, 0);
 	w.listeners[0].address = a;
 	socket_address_format(&a, text);
-	assert_int_equal(server_new(w.loop, &w.settings, w.spool, w.policy, &second, &e), -1);
+	assert_int_equal(server_new(w.loop, &w.settings, w.spool, w.policy, &second, &e),
+			 -1);
 	assert_null(second);
 	assert_non_null(strstr(e.text, text));
 	assert_non_null(strstr(e.text, "feed"));
@@ -455,7 +461,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_message_from_the_socket_into_the_spool),
-		cmocka_unit_test(test_a_mark_of_this_spool_drops_and_one_of_another_does_not),
+		cmocka_unit_test(
+			test_a_mark_of_this_spool_drops_and_one_of_another_does_not),
 		cmocka_unit_test(test_lmtp_over_a_unix_socket),
 		cmocka_unit_test(test_who_is_not_trusted_is_turned_away_at_the_greeting),
 		cmocka_unit_test(test_connection_limits),

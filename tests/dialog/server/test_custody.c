@@ -16,7 +16,8 @@ test_no_250_before_the_commit_and_nothing_overtakes_it(void **state)
 	(void)state;
 	fake_open(&f, NULL);
 	fake_say(&f, ENVELOPE MESSAGE "NOOP\r\nMAIL FROM:<t@x>\r\nQUIT\r\n");
-	assert_int_equal(fake_expect(&f, "the spool has not answered", "220|250|250 2.1.0|250 2.1.5|354"),
+	assert_int_equal(fake_expect(&f, "the spool has not answered",
+				     "220|250|250 2.1.0|250 2.1.5|354"),
 			 0);
 	assert_int_equal(session_wants(f.session), SESSION_WANTS_COMMIT);
 	fake_say(&f, "NOOP\r\n");
@@ -26,10 +27,12 @@ test_no_250_before_the_commit_and_nothing_overtakes_it(void **state)
 	uint64_t messages = counter_get(COUNTER_MESSAGES_IN);
 	fake_commit_now(&f);
 	fake_go_on(&f);
-	assert_int_equal(fake_expect(&f, "now the reply, then the others in their order",
-				     "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|250 2.0.0|250 2.1.0|"
-				     "221 2.0.0"),
-			 0);
+	assert_int_equal(
+		fake_expect(
+			&f, "now the reply, then the others in their order",
+			"220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|250 2.0.0|250 2.1.0|"
+			"221 2.0.0"),
+		0);
 	assert_int_equal(counter_get(COUNTER_MESSAGES_IN), messages + 1);
 	assert_non_null(strstr(buf_text(&f.transcript), "250 2.0.0 Ok: queued as 1\r\n"));
 	fake_close(&f);
@@ -44,7 +47,8 @@ test_no_error_of_the_spool_is_permanent(void **state)
 	(void)state;
 	for (int kind = ERR_MEMORY; kind <= ERR_CORRUPT; kind++) {
 		char sentence[64];
-		snprintf(sentence, sizeof(sentence), "%s", err_kind_name((enum err_kind)kind));
+		snprintf(sentence, sizeof(sentence), "%s",
+			 err_kind_name((enum err_kind)kind));
 		const char *code = kind == ERR_SPACE ? "452 4.3.1" : "451 4.3.0";
 		char want[128];
 
@@ -90,10 +94,13 @@ test_lmtp_defers_each_recipient(void **state)
 
 	(void)state;
 	fake_open(&f, &s);
-	fake_say(&f, "LHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\n" MESSAGE);
-	assert_int_equal(fake_expect(&f, "two recipients, two answers",
-				     "220|250|250 2.1.0|250 2.1.5|250 2.1.5|354|452 4.3.1|452 4.3.1"),
-			 0);
+	fake_say(&f, "LHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT "
+		     "TO:<b@y>\r\n" MESSAGE);
+	assert_int_equal(
+		fake_expect(
+			&f, "two recipients, two answers",
+			"220|250|250 2.1.0|250 2.1.5|250 2.1.5|354|452 4.3.1|452 4.3.1"),
+		0);
 	fake_close(&f);
 }
 
@@ -112,10 +119,12 @@ test_a_draft_that_spoils_is_deferred_at_the_end(void **state)
 	fake_say(&f, "0123456789\r\n.\r\nMAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\n");
 	fake_say(&f, "BDAT 30\r\n012345678901234567890123456789");
 	fake_say(&f, "BDAT 4 LAST\r\nMAILNOOP\r\n");
-	assert_int_equal(fake_expect(&f, "both ways",
-				     "220|250|250 2.1.0|250 2.1.5|354|452 4.3.1|250 2.1.0|250 2.1.5|"
-				     "452 4.3.1|503 5.5.1|250 2.0.0"),
-			 0);
+	assert_int_equal(
+		fake_expect(
+			&f, "both ways",
+			"220|250|250 2.1.0|250 2.1.5|354|452 4.3.1|250 2.1.0|250 2.1.5|"
+			"452 4.3.1|503 5.5.1|250 2.0.0"),
+		0);
 	fake_close(&f);
 }
 
@@ -137,9 +146,10 @@ test_reading_pauses_while_the_draft_is_full(void **state)
 	fake_go_on(&f);
 	assert_int_equal(f.commits, 1);
 	assert_string_equal(buf_text(&f.body), "0123456789\r\n0123456789\r\nmore\r\n");
-	assert_int_equal(fake_expect(&f, "and everything is as ever",
-				     "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|250 2.0.0"),
-			 0);
+	assert_int_equal(
+		fake_expect(&f, "and everything is as ever",
+			    "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|250 2.0.0"),
+		0);
 	fake_close(&f);
 }
 
@@ -152,7 +162,8 @@ test_a_chunk_that_ends_while_the_draft_is_full(void **state)
 	fake_open(&f, NULL);
 	fake_say(&f, ENVELOPE "BDAT 5\r\nabcdeBDAT 0 LAST\r\n");
 	assert_int_equal(session_wants(f.session), SESSION_WANTS_ROOM);
-	assert_int_equal(fake_expect(&f, "the client waits as well", "220|250|250 2.1.0|250 2.1.5"),
+	assert_int_equal(fake_expect(&f, "the client waits as well",
+				     "220|250|250 2.1.0|250 2.1.5"),
 			 0);
 	fake_room_now(&f);
 	fake_go_on(&f);
@@ -178,9 +189,10 @@ test_waiting_for_room_has_an_end(void **state)
 	session_timeout(f.session);
 	assert_int_equal(f.drafts_open, 0);
 	fake_say(&f, "more\r\n.\r\nNOOP\r\n");
-	assert_int_equal(fake_expect(&f, "452 behind the data",
-				     "220|250|250 2.1.0|250 2.1.5|354|452 4.3.1|250 2.0.0"),
-			 0);
+	assert_int_equal(
+		fake_expect(&f, "452 behind the data",
+			    "220|250|250 2.1.0|250 2.1.5|354|452 4.3.1|250 2.0.0"),
+		0);
 	fake_close(&f);
 }
 
@@ -218,8 +230,9 @@ test_timeouts(void **state)
 		fake_open(&f, &s);
 		fake_say(&f, timeout_rows[i].say);
 		if (!session_take_deadline(f.session, &ms) || ms != timeout_rows[i].ms) {
-			print_error("%s: got %lld ms, want %lld\n", timeout_rows[i].sentence,
-				    (long long)ms, (long long)timeout_rows[i].ms);
+			print_error("%s: got %lld ms, want %lld\n",
+				    timeout_rows[i].sentence, (long long)ms,
+				    (long long)timeout_rows[i].ms);
 			failed++;
 		}
 		fake_forget(&f);
@@ -325,12 +338,12 @@ static const struct {
 	{ "one that said nothing", "", "421 4.3.2", "", "421 4.3.2", "421 4.3.2" },
 	{ "a transaction may end", ENVELOPE, "", MESSAGE "MAIL FROM:<s@x>\r\n",
 	  "354|250 2.0.0|421 4.3.2", "421 4.3.2" },
-	{ "data may end", ENVELOPE "DATA\r\nx", "", "\r\n.\r\nNOOP\r\n", "250 2.0.0|421 4.3.2",
-	  "421 4.3.2" },
-	{ "chunks may end", ENVELOPE "BDAT 1\r\nx", "", "BDAT 1 LAST\r\ny", "250 2.0.0|421 4.3.2",
-	  "421 4.3.2" },
-	{ "a reset is an end", ENVELOPE, "", "RSET\r\nMAIL FROM:<s@x>\r\n", "250 2.0.0|421 4.3.2",
-	  "421 4.3.2" },
+	{ "data may end", ENVELOPE "DATA\r\nx", "", "\r\n.\r\nNOOP\r\n",
+	  "250 2.0.0|421 4.3.2", "421 4.3.2" },
+	{ "chunks may end", ENVELOPE "BDAT 1\r\nx", "", "BDAT 1 LAST\r\ny",
+	  "250 2.0.0|421 4.3.2", "421 4.3.2" },
+	{ "a reset is an end", ENVELOPE, "", "RSET\r\nMAIL FROM:<s@x>\r\n",
+	  "250 2.0.0|421 4.3.2", "421 4.3.2" },
 };
 
 static void
@@ -425,9 +438,11 @@ main(void)
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_dripping_bytes_is_no_progress),
 		cmocka_unit_test(test_a_client_that_is_gone_leaves_nothing),
-		cmocka_unit_test(test_a_client_that_is_gone_during_the_commit_is_waited_for),
+		cmocka_unit_test(
+			test_a_client_that_is_gone_during_the_commit_is_waited_for),
 		cmocka_unit_test(test_stopping),
-		cmocka_unit_test(test_a_commit_is_waited_for_even_when_the_grace_time_is_over),
+		cmocka_unit_test(
+			test_a_commit_is_waited_for_even_when_the_grace_time_is_over),
 		cmocka_unit_test(test_the_negative_control_lies),
 	};
 

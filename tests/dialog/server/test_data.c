@@ -27,8 +27,8 @@ expect_body(struct fake *f, const char *sentence, struct span want)
 	if (span_equal(buf_span(&f->body), want) && f->facts.size == want.n &&
 	    memcmp(digest, f->facts.sha256, sizeof(digest)) == 0)
 		return 0;
-	print_error("%s\n  got  %zu bytes \"%s\"\n  want %zu bytes \"%.*s\"\n", sentence, f->body.n,
-		    buf_text(&f->body), want.n, (int)want.n, want.p);
+	print_error("%s\n  got  %zu bytes \"%s\"\n  want %zu bytes \"%.*s\"\n", sentence,
+		    f->body.n, buf_text(&f->body), want.n, (int)want.n, want.p);
 	return 1;
 }
 
@@ -39,17 +39,20 @@ static const struct {
 	size_t n;
 	bool is_transparent; /* a dot at a line's start, which stuffing has doubled */
 } smuggling[] = {
-	{ "\n.\n", 3, false },       { "\r.\r", 3, false },      { "\r.\n", 3, false },
-	{ "\n.\r", 3, false },       { "\n.\r\n", 4, false },    { "\r.\r\n", 4, false },
-	{ "\r\n\0.\r\n", 6, false }, { "\r\r\n\r\n", 5, false }, { "\n\n.\n\n", 5, false },
-	{ "\r\n..\n", 5, true },     { "\r\n..\r", 5, true },    { "\r\n..\0\r\n", 7, true },
+	{ "\n.\n", 3, false },       { "\r.\r", 3, false },
+	{ "\r.\n", 3, false },       { "\n.\r", 3, false },
+	{ "\n.\r\n", 4, false },     { "\r.\r\n", 4, false },
+	{ "\r\n\0.\r\n", 6, false }, { "\r\r\n\r\n", 5, false },
+	{ "\n\n.\n\n", 5, false },   { "\r\n..\n", 5, true },
+	{ "\r\n..\r", 5, true },     { "\r\n..\0\r\n", 7, true },
 	{ "\r\n..\r\r\n", 7, true }, { "\r\r\n..\r\r\n", 8, true },
 };
 
 static void
 test_smuggling_ends_no_message(void **state)
 {
-	static const char evil[] = "MAIL FROM:<evil@x>\r\nRCPT TO:<v@y>\r\nDATA\r\nevil\r\n";
+	static const char evil[] =
+		"MAIL FROM:<evil@x>\r\nRCPT TO:<v@y>\r\nDATA\r\nevil\r\n";
 	int failed = 0;
 
 	(void)state;
@@ -62,7 +65,8 @@ test_smuggling_ends_no_message(void **state)
 			buf_append_text(&want, HEADER "before");
 			for (size_t k = 0; k < smuggling[i].n; k++)
 				if (!smuggling[i].is_transparent || k == 0 ||
-				    smuggling[i].p[k] != '.' || smuggling[i].p[k - 1] == '.')
+				    smuggling[i].p[k] != '.' ||
+				    smuggling[i].p[k - 1] == '.')
 					buf_append_byte(&want, smuggling[i].p[k]);
 			buf_append_text(&want, evil);
 			buf_append_text(&wire, ENVELOPE "DATA\r\n" HEADER "before");
@@ -72,9 +76,11 @@ test_smuggling_ends_no_message(void **state)
 			fake_open(&f, NULL);
 			fake_send_cut(&f, buf_span(&wire).p, wire.n, cut);
 			char sentence[64];
-			snprintf(sentence, sizeof(sentence), "sequence %zu, cut %u", i, cut);
-			failed += fake_expect(&f, sentence,
-					      "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|221 2.0.0");
+			snprintf(sentence, sizeof(sentence), "sequence %zu, cut %u", i,
+				 cut);
+			failed += fake_expect(
+				&f, sentence,
+				"220|250|250 2.1.0|250 2.1.5|354|250 2.0.0|221 2.0.0");
 			failed += f.commits != 1;
 			failed += expect_body(&f, sentence, buf_span(&want));
 			fake_close(&f);
@@ -112,8 +118,9 @@ test_unstuffed_dots_end_no_message(void **state)
 			failed += fake_expect(&f, rows[i].sentence,
 					      "220|250|250 2.1.0|250 2.1.5|354");
 			fake_say(&f, "\r\n.\r\n");
-			failed += fake_expect(&f, rows[i].sentence,
-					      "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0");
+			failed +=
+				fake_expect(&f, rows[i].sentence,
+					    "220|250|250 2.1.0|250 2.1.5|354|250 2.0.0");
 			fake_close(&f);
 		}
 	assert_int_equal(failed, 0);
@@ -129,23 +136,24 @@ static const struct {
 	const char *want;
 	unsigned facts;
 } bare_rows[] = {
-	{ "a bare LF is kept and marked", BARE_KEEP, "DATA", "a: b\r\n\r\nx\ny\r\n", "250 2.0.0",
-	  MIME_HAS_BARE_LF },
-	{ "a bare CR is kept and marked", BARE_KEEP, "DATA", "a: b\r\n\r\nx\ry\r\n", "250 2.0.0",
-	  MIME_HAS_BARE_CR },
+	{ "a bare LF is kept and marked", BARE_KEEP, "DATA", "a: b\r\n\r\nx\ny\r\n",
+	  "250 2.0.0", MIME_HAS_BARE_LF },
+	{ "a bare CR is kept and marked", BARE_KEEP, "DATA", "a: b\r\n\r\nx\ry\r\n",
+	  "250 2.0.0", MIME_HAS_BARE_CR },
 	{ "a bare LF is refused by option", BARE_REFUSE, "DATA", "a: b\r\n\r\nx\ny\r\n",
 	  "550 5.6.11", 0 },
 	{ "a bare CR is refused by option", BARE_REFUSE, "DATA", "a: b\r\n\r\nx\ry\r\n",
 	  "550 5.6.11", 0 },
-	{ "clean mail is not refused by that option", BARE_REFUSE, "DATA", "a: b\r\n\r\nx\r\n",
-	  "250 2.0.0", 0 },
-	{ "BDAT keeps a bare LF under either option", BARE_REFUSE, "BDAT", "a: b\r\n\r\nx\ny\r\n",
-	  "250 2.0.0", MIME_HAS_BARE_LF },
-	{ "BDAT keeps a bare CR under either option", BARE_REFUSE, "BDAT", "a: b\r\n\r\nx\ry\r\n",
-	  "250 2.0.0", MIME_HAS_BARE_CR },
+	{ "clean mail is not refused by that option", BARE_REFUSE, "DATA",
+	  "a: b\r\n\r\nx\r\n", "250 2.0.0", 0 },
+	{ "BDAT keeps a bare LF under either option", BARE_REFUSE, "BDAT",
+	  "a: b\r\n\r\nx\ny\r\n", "250 2.0.0", MIME_HAS_BARE_LF },
+	{ "BDAT keeps a bare CR under either option", BARE_REFUSE, "BDAT",
+	  "a: b\r\n\r\nx\ry\r\n", "250 2.0.0", MIME_HAS_BARE_CR },
 	{ "BDAT needs no final line end", BARE_KEEP, "BDAT", "a: b\r\n\r\nx", "250 2.0.0",
 	  MIME_HAS_NO_FINAL_CRLF },
-	{ "BDAT does not unstuff", BARE_KEEP, "BDAT", "a: b\r\n\r\n..x\r\n.\r\n", "250 2.0.0", 0 },
+	{ "BDAT does not unstuff", BARE_KEEP, "BDAT", "a: b\r\n\r\n..x\r\n.\r\n",
+	  "250 2.0.0", 0 },
 };
 
 static void
@@ -156,8 +164,9 @@ test_bare_line_ends(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bare_rows) / sizeof(bare_rows[0]); i++)
 		for (unsigned cut = 0; cut < CUTS; cut++) {
-			struct server_listener_settings s = { .bare_line_ends =
-								      bare_rows[i].option };
+			struct server_listener_settings s = {
+				.bare_line_ends = bare_rows[i].option
+			};
 			struct fake f = { 0 };
 			struct span body = span_of(bare_rows[i].body);
 			struct buf wire;
@@ -174,10 +183,12 @@ test_bare_line_ends(void **state)
 				fake_forget(&f);
 			}
 			fake_send_cut(&f, buf_span(&wire).p, wire.n, cut);
-			int bad = fake_expect(&f, bare_rows[i].sentence, bare_rows[i].want);
+			int bad =
+				fake_expect(&f, bare_rows[i].sentence, bare_rows[i].want);
 			if (!bad && f.commits > 0)
 				bad = expect_body(&f, bare_rows[i].sentence, body) ||
-				      (f.facts.facts & bare_rows[i].facts) != bare_rows[i].facts;
+				      (f.facts.facts & bare_rows[i].facts) !=
+					      bare_rows[i].facts;
 			/* The session is as usable as before. */
 			fake_forget(&f);
 			fake_say(&f, "NOOP\r\n");
@@ -203,7 +214,8 @@ test_no_content_is_refused(void **state)
 		{ "no header", "just text\r\n", 11 },
 		{ "a header that is none", ": : :\r\n\r\n\r\n", 11 },
 		{ "NUL", "a\0b: c\r\n", 8 },
-		{ "8-bit header that is not UTF-8", "Subject: \xff\xfe\r\n\r\nx\r\n", 19 },
+		{ "8-bit header that is not UTF-8", "Subject: \xff\xfe\r\n\r\nx\r\n",
+		  19 },
 		{ "only line ends", "\r\n\r\n\r\n", 6 },
 		{ "a Subject that is garbage", "Subject: =?utf-8?B?////?=\r\n\r\n", 29 },
 		{ "a To that is garbage", "To: <<<>>>,,,;;@@\r\n\r\n", 21 },
@@ -221,7 +233,8 @@ test_no_content_is_refused(void **state)
 		fake_say(&f, command);
 		fake_send(&f, rows[i].p, rows[i].n);
 		failed += fake_expect(&f, rows[i].sentence, "250 2.0.0");
-		failed += expect_body(&f, rows[i].sentence, span_make(rows[i].p, rows[i].n));
+		failed += expect_body(&f, rows[i].sentence,
+				      span_make(rows[i].p, rows[i].n));
 		fake_close(&f);
 	}
 	assert_int_equal(failed, 0);
@@ -240,9 +253,11 @@ test_a_large_message_by_data_and_by_bdat(void **state)
 	buf_append_text(&body, "Subject: large\r\n\r\n");
 	buf_append_text(&wire, "Subject: large\r\n\r\n");
 	for (int i = 0; i < LINES; i++) {
-		buf_printf(&body, "%s line %d of many, and what it says is of no matter\r\n",
+		buf_printf(&body,
+			   "%s line %d of many, and what it says is of no matter\r\n",
 			   i % 7 == 0 ? "." : "", i);
-		buf_printf(&wire, "%s line %d of many, and what it says is of no matter\r\n",
+		buf_printf(&wire,
+			   "%s line %d of many, and what it says is of no matter\r\n",
 			   i % 7 == 0 ? ".." : "", i);
 	}
 	buf_append_text(&wire, ".\r\n");
@@ -288,10 +303,11 @@ test_what_is_too_large_is_not_stored(void **state)
 	assert_int_equal(f.drafts_open, 0);
 	assert_in_range(f.largest_draft, 0, 1000);
 	fake_say(&f, "\r\n.\r\n");
-	assert_int_equal(fake_expect(&f, "both are refused",
-				     "220|250|250 2.1.0|250 2.1.5|552 5.3.4|250 2.1.0|250 2.1.5|"
-				     "354|552 5.3.4"),
-			 0);
+	assert_int_equal(
+		fake_expect(&f, "both are refused",
+			    "220|250|250 2.1.0|250 2.1.5|552 5.3.4|250 2.1.0|250 2.1.5|"
+			    "354|552 5.3.4"),
+		0);
 	assert_int_equal(f.refused, 2);
 	fake_close(&f);
 	free(octets);

@@ -13,7 +13,8 @@ recipients(const struct fake *f, struct buf *ret)
 {
 	buf_init(ret, 1 << 16);
 	for (size_t i = 0; i < f->message->n_recipients; i++)
-		buf_printf(ret, "%s%s/%s", i == 0 ? "" : " ", f->message->recipients[i].address,
+		buf_printf(ret, "%s%s/%s", i == 0 ? "" : " ",
+			   f->message->recipients[i].address,
 			   recipient_source_name(f->message->recipients[i].source));
 	return buf_text(ret);
 }
@@ -27,9 +28,11 @@ static const struct {
 	{ "an ordinary recipient", "r@y", DATA("To: other@z\r\n"), "r@y/envelope" },
 	{ "a copy that names its recipient", "r=y@the.tdc.queue", DATA("To: other@z\r\n"),
 	  "r@y/copy" },
-	{ "many of them", "r=y@the.tdc.queue s=y@THE.tdc.Queue", DATA(""), "r@y/copy s@y/copy" },
+	{ "many of them", "r=y@the.tdc.queue s=y@THE.tdc.Queue", DATA(""),
+	  "r@y/copy s@y/copy" },
 	{ "the last = divides", "a=b=y@the.tdc.queue", DATA(""), "a=b@y/copy" },
-	{ "= outside of the queue domain means nothing", "a=b@y", DATA(""), "a=b@y/envelope" },
+	{ "= outside of the queue domain means nothing", "a=b@y", DATA(""),
+	  "a=b@y/envelope" },
 	{ "a subdomain of the queue domain is not it", "a=b@x.the.tdc.queue", DATA(""),
 	  "a=b@x.the.tdc.queue/envelope" },
 	{ "a bare copy address: the header is asked", "journal@the.tdc.queue",
@@ -42,8 +45,8 @@ static const struct {
 	  "journal@the.tdc.queue/copy" },
 	{ "the bare address twice", "journal@the.tdc.queue j2@the.tdc.queue",
 	  DATA("To: a@y\r\n"), "a@y/header" },
-	{ "who is named in the envelope needs no header", "journal@the.tdc.queue r=y@the.tdc.queue",
-	  DATA("To: a@y\r\n"), "r@y/copy" },
+	{ "who is named in the envelope needs no header",
+	  "journal@the.tdc.queue r=y@the.tdc.queue", DATA("To: a@y\r\n"), "r@y/copy" },
 	{ "a quoted local part", "\"a=y\"@the.tdc.queue", DATA(""), "a@y/copy" },
 	{ "a UTF-8 recipient", "\xc3\xa4@y", DATA(""), "\xc3\xa4@y/envelope" },
 };
@@ -68,8 +71,9 @@ test_recipients(void **state)
 		fake_say(&f, buf_text(&say));
 		assert_int_equal(f.commits, 1);
 		if (strcmp(recipients(&f, &got), recipient_rows[i].want) != 0) {
-			print_error("%s\n  got  %s\n  want %s\n", recipient_rows[i].sentence,
-				    buf_text(&got), recipient_rows[i].want);
+			print_error("%s\n  got  %s\n  want %s\n",
+				    recipient_rows[i].sentence, buf_text(&got),
+				    recipient_rows[i].want);
 			failed++;
 		}
 		buf_done(&got);
@@ -98,36 +102,43 @@ static const struct {
 } client_rows[] = {
 	{ "the connection's own facts", SERVER_SMTP, "EHLO c.example\r\n", DATA(""),
 	  "10.1.1.209 - c.example ESMTP - -" },
-	{ "HELO is SMTP", SERVER_SMTP, "HELO c.example\r\n", DATA(""), "10.1.1.209 - c.example SMTP - -" },
-	{ "LMTP", SERVER_LMTP, "LHLO c.example\r\n", DATA(""), "10.1.1.209 - c.example LMTP - -" },
+	{ "HELO is SMTP", SERVER_SMTP, "HELO c.example\r\n", DATA(""),
+	  "10.1.1.209 - c.example SMTP - -" },
+	{ "LMTP", SERVER_LMTP, "LHLO c.example\r\n", DATA(""),
+	  "10.1.1.209 - c.example LMTP - -" },
 	{ "STARTTLS shows", SERVER_SMTP, "EHLO c\r\nSTARTTLS\r\n\nEHLO d\r\n", DATA(""),
 	  "10.1.1.209 - d ESMTPS - -" },
 	{ "XFORWARD wins", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=n.example ADDR=192.0.2.1 PORT=99") XF(
-		  "PROTO=ESMTP HELO=h.example IDENT=4ABC SOURCE=REMOTE"),
+	  "EHLO gw\r\n" XF("NAME=n.example ADDR=192.0.2.1 PORT=99")
+		  XF("PROTO=ESMTP HELO=h.example IDENT=4ABC SOURCE=REMOTE"),
 	  DATA(RECEIVED), "192.0.2.1 n.example h.example ESMTP 4ABC REMOTE" },
-	{ "an IPv6 address loses its tag", SERVER_SMTP, "EHLO gw\r\n" XF("ADDR=IPV6:2001:db8::1"),
-	  DATA(""), "2001:db8::1 - gw ESMTP - -" },
-	{ "xtext is decoded", SERVER_SMTP, "EHLO gw\r\n" XF("HELO=a+2Bb NAME=n"), DATA(""),
-	  "10.1.1.209 n a+b ESMTP - -" },
+	{ "an IPv6 address loses its tag", SERVER_SMTP,
+	  "EHLO gw\r\n" XF("ADDR=IPV6:2001:db8::1"), DATA(""),
+	  "2001:db8::1 - gw ESMTP - -" },
+	{ "xtext is decoded", SERVER_SMTP, "EHLO gw\r\n" XF("HELO=a+2Bb NAME=n"),
+	  DATA(""), "10.1.1.209 n a+b ESMTP - -" },
 	{ "what is unavailable is not known", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] SOURCE=local"),
+	  "EHLO gw\r\n" XF("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] "
+			   "SOURCE=local"),
 	  DATA(""), "- - - ESMTP - LOCAL" },
 	{ "a later attribute replaces an earlier one", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=a IDENT=1") XF("NAME=b"), DATA(""), "10.1.1.209 b gw ESMTP 1 -" },
+	  "EHLO gw\r\n" XF("NAME=a IDENT=1") XF("NAME=b"), DATA(""),
+	  "10.1.1.209 b gw ESMTP 1 -" },
 	{ "a malformed command changes nothing", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=a") XF("NAME=b FROB=1"), DATA(""), "10.1.1.209 a gw ESMTP - -" },
+	  "EHLO gw\r\n" XF("NAME=a") XF("NAME=b FROB=1"), DATA(""),
+	  "10.1.1.209 a gw ESMTP - -" },
 	{ "it ends with the transaction", SERVER_SMTP,
-	  "EHLO gw\r\n" XF("NAME=a") "MAIL FROM:<t@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n", DATA(""),
-	  "10.1.1.209 - gw ESMTP - -" },
-	{ "and with a reset", SERVER_SMTP, "EHLO gw\r\n" XF("NAME=a") "RSET\r\n", DATA(""),
-	  "10.1.1.209 - gw ESMTP - -" },
-	{ "and with a greeting", SERVER_SMTP, "EHLO gw\r\n" XF("NAME=a") "EHLO gw\r\n", DATA(""),
-	  "10.1.1.209 - gw ESMTP - -" },
-	{ "without XFORWARD the feeder's trace field tells", SERVER_SMTP, "EHLO gw\r\n", DATA(RECEIVED),
-	  "192.0.2.9 n.example h.example ESMTP - -" },
+	  "EHLO gw\r\n" XF("NAME=a") "MAIL FROM:<t@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n",
+	  DATA(""), "10.1.1.209 - gw ESMTP - -" },
+	{ "and with a reset", SERVER_SMTP, "EHLO gw\r\n" XF("NAME=a") "RSET\r\n",
+	  DATA(""), "10.1.1.209 - gw ESMTP - -" },
+	{ "and with a greeting", SERVER_SMTP, "EHLO gw\r\n" XF("NAME=a") "EHLO gw\r\n",
+	  DATA(""), "10.1.1.209 - gw ESMTP - -" },
+	{ "without XFORWARD the feeder's trace field tells", SERVER_SMTP, "EHLO gw\r\n",
+	  DATA(RECEIVED), "192.0.2.9 n.example h.example ESMTP - -" },
 	{ "only the newest one", SERVER_SMTP, "EHLO gw\r\n",
-	  DATA("Received: by gw (Postfix, from userid 0)\r\n" RECEIVED), "10.1.1.209 - gw ESMTP - -" },
+	  DATA("Received: by gw (Postfix, from userid 0)\r\n" RECEIVED),
+	  "10.1.1.209 - gw ESMTP - -" },
 };
 
 static void
@@ -144,7 +155,8 @@ test_client_facts(void **state)
 		fake_open(&f, &s);
 		/* A line feed alone divides what must not be sent in one batch. */
 		snprintf(copy, sizeof(copy), "%s", client_rows[i].before);
-		for (part = copy; (part = strstr(rest, "\r\n\n")) != NULL; rest = part + 3) {
+		for (part = copy; (part = strstr(rest, "\r\n\n")) != NULL;
+		     rest = part + 3) {
 			fake_send(&f, rest, (size_t)(part - rest) + 2);
 		}
 		fake_say(&f, rest);
@@ -152,12 +164,13 @@ test_client_facts(void **state)
 		fake_say(&f, client_rows[i].data);
 		const struct spool_message *m = f.message;
 		assert_non_null(m);
-		snprintf(got, sizeof(got), "%s %s %s %s %s %s", or_none(m->client_address),
-			 or_none(m->client_name), or_none(m->helo), or_none(m->protocol),
-			 or_none(m->queue_id), or_none(m->forward_source));
+		snprintf(got, sizeof(got), "%s %s %s %s %s %s",
+			 or_none(m->client_address), or_none(m->client_name),
+			 or_none(m->helo), or_none(m->protocol), or_none(m->queue_id),
+			 or_none(m->forward_source));
 		if (strcmp(got, client_rows[i].want) != 0) {
-			print_error("%s\n  got  %s\n  want %s\n", client_rows[i].sentence, got,
-				    client_rows[i].want);
+			print_error("%s\n  got  %s\n  want %s\n", client_rows[i].sentence,
+				    got, client_rows[i].want);
 			failed++;
 		}
 		assert_int_equal(m->icid, 5);
@@ -174,9 +187,11 @@ static const struct {
 	const char *header;
 	const char *subject, *message_id, *from;
 } header_rows[] = {
-	{ "plain fields", "Subject: hello\r\nMessage-ID: <1@x>\r\nFrom: A <a@x>\r\n", "hello",
-	  "<1@x>", "A <a@x>" },
-	{ "an encoded subject", "Subject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\n", "gr\xc3\xbc\xc3\x9f" "e",
+	{ "plain fields", "Subject: hello\r\nMessage-ID: <1@x>\r\nFrom: A <a@x>\r\n",
+	  "hello", "<1@x>", "A <a@x>" },
+	{ "an encoded subject", "Subject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\n",
+	  "gr\xc3\xbc\xc3\x9f"
+	  "e",
 	  NULL, NULL },
 	{ "a folded subject", "Subject: one\r\n two\r\n", "one two", NULL, NULL },
 	{ "a subject in UTF-8", "Subject: \xc3\xa4\r\n", "\xc3\xa4", NULL, NULL },
@@ -199,7 +214,8 @@ test_header_fields(void **state)
 		const struct spool_message *m = f.message;
 		assert_non_null(m);
 		if (strcmp(or_none(m->subject), or_none(header_rows[i].subject)) != 0 ||
-		    strcmp(or_none(m->message_id), or_none(header_rows[i].message_id)) != 0 ||
+		    strcmp(or_none(m->message_id), or_none(header_rows[i].message_id)) !=
+			    0 ||
 		    strcmp(or_none(m->header_from), or_none(header_rows[i].from)) != 0) {
 			print_error("%s: got %s, %s, %s\n", header_rows[i].sentence,
 				    or_none(m->subject), or_none(m->message_id),
@@ -254,10 +270,12 @@ test_parameters_are_kept(void **state)
 	assert_false(m->is_binarymime);
 	assert_false(m->is_smtputf8);
 	assert_string_equal(m->recipients[0].orcpt, "rfc822;r+x@y");
-	assert_int_equal(m->recipients[0].notify, SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY);
+	assert_int_equal(m->recipients[0].notify,
+			 SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY);
 	assert_null(m->recipients[1].orcpt);
 	assert_int_equal(m->recipients[1].notify, SMTP_NOTIFY_NEVER);
-	fake_say(&f, "MAIL FROM:<> BODY=BINARYMIME SMTPUTF8\r\nRCPT TO:<r@y>\r\nBDAT 1 LAST\r\nx");
+	fake_say(&f, "MAIL FROM:<> BODY=BINARYMIME SMTPUTF8\r\nRCPT TO:<r@y>\r\nBDAT 1 "
+		     "LAST\r\nx");
 	assert_string_equal(f.message->sender, "");
 	assert_int_equal(f.message->ret, MESSAGE_RET_NONE);
 	assert_true(f.message->is_binarymime && f.message->is_smtputf8);
@@ -348,24 +366,27 @@ static const struct {
 } marks[] = {
 	{ "our own mark", "X-TDC-Journal: " ID " " TAG, true },
 	{ "our own mark, folded", "X-TDC-Journal: " ID "\r\n " TAG, true },
-	{ "our own mark, folded by others",
-	  "x-tdc-journal:\r\n\t" ID "\r\n\t  " TAG " ", true },
+	{ "our own mark, folded by others", "x-tdc-journal:\r\n\t" ID "\r\n\t  " TAG " ",
+	  true },
 	{ "no mark at all", "Subject: " ID " " TAG, false },
 	{ "an empty mark", "X-TDC-Journal:", false },
 	{ "a mark without a tag", "X-TDC-Journal: " ID, false },
 	{ "a tag alone", "X-TDC-Journal: " TAG, false },
-	{ "another digit in the tag", "X-TDC-Journal: " ID " f91d134a3f340d732b3a7b9f0fb03295",
-	  false },
+	{ "another digit in the tag",
+	  "X-TDC-Journal: " ID " f91d134a3f340d732b3a7b9f0fb03295", false },
 	{ "another last digit in the tag",
 	  "X-TDC-Journal: " ID " e91d134a3f340d732b3a7b9f0fb03294", false },
-	{ "a tag that is cut", "X-TDC-Journal: " ID " e91d134a3f340d732b3a7b9f0fb0329", false },
+	{ "a tag that is cut", "X-TDC-Journal: " ID " e91d134a3f340d732b3a7b9f0fb0329",
+	  false },
 	{ "more behind the tag", "X-TDC-Journal: " ID " " TAG " x", false },
 	{ "the tag of another journal",
 	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e00 " TAG, false },
-	{ "the tag of nothing", "X-TDC-Journal: 796cd3078af14636753d26b3b5555422", false },
-	{ "a mark of another spool", "X-TDC-Journal: " ID " 634cf4916902621567ed6af75e74df38", false },
-	{ "a forged mark in front of ours", "X-TDC-Journal: 1\r\nX-TDC-Journal: " ID " " TAG,
+	{ "the tag of nothing", "X-TDC-Journal: 796cd3078af14636753d26b3b5555422",
 	  false },
+	{ "a mark of another spool",
+	  "X-TDC-Journal: " ID " 634cf4916902621567ed6af75e74df38", false },
+	{ "a forged mark in front of ours",
+	  "X-TDC-Journal: 1\r\nX-TDC-Journal: " ID " " TAG, false },
 	{ "our mark in front of a forged one",
 	  "X-TDC-Journal: " ID " " TAG "\r\nX-TDC-Journal: 1", true },
 };
@@ -379,7 +400,9 @@ test_a_loop_mark_counts_only_when_it_is_ours(void **state)
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		struct fake f = { 0 };
 		fake_open(&f, NULL);
-		fake_say(&f, "EHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nA: b\r\n");
+		fake_say(
+			&f,
+			"EHLO c\r\nMAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nA: b\r\n");
 		fake_forget(&f);
 		fake_say(&f, marks[i].header);
 		fake_say(&f, "\r\n\r\nbody\r\n.\r\n");

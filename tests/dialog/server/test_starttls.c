@@ -32,7 +32,8 @@ server_tls(const struct world *w)
 	snprintf(key, sizeof(key), "%s/key.pem", w->directory);
 	if (tls_leaf_write(NULL, &leaf, certificate, key, &e) != 0)
 		fail_msg("%s", e.text);
-	struct tls_server_settings s = { .certificate_file = certificate, .key_file = key };
+	struct tls_server_settings s = { .certificate_file = certificate,
+					 .key_file = key };
 	if (tls_server_context_new(&s, &ret, &e) != 0)
 		fail_msg("%s", e.text);
 	return ret;
@@ -54,7 +55,8 @@ test_starttls(void **state)
 	w.listeners[0].is_tls_required = true;
 	world_start(&w);
 	tls_context_unref(context);
-	assert_int_equal(tls_client_context_new(&client_settings, &client_context, &e), 0);
+	assert_int_equal(tls_client_context_new(&client_settings, &client_context, &e),
+			 0);
 	client_open(&w, &c, 0);
 	client_say(&c, "EHLO c\r\nMAIL FROM:<s@x>\r\nSTARTTLS\r\n");
 	client_wait(&w, &c, "530 5.7.0 ");

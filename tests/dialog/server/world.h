@@ -27,20 +27,19 @@
 
 enum { TURNS_MAX = 5000, TURN_MS = 20 };
 
-static const char configuration[] =
-	"version: 1\n"
-	"listeners:\n"
-	"  - name: feed\n"
-	"    protocol: smtp\n"
-	"    address: \"127.0.0.1:10025\"\n"
-	"spool:\n"
-	"  directory: /var/spool/tdc\n"
-	"connector:\n"
-	"  enabled: true\n"
-	"  message_intake_address: journal@intake.example\n"
-	"incoming_mail_policies:\n"
-	"  default:\n"
-	"    intake: global\n";
+static const char configuration[] = "version: 1\n"
+				    "listeners:\n"
+				    "  - name: feed\n"
+				    "    protocol: smtp\n"
+				    "    address: \"127.0.0.1:10025\"\n"
+				    "spool:\n"
+				    "  directory: /var/spool/tdc\n"
+				    "connector:\n"
+				    "  enabled: true\n"
+				    "  message_intake_address: journal@intake.example\n"
+				    "incoming_mail_policies:\n"
+				    "  default:\n"
+				    "    intake: global\n";
 
 struct world {
 	char directory[64];
@@ -101,7 +100,8 @@ client_open(struct world *w, struct client *c, size_t listener)
 	assert_int_equal(connect(fd, (struct sockaddr *)&a.storage, a.length), 0);
 	memset(c, 0, sizeof(*c));
 	buf_init(&c->got, 1 << 20);
-	assert_int_equal(stream_new(w->loop, fd, NULL, &client_events, c, &c->stream, &e), 0);
+	assert_int_equal(stream_new(w->loop, fd, NULL, &client_events, c, &c->stream, &e),
+			 0);
 }
 
 static inline void
@@ -136,7 +136,8 @@ has_got(struct client *c, const char *text)
 static inline void
 client_wait(struct world *w, struct client *c, const char *text)
 {
-	for (int i = 0; i < TURNS_MAX && !has_got(c, text) && !c->has_eof && !c->has_error; i++)
+	for (int i = 0;
+	     i < TURNS_MAX && !has_got(c, text) && !c->has_eof && !c->has_error; i++)
 		turn(w);
 	if (!has_got(c, text))
 		print_error("waited for \"%s\", got \"%s\"\n", text,
@@ -190,8 +191,8 @@ world_policy(struct world *w)
 {
 	struct err e;
 
-	if (config_parse(configuration, strlen(configuration), "test", report, NULL, &w->config,
-			 &e) != 0 ||
+	if (config_parse(configuration, strlen(configuration), "test", report, NULL,
+			 &w->config, &e) != 0 ||
 	    policy_set_new(w->config, &w->policy, &e) != 0)
 		fail_msg("%s", e.text);
 }
@@ -214,7 +215,8 @@ world_open(struct world *w)
 		fail_msg("%s", e.text);
 	world_policy(w);
 	w->listeners[0].name = "feed";
-	assert_int_equal(socket_address_parse("127.0.0.1:0", &w->listeners[0].address, &e), 0);
+	assert_int_equal(
+		socket_address_parse("127.0.0.1:0", &w->listeners[0].address, &e), 0);
 	w->settings = (struct server_settings){ .hostname = "mx.example",
 						.queue_domain = "the.tdc.queue",
 						.listeners = w->listeners,

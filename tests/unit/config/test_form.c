@@ -26,7 +26,10 @@ static const struct {
 	{ "a title that ends in a space", &form_title, "a ", false },
 	{ "an empty title", &form_title, "", false },
 	{ "a host name", &form_hostname, "mail-1.example.com", true },
-	{ "a host name in UTF-8", &form_hostname, "b\xc3\xbc" "cher.example", true },
+	{ "a host name in UTF-8", &form_hostname,
+	  "b\xc3\xbc"
+	  "cher.example",
+	  true },
 	{ "a host name with a dot at its end", &form_hostname, "example.com.", false },
 	{ "a host name with two dots", &form_hostname, "a..b", false },
 	{ "a label of 63 bytes", &form_hostname, A63 ".b", true },
@@ -42,7 +45,8 @@ static const struct {
 	{ "a port that is no number", &form_listen_address, "127.0.0.1:smtp", false },
 	{ "a host name to listen at", &form_listen_address, "localhost:25", false },
 	{ "a unix socket", &form_listen_address, "unix:/run/x", true },
-	{ "a unix socket with a relative path", &form_listen_address, "unix:run/x", false },
+	{ "a unix socket with a relative path", &form_listen_address, "unix:run/x",
+	  false },
 	{ "a unix socket with a path too long for the system", &form_listen_address,
 	  "unix:/" A63 A63, false },
 	{ "a mode", &form_mode, "0660", true },
@@ -61,15 +65,18 @@ static const struct {
 	{ "a mail address in brackets", &form_mail_address, "<a@b>", false },
 	{ "a mail address without a local part", &form_mail_address, "@b", false },
 	{ "a mail address without a domain", &form_mail_address, "a@", false },
-	{ "a mail address at an address literal", &form_mail_address, "a@[127.0.0.1]", true },
-	{ "a mail address at a broken literal", &form_mail_address, "a@[127.0.0]", false },
+	{ "a mail address at an address literal", &form_mail_address, "a@[127.0.0.1]",
+	  true },
+	{ "a mail address at a broken literal", &form_mail_address, "a@[127.0.0]",
+	  false },
 	{ "two mail addresses", &form_mail_address, "a@b,c@d", false },
 	{ "no mail address", &form_mail_address, "", false },
 	{ "the null sender", &form_sender_address, "", true },
 	{ "a pattern of an address", &form_address_pattern, "a@b.example", true },
 	{ "a pattern of a domain with @", &form_address_pattern, "@b.example", true },
 	{ "a pattern of a domain", &form_address_pattern, "b.example", true },
-	{ "a pattern of the domains below one", &form_address_pattern, ".b.example", true },
+	{ "a pattern of the domains below one", &form_address_pattern, ".b.example",
+	  true },
 	{ "a pattern of @ alone", &form_address_pattern, "@", false },
 	{ "a pattern of a dot alone", &form_address_pattern, ".", false },
 	{ "a pattern with a star", &form_address_pattern, "*.example", false },
@@ -91,8 +98,8 @@ test_forms(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool got = rows[i].form->is_ok(rows[i].text);
 		if (got != rows[i].want) {
-			print_error("%s: \"%s\" got %d want %d\n", rows[i].name, rows[i].text, got,
-				    rows[i].want);
+			print_error("%s: \"%s\" got %d want %d\n", rows[i].name,
+				    rows[i].text, got, rows[i].want);
 			failed++;
 		}
 	}

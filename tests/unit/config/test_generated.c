@@ -57,7 +57,8 @@ compare_or_write(const char *name, struct buf *want)
 	for (; file[i] != '\0' && file[i] == text[i]; i++)
 		line += file[i] == '\n';
 	if (file[i] != text[i])
-		fail_msg("%s differs from the schema table from line %zu on; run this test with "
+		fail_msg("%s differs from the schema table from line %zu on; run this "
+			 "test with "
 			 "TDC_REGENERATE=1 and commit the file",
 			 name, line);
 	buf_done(&got);

@@ -18,15 +18,19 @@ static const struct {
 	const char *name, *text, *want; /* a line that must be there */
 } rows[] = {
 	{ "a default says so", LISTENER, "\n  name: spool  # default\n" },
-	{ "a value of the file says so", LISTENER "spool: {name: x}\n", "\n  name: x  # machine\n" },
-	{ "a text that YAML could take for a truth is quoted", LISTENER "spool: {name: 'no'}\n",
-	  "\n  name: \"no\"  # machine\n" },
-	{ "a text that YAML could take for a number is quoted", LISTENER, "\n  mode: \"0660\"  # default\n" },
+	{ "a value of the file says so", LISTENER "spool: {name: x}\n",
+	  "\n  name: x  # machine\n" },
+	{ "a text that YAML could take for a truth is quoted",
+	  LISTENER "spool: {name: 'no'}\n", "\n  name: \"no\"  # machine\n" },
+	{ "a text that YAML could take for a number is quoted", LISTENER,
+	  "\n  mode: \"0660\"  # default\n" },
 	{ "a quote and a backslash are escaped", LISTENER "tls: {ciphers: 'a\"b\\c'}\n",
 	  "\n  ciphers: \"a\\\"b\\\\c\"  # machine\n" },
 	{ "an empty list", LISTENER, "\nsmtp_routes: []  # default\n" },
-	{ "the elements of a list", LISTENER "smtp_routes: [{domain: a, next_hops: [b]}]\n",
-	  "\nsmtp_routes:   # machine\n  - domain: a  # machine\n    next_hops:   # machine\n"
+	{ "the elements of a list",
+	  LISTENER "smtp_routes: [{domain: a, next_hops: [b]}]\n",
+	  "\nsmtp_routes:   # machine\n  - domain: a  # machine\n    next_hops:   # "
+	  "machine\n"
 	  "      - b  # machine\n" },
 	{ "an entry shows what it inherits",
 	  LISTENER "bounce_profiles: {default: {max_retries: 7}, x: {}}\n",
@@ -44,7 +48,8 @@ test_lines(void **state)
 		struct buf got;
 		print_text(c, &got);
 		if (strstr(buf_text(&got), rows[i].want) == NULL)
-			fail_msg("%s: want %s in\n%s", rows[i].name, rows[i].want, buf_text(&got));
+			fail_msg("%s: want %s in\n%s", rows[i].name, rows[i].want,
+				 buf_text(&got));
 		buf_done(&got);
 		config_free(c);
 	}
@@ -78,8 +83,8 @@ test_it_can_be_loaded_again(void **state)
 static void
 test_the_example_files_have_no_problem(void **state)
 {
-	static const char *const files[] = { "tdc.yaml", "postfix-always-bcc.yaml", "lmtp.yaml",
-					     "everything.yaml" };
+	static const char *const files[] = { "tdc.yaml", "postfix-always-bcc.yaml",
+					     "lmtp.yaml", "everything.yaml" };
 	const char *root = getenv("TDC_SOURCE_DIR");
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -87,12 +92,14 @@ test_the_example_files_have_no_problem(void **state)
 		struct problem_list problems;
 		struct config *c = NULL;
 		struct err e;
-		snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root, files[i]);
+		snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root,
+			 files[i]);
 		problem_list_init(&problems);
 		int r = config_load(path, problem_list_add, &problems, &c, &e);
 		if (r != 0 || problems.errors.n > 0 || problems.warnings.n > 0)
 			fail_msg("%s:\n%s%s%s", files[i], r == 0 ? "" : e.text,
-				 buf_text(&problems.errors), buf_text(&problems.warnings));
+				 buf_text(&problems.errors),
+				 buf_text(&problems.warnings));
 		config_free(c);
 		problem_list_done(&problems);
 	}
@@ -111,17 +118,21 @@ test_the_example_of_everything_holds_the_defaults(void **state)
 	print_text(c, &of_example);
 	print_text(nothing, &of_nothing);
 	const char *from[2] = { buf_text(&of_example), buf_text(&of_nothing) };
-	static const char *const sections[] = { "\nlimits:", "\nspool:", "\nconnector:",
-						"\ndestination_controls:", "\ntls:", "\nlog:" };
+	static const char *const sections[] = { "\nlimits:",    "\nspool:",
+						"\nconnector:", "\ndestination_controls:",
+						"\ntls:",       "\nlog:" };
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-		const char *a = strstr(from[0], sections[i]), *b = strstr(from[1], sections[i]);
+		const char *a = strstr(from[0], sections[i]),
+			   *b = strstr(from[1], sections[i]);
 		assert_non_null(a);
 		assert_non_null(b);
 		/* Line by line up to the comment, until the section ends. */
 		do {
 			size_t n = strcspn(b, "#");
 			if (strncmp(a, b, n) != 0)
-				fail_msg("the example has\n%.80s\nwhere the default is\n%.80s", a, b);
+				fail_msg("the example has\n%.80s\nwhere the default "
+					 "is\n%.80s",
+					 a, b);
 			a = strchr(a + 1, '\n');
 			b = strchr(b + 1, '\n');
 		} while (a != NULL && b != NULL && b[1] == ' ');

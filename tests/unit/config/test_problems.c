@@ -3,64 +3,100 @@
  */
 #include "problems.h"
 
-#define L LISTENER
+#define L          LISTENER
 #define EVERY_SIZE ", in bytes or with K, M or G\n"
 #define EVERY_TIME ", with its unit: ms, s, m, h or d\n"
-#define ADDRESS "a mail address such as user@domain\n"
-#define INTAKE "connector: {message_intake_address: t@in.example}\n"
+#define ADDRESS    "a mail address such as user@domain\n"
+#define INTAKE     "connector: {message_intake_address: t@in.example}\n"
 
 static const struct {
 	const char *name, *text, *errors, *warnings;
 } rows[] = {
 	{ "the least that is valid has no problem", L, "", "" },
 	{ "an empty file lacks its listeners", "",
-	  "t:1:1: listeners: required, but missing; allowed: a list of at least one entry\n", "" },
+	  "t:1:1: listeners: required, but missing; allowed: a list of at least one "
+	  "entry\n",
+	  "" },
 	{ "a file of comments is an empty one", "# nothing\n",
-	  "t:1:1: listeners: required, but missing; allowed: a list of at least one entry\n", "" },
+	  "t:1:1: listeners: required, but missing; allowed: a list of at least one "
+	  "entry\n",
+	  "" },
 	{ "a list of no listeners is not enough", "listeners: []\n",
-	  "t:1:12: listeners: found an empty list; allowed: a list of at least one entry\n", "" },
-	{ "a text at the top", "hello\n", "t:1:1: found \"hello\"; allowed: a mapping of keys to values\n",
+	  "t:1:12: listeners: found an empty list; allowed: a list of at least one "
+	  "entry\n",
 	  "" },
-	{ "a section all of whose keys are comments is as good as none", L "spool:\n  # name: x\n", "", "" },
+	{ "a text at the top", "hello\n",
+	  "t:1:1: found \"hello\"; allowed: a mapping of keys to values\n", "" },
+	{ "a section all of whose keys are comments is as good as none",
+	  L "spool:\n  # name: x\n", "", "" },
 	{ "an unknown key names the nearest", L "limits: {max_conections: 3}\n",
-	  "t:2:10: limits.max_conections: unknown key; did you mean max_connections?; allowed: "
-	  "max_connections, envelope_memory, stop_grace\n", "" },
-	{ "an unknown key far from all", L "limits: {zzz: 3}\n",
-	  "t:2:10: limits.zzz: unknown key; allowed: max_connections, envelope_memory, stop_grace\n", "" },
-	{ "a key of another section says where it belongs", L "limits: {retention: 3s}\n",
-	  "t:2:10: limits.retention: unknown key; did you mean spool.retention?; allowed: "
-	  "max_connections, envelope_memory, stop_grace\n", "" },
-	{ "a key twice", L "hostname: a.example\nhostname: b.example\n",
-	  "t:3:1: hostname: duplicate key; first in line 2; allowed: each key once\n", "" },
-	{ "a name twice in a mapping by names", L "bounce_profiles:\n  x: {}\n  x: {}\n",
-	  "t:4:6: bounce_profiles.x: duplicate key; first in line 3; allowed: each key once\n", "" },
-	{ "a name with a dot", L "bounce_profiles: {a.b: {}}\n",
-	  "t:2:19: bounce_profiles.a.b: found this as a name; allowed: 1 to 64 letters, digits, - and _\n",
+	  "t:2:10: limits.max_conections: unknown key; did you mean max_connections?; "
+	  "allowed: "
+	  "max_connections, envelope_memory, stop_grace\n",
 	  "" },
-	{ "a list as a key", L "limits: {[a]: 3}\n", "t:2:10: limits: found a list; allowed: a key\n", "" },
+	{ "an unknown key far from all", L "limits: {zzz: 3}\n",
+	  "t:2:10: limits.zzz: unknown key; allowed: max_connections, envelope_memory, "
+	  "stop_grace\n",
+	  "" },
+	{ "a key of another section says where it belongs", L "limits: {retention: 3s}\n",
+	  "t:2:10: limits.retention: unknown key; did you mean spool.retention?; "
+	  "allowed: "
+	  "max_connections, envelope_memory, stop_grace\n",
+	  "" },
+	{ "a key twice", L "hostname: a.example\nhostname: b.example\n",
+	  "t:3:1: hostname: duplicate key; first in line 2; allowed: each key once\n",
+	  "" },
+	{ "a name twice in a mapping by names", L "bounce_profiles:\n  x: {}\n  x: {}\n",
+	  "t:4:6: bounce_profiles.x: duplicate key; first in line 3; allowed: each key "
+	  "once\n",
+	  "" },
+	{ "a name with a dot", L "bounce_profiles: {a.b: {}}\n",
+	  "t:2:19: bounce_profiles.a.b: found this as a name; allowed: 1 to 64 letters, "
+	  "digits, - and _\n",
+	  "" },
+	{ "a list as a key", L "limits: {[a]: 3}\n",
+	  "t:2:10: limits: found a list; allowed: a key\n", "" },
 	{ "a number where a truth is due", L "connector: {enabled: 1}\n",
-	  "t:2:22: connector.enabled: found \"1\"; allowed: true or false, without quotes\n", "" },
+	  "t:2:22: connector.enabled: found \"1\"; allowed: true or false, without "
+	  "quotes\n",
+	  "" },
 	{ "a truth in quotes", L "connector: {enabled: \"true\"}\n",
-	  "t:2:22: connector.enabled: found \"true\"; allowed: true or false, without quotes\n", "" },
+	  "t:2:22: connector.enabled: found \"true\"; allowed: true or false, without "
+	  "quotes\n",
+	  "" },
 	{ "a list where a size is due", L "spool: {reserve: [1]}\n",
-	  "t:2:18: spool.reserve: found a list; allowed: a size from 1 to 1024G" EVERY_SIZE, "" },
+	  "t:2:18: spool.reserve: found a list; allowed: a size from 1 to "
+	  "1024G" EVERY_SIZE,
+	  "" },
 	{ "nothing where a size is due", L "spool:\n  reserve:\n",
-	  "t:3:11: spool.reserve: found nothing; allowed: a size from 1 to 1024G" EVERY_SIZE, "" },
+	  "t:3:11: spool.reserve: found nothing; allowed: a size from 1 to "
+	  "1024G" EVERY_SIZE,
+	  "" },
 	{ "a text where a mapping is due", L "spool: big\n",
 	  "t:2:8: spool: found \"big\"; allowed: a mapping of keys to values\n", "" },
 	{ "a mapping where a list is due", L "smtp_routes: {domain: ALL}\n",
 	  "t:2:14: smtp_routes: found a mapping; allowed: a list\n", "" },
 	{ "a list where a mapping by names is due", L "bounce_profiles: [a]\n",
-	  "t:2:18: bounce_profiles: found a list; allowed: a mapping of names to entries\n", "" },
+	  "t:2:18: bounce_profiles: found a list; allowed: a mapping of names to "
+	  "entries\n",
+	  "" },
 	{ "a bad unit", L "spool: {reserve: 50MB}\n",
-	  "t:2:18: spool.reserve: found \"50MB\"; allowed: a size from 1 to 1024G" EVERY_SIZE, "" },
+	  "t:2:18: spool.reserve: found \"50MB\"; allowed: a size from 1 to "
+	  "1024G" EVERY_SIZE,
+	  "" },
 	{ "a time without a unit", L "dns: {timeout: 30}\n",
-	  "t:2:16: dns.timeout: found \"30\"; allowed: a time from 1s to 10m" EVERY_TIME, "" },
+	  "t:2:16: dns.timeout: found \"30\"; allowed: a time from 1s to 10m" EVERY_TIME,
+	  "" },
 	{ "a time below its range", L "dns: {timeout: 999ms}\n",
-	  "t:2:16: dns.timeout: found \"999ms\"; allowed: a time from 1s to 10m" EVERY_TIME, "" },
+	  "t:2:16: dns.timeout: found \"999ms\"; allowed: a time from 1s to "
+	  "10m" EVERY_TIME,
+	  "" },
 	{ "a number above its range", L "deliver: {max_connections: 65536}\n",
-	  "t:2:28: deliver.max_connections: found \"65536\"; allowed: a whole number from 1 to 65535\n", "" },
-	{ "the end of a range is within", L "deliver: {max_connections: 65535}\n", "", "" },
+	  "t:2:28: deliver.max_connections: found \"65536\"; allowed: a whole number "
+	  "from 1 to 65535\n",
+	  "" },
+	{ "the end of a range is within", L "deliver: {max_connections: 65535}\n", "",
+	  "" },
 	{ "a word that is none", L "log: {form: xml}\n",
 	  "t:2:13: log.form: found \"xml\"; allowed: text, json\n", "" },
 	{ "a part of a word is none", L "log: {form: tex}\n",
@@ -73,135 +109,209 @@ static const struct {
 	  "t:2:11: hostname: found \"a\\x07b\"; allowed: printable characters\n", "" },
 	{ "a NUL is shown, and what stands behind it", L "hostname: \"a\\0b\"\n",
 	  "t:2:11: hostname: found \"a\\x00b\"; allowed: printable characters\n", "" },
-	{ "a control character of Latin 1 is shown escaped", L "hostname: \"a\\u0085b\"\n",
-	  "t:2:11: hostname: found \"a\\xc2\\x85b\"; allowed: printable characters\n", "" },
-	{ "a line separator is shown escaped", L "user: \"a\\u2028b\"\n",
-	  "t:2:7: user: found \"a\\xe2\\x80\\xa8b\"; allowed: printable characters\n", "" },
-	{ "a long value is cut", L "user: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaaaaaaaaaaa\n",
-	  "t:2:7: user: found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	  "aa...\"; allowed: a name of letters, digits, -, _ and . that begins with a letter, a digit or _\n",
+	{ "a control character of Latin 1 is shown escaped",
+	  L "hostname: \"a\\u0085b\"\n",
+	  "t:2:11: hostname: found \"a\\xc2\\x85b\"; allowed: printable characters\n",
 	  "" },
-	{ "all problems are told, not only the first", L "log: {form: xml, level: all}\nversion: 2\n",
+	{ "a line separator is shown escaped", L "user: \"a\\u2028b\"\n",
+	  "t:2:7: user: found \"a\\xe2\\x80\\xa8b\"; allowed: printable characters\n",
+	  "" },
+	{ "a long value is cut",
+	  L "user: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaa\n",
+	  "t:2:7: user: found "
+	  "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aa"
+	  "aa...\"; allowed: a name of letters, digits, -, _ and . that begins with a "
+	  "letter, a digit or _\n",
+	  "" },
+	{ "all problems are told, not only the first",
+	  L "log: {form: xml, level: all}\nversion: 2\n",
 	  "t:2:13: log.form: found \"xml\"; allowed: text, json\n"
 	  "t:2:25: log.level: found \"all\"; allowed: debug, info, warning, error\n"
-	  "t:3:10: version: found \"2\"; allowed: 1\n", "" },
+	  "t:3:10: version: found \"2\"; allowed: 1\n",
+	  "" },
 
 	/* listeners */
-	{ "a listener without its name", "listeners: [{protocol: smtp, address: '127.0.0.1:0'}]\n",
-	  "t:1:13: listeners[0].name: required, but missing; allowed: a name of letters, digits, -, _ "
-	  "and . that begins with a letter, a digit or _\n", "" },
+	{ "a listener without its name",
+	  "listeners: [{protocol: smtp, address: '127.0.0.1:0'}]\n",
+	  "t:1:13: listeners[0].name: required, but missing; allowed: a name of letters, "
+	  "digits, -, _ "
+	  "and . that begins with a letter, a digit or _\n",
+	  "" },
 	{ "a listener with a bad name is not said to lack it",
 	  "listeners: [{name: -, protocol: smtp, address: '127.0.0.1:0'}]\n",
-	  "t:1:20: listeners[0].name: found \"-\"; allowed: a name of letters, digits, -, _ and . that "
-	  "begins with a letter, a digit or _\n", "" },
+	  "t:1:20: listeners[0].name: found \"-\"; allowed: a name of letters, digits, "
+	  "-, _ and . that "
+	  "begins with a letter, a digit or _\n",
+	  "" },
 	{ "two listeners of one name",
 	  "listeners:\n- {name: a, protocol: smtp, address: '127.0.0.1:0'}\n"
 	  "- {name: A, protocol: smtp, address: '127.0.0.1:0'}\n",
-	  "t:3:10: listeners[1].name: found \"A\" again; first in line 2; allowed: each one once\n", "" },
+	  "t:3:10: listeners[1].name: found \"A\" again; first in line 2; allowed: each "
+	  "one once\n",
+	  "" },
 	{ "two listeners at one address",
 	  "listeners:\n- {name: a, protocol: smtp, address: '127.0.0.1:1'}\n"
 	  "- {name: b, protocol: smtp, address: '127.0.0.1:1'}\n",
-	  "t:3:38: listeners[1].address: found \"127.0.0.1:1\" again; first in line 2; allowed: each one "
-	  "once\n", "" },
-	{ "a host name as an address", "listeners: [{name: a, protocol: smtp, address: 'localhost:25'}]\n",
-	  "t:1:48: listeners[0].address: found \"localhost:25\"; allowed: 127.0.0.1:PORT, [::1]:PORT or "
-	  "unix:/PATH (an address, not a host name)\n", "" },
+	  "t:3:38: listeners[1].address: found \"127.0.0.1:1\" again; first in line 2; "
+	  "allowed: each one "
+	  "once\n",
+	  "" },
+	{ "a host name as an address",
+	  "listeners: [{name: a, protocol: smtp, address: 'localhost:25'}]\n",
+	  "t:1:48: listeners[0].address: found \"localhost:25\"; allowed: "
+	  "127.0.0.1:PORT, [::1]:PORT or "
+	  "unix:/PATH (an address, not a host name)\n",
+	  "" },
 	{ "tls without certificate and key",
-	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', tls: required}]\n",
-	  "t:1:13: listeners[0].certificate_file: required where tls is not off, but missing; allowed: an "
+	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', tls: "
+	  "required}]\n",
+	  "t:1:13: listeners[0].certificate_file: required where tls is not off, but "
+	  "missing; allowed: an "
 	  "absolute path\n"
-	  "t:1:13: listeners[0].key_file: required where tls is not off, but missing; allowed: an absolute "
-	  "path\n", "" },
+	  "t:1:13: listeners[0].key_file: required where tls is not off, but missing; "
+	  "allowed: an absolute "
+	  "path\n",
+	  "" },
 	{ "tls with certificate and key",
 	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', tls: optional, "
-	  "certificate_file: /c, key_file: /k}]\n", "", "" },
+	  "certificate_file: /c, key_file: /k}]\n",
+	  "", "" },
 	{ "a header larger than a message",
-	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', max_header_size: 2K, "
+	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', "
+	  "max_header_size: 2K, "
 	  "max_message_size: 1K}]\n",
-	  "t:1:80: listeners[0].max_header_size: found \"2K\"; allowed: at most max_message_size, which is "
-	  "1K\n", "" },
+	  "t:1:80: listeners[0].max_header_size: found \"2K\"; allowed: at most "
+	  "max_message_size, which is "
+	  "1K\n",
+	  "" },
 
 	/* rules that span keys */
 	{ "a log file without a path", L "log: {target: file}\n",
-	  "t:2:6: log.path: required where target is file, but missing; allowed: an absolute path\n", "" },
+	  "t:2:6: log.path: required where target is file, but missing; allowed: an "
+	  "absolute path\n",
+	  "" },
 	{ "a broken path is not said to be missing", L "log: {target: file, path: x}\n",
 	  "t:2:27: log.path: found \"x\"; allowed: an absolute path\n", "" },
 	{ "a certificate without a key", L "tls: {certificate_file: /c}\n",
-	  "t:2:6: tls.key_file: missing, while its counterpart is set; allowed: both certificate_file and "
-	  "key_file, or none\n", "" },
+	  "t:2:6: tls.key_file: missing, while its counterpart is set; allowed: both "
+	  "certificate_file and "
+	  "key_file, or none\n",
+	  "" },
 	{ "an enabled connector without an intake",
-	  L "connector: {enabled: true}\nincoming_mail_policies: {default: {intake: global}}\n",
-	  "t:2:12: connector.message_intake_address: required where the connector is enabled, but missing; "
-	  "allowed: " ADDRESS, "" },
+	  L "connector: {enabled: true}\nincoming_mail_policies: {default: {intake: "
+	    "global}}\n",
+	  "t:2:12: connector.message_intake_address: required where the connector is "
+	  "enabled, but missing; "
+	  "allowed: " ADDRESS,
+	  "" },
 	{ "an enabled connector with the default policy no is a warning",
 	  L "connector: {enabled: true, message_intake_address: t@in.example}\n", "",
-	  "t:2:12: incoming_mail_policies.default.intake: found \"no\" while the connector is enabled: mail "
+	  "t:2:12: incoming_mail_policies.default.intake: found \"no\" while the "
+	  "connector is enabled: mail "
 	  "that no other policy takes is not journaled\n" },
-	{ "a custom intake that is not given", L "incoming_mail_policies: {default: {intake: custom}}\n",
-	  "t:2:35: incoming_mail_policies.default.message_intake_address: required where intake is custom, "
-	  "but missing; allowed: " ADDRESS, "" },
+	{ "a custom intake that is not given",
+	  L "incoming_mail_policies: {default: {intake: custom}}\n",
+	  "t:2:35: incoming_mail_policies.default.message_intake_address: required where "
+	  "intake is custom, "
+	  "but missing; allowed: " ADDRESS,
+	  "" },
 	{ "a custom intake in another domain",
-	  L INTAKE "incoming_mail_policies: {default: {intake: custom, message_intake_address: a@other}}\n",
-	  "t:3:76: incoming_mail_policies.default.message_intake_address: found \"a@other\"; allowed: an "
-	  "address in the domain of the global intake, \"@in.example\"\n", "" },
+	  L INTAKE "incoming_mail_policies: {default: {intake: custom, "
+		   "message_intake_address: a@other}}\n",
+	  "t:3:76: incoming_mail_policies.default.message_intake_address: found "
+	  "\"a@other\"; allowed: an "
+	  "address in the domain of the global intake, \"@in.example\"\n",
+	  "" },
 	{ "a custom intake in the same domain, in capitals",
-	  L INTAKE "incoming_mail_policies: {default: {intake: custom, message_intake_address: a@IN.example}}\n",
+	  L INTAKE "incoming_mail_policies: {default: {intake: custom, "
+		   "message_intake_address: a@IN.example}}\n",
 	  "", "" },
 	{ "a policy's custom intake in another domain",
-	  L INTAKE "incoming_mail_policies: {policies: [{name: p, recipient: [a], intake: custom, "
+	  L INTAKE
+	  "incoming_mail_policies: {policies: [{name: p, recipient: [a], intake: custom, "
 	  "message_intake_address: a@b}]}\n",
-	  "t:3:103: incoming_mail_policies.policies[0].message_intake_address: found \"a@b\"; allowed: an "
-	  "address in the domain of the global intake, \"@in.example\"\n", "" },
+	  "t:3:103: incoming_mail_policies.policies[0].message_intake_address: found "
+	  "\"a@b\"; allowed: an "
+	  "address in the domain of the global intake, \"@in.example\"\n",
+	  "" },
 	{ "a policy of the default's name",
 	  L "incoming_mail_policies: {policies: [{name: default, recipient: [a]}]}\n",
-	  "t:2:44: incoming_mail_policies.policies[0].name: found the default policy's name; allowed: any "
-	  "other name\n", "" },
-	{ "a policy without a pattern", L "incoming_mail_policies: {policies: [{name: p}]}\n",
-	  "t:2:37: incoming_mail_policies.policies[0].recipient: no pattern of a sender or recipient; "
-	  "allowed: at least one in sender or recipient\n", "" },
+	  "t:2:44: incoming_mail_policies.policies[0].name: found the default policy's "
+	  "name; allowed: any "
+	  "other name\n",
+	  "" },
+	{ "a policy without a pattern",
+	  L "incoming_mail_policies: {policies: [{name: p}]}\n",
+	  "t:2:37: incoming_mail_policies.policies[0].recipient: no pattern of a sender "
+	  "or recipient; "
+	  "allowed: at least one in sender or recipient\n",
+	  "" },
 	{ "two policies of one name",
-	  L "incoming_mail_policies: {policies: [{name: p, sender: [a]}, {name: p, sender: [b]}]}\n",
-	  "t:2:68: incoming_mail_policies.policies[1].name: found \"p\" again; first in line 2; allowed: "
-	  "each one once\n", "" },
+	  L "incoming_mail_policies: {policies: [{name: p, sender: [a]}, {name: p, "
+	    "sender: [b]}]}\n",
+	  "t:2:68: incoming_mail_policies.policies[1].name: found \"p\" again; first in "
+	  "line 2; allowed: "
+	  "each one once\n",
+	  "" },
 	{ "a pattern that is none",
 	  L "incoming_mail_policies: {policies: [{name: p, sender: ['a b@c']}]}\n",
-	  "t:2:56: incoming_mail_policies.policies[0].sender[0]: found \"a b@c\"; allowed: user@domain, "
-	  "@domain, domain or .domain\n", "" },
+	  "t:2:56: incoming_mail_policies.policies[0].sender[0]: found \"a b@c\"; "
+	  "allowed: user@domain, "
+	  "@domain, domain or .domain\n",
+	  "" },
 	{ "two routes of one domain",
-	  L "smtp_routes: [{domain: a, next_hops: [USEDNS]}, {domain: A, next_hops: [USEDNS]}]\n",
-	  "t:2:58: smtp_routes[1].domain: found \"A\" again; first in line 2; allowed: each one once\n", "" },
+	  L "smtp_routes: [{domain: a, next_hops: [USEDNS]}, {domain: A, next_hops: "
+	    "[USEDNS]}]\n",
+	  "t:2:58: smtp_routes[1].domain: found \"A\" again; first in line 2; allowed: "
+	  "each one once\n",
+	  "" },
 	{ "a route without a next hop", L "smtp_routes: [{domain: a, next_hops: []}]\n",
-	  "t:2:38: smtp_routes[0].next_hops: found an empty list; allowed: a list of at least one entry\n",
+	  "t:2:38: smtp_routes[0].next_hops: found an empty list; allowed: a list of at "
+	  "least one entry\n",
 	  "" },
 	{ "a bounce profile that is not there",
 	  L "destination_controls: [{domain: a, bounce_profile: slow}]\n",
-	  "t:2:52: destination_controls[0].bounce_profile: found \"slow\"; allowed: a name in "
-	  "bounce_profiles, or default\n", "" },
+	  "t:2:52: destination_controls[0].bounce_profile: found \"slow\"; allowed: a "
+	  "name in "
+	  "bounce_profiles, or default\n",
+	  "" },
 	{ "the bounce profile default is always there",
 	  L "destination_controls: [{domain: a, bounce_profile: default}]\n", "", "" },
 	{ "a first wait over the longest", L "bounce_profiles: {x: {first_wait: 2h}}\n",
-	  "t:2:35: bounce_profiles.x.first_wait: found \"2h\"; allowed: at most longest_wait, which is 1h\n",
+	  "t:2:35: bounce_profiles.x.first_wait: found \"2h\"; allowed: at most "
+	  "longest_wait, which is 1h\n",
 	  "" },
 
 	/* YAML itself */
-	{ "text that is not YAML", "a: [b\nc: }", "t:2:2: yaml: did not find expected ',' or ']'; "
-	  "allowed: YAML\n", "" },
+	{ "text that is not YAML", "a: [b\nc: }",
+	  "t:2:2: yaml: did not find expected ',' or ']'; "
+	  "allowed: YAML\n",
+	  "" },
 	{ "a tab as indentation", "a:\n\tb: 1\n",
-	  "t:2:1: yaml: found character that cannot start any token; allowed: YAML\n", "" },
-	{ "bytes that are not UTF-8", "a: \xff\n", "t:1:1: yaml: invalid leading UTF-8 octet; allowed: YAML\n",
+	  "t:2:1: yaml: found character that cannot start any token; allowed: YAML\n",
 	  "" },
-	{ "a second document", L "---\na: 1\n", "t:2:1: yaml: a second YAML document; allowed: one document\n",
-	  "" },
-	{ "a tag", L "hostname: !!str a\n", "t:2:11: yaml: a YAML tag; allowed: values without tags\n", "" },
+	{ "bytes that are not UTF-8", "a: \xff\n",
+	  "t:1:1: yaml: invalid leading UTF-8 octet; allowed: YAML\n", "" },
+	{ "a second document", L "---\na: 1\n",
+	  "t:2:1: yaml: a second YAML document; allowed: one document\n", "" },
+	{ "a tag", L "hostname: !!str a\n",
+	  "t:2:11: yaml: a YAML tag; allowed: values without tags\n", "" },
 	{ "an alias of nothing", L "hostname: *a\n",
-	  "t:2:11: yaml: an alias of an anchor that is not known here; allowed: an anchor that was written "
-	  "before, and is complete\n", "" },
+	  "t:2:11: yaml: an alias of an anchor that is not known here; allowed: an "
+	  "anchor that was written "
+	  "before, and is complete\n",
+	  "" },
 	{ "an alias within its own anchor", "listeners: &a [*a]\n",
-	  "t:1:16: yaml: an alias of an anchor that is not known here; allowed: an anchor that was written "
-	  "before, and is complete\n", "" },
+	  "t:1:16: yaml: an alias of an anchor that is not known here; allowed: an "
+	  "anchor that was written "
+	  "before, and is complete\n",
+	  "" },
 	{ "nesting beyond the limit", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
-	  "t:1:33: yaml: nesting deeper than 32 levels; allowed: at most 32 levels\n", "" },
+	  "t:1:33: yaml: nesting deeper than 32 levels; allowed: at most 32 levels\n",
+	  "" },
 };
 
 /* True when the row is as wanted; else says what is not. */
@@ -212,14 +322,16 @@ row_holds(size_t i)
 	struct config *c = NULL;
 	struct err e = { 0 };
 	problem_list_init(&got);
-	int r = config_parse(rows[i].text, strlen(rows[i].text), "t", problem_list_add, &got, &c, &e);
+	int r = config_parse(rows[i].text, strlen(rows[i].text), "t", problem_list_add,
+			     &got, &c, &e);
 	bool is_ok = strcmp(buf_text(&got.errors), rows[i].errors) == 0 &&
 		     strcmp(buf_text(&got.warnings), rows[i].warnings) == 0;
 	if (!is_ok)
-		print_error("%s\ngot errors:\n%swant:\n%sgot warnings:\n%swant:\n%s", rows[i].name,
-			    buf_text(&got.errors), rows[i].errors, buf_text(&got.warnings),
-			    rows[i].warnings);
-	bool is_refused = r != 0 && c == NULL && e.kind == ERR_CONFIG && e.text[0] != '\0';
+		print_error("%s\ngot errors:\n%swant:\n%sgot warnings:\n%swant:\n%s",
+			    rows[i].name, buf_text(&got.errors), rows[i].errors,
+			    buf_text(&got.warnings), rows[i].warnings);
+	bool is_refused =
+		r != 0 && c == NULL && e.kind == ERR_CONFIG && e.text[0] != '\0';
 	if (rows[i].errors[0] == '\0' ? r != 0 : !is_refused) {
 		print_error("%s: got result %d, error \"%s\"\n", rows[i].name, r, e.text);
 		is_ok = false;
@@ -297,7 +409,8 @@ test_a_file_over_4_mib_is_refused(void **state)
 	assert_non_null(p);
 	memset(p, '#', (4 << 20) + 1);
 	buf_commit(&text, (4 << 20) + 1);
-	assert_one_problem(&text, "t:1:1: yaml: a file of more than 4 MiB; allowed: at most 4 MiB");
+	assert_one_problem(
+		&text, "t:1:1: yaml: a file of more than 4 MiB; allowed: at most 4 MiB");
 	buf_done(&text);
 }
 
@@ -335,7 +448,8 @@ test_files_that_cannot_be_read(void **state)
 	(void)state;
 	assert_int_equal(config_load("/nonexistent/x", NULL, NULL, &c, &e), -1);
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
-	assert_string_equal(e.text, "cannot open /nonexistent/x: No such file or directory");
+	assert_string_equal(e.text,
+			    "cannot open /nonexistent/x: No such file or directory");
 	assert_int_equal(config_load("/", NULL, NULL, &c, &e), -1);
 	assert_string_equal(e.text, "cannot read /: Is a directory");
 	assert_null(c);

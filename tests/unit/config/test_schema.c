@@ -42,7 +42,8 @@ row_default_is_wrong(const struct schema_row *row)
 		return "a range upside down";
 	if (row->type == TYPE_WORD && row->words == NULL)
 		return "a word without words";
-	if (row->type == TYPE_WORD && row->fallback != NULL && !schema_has_word(row, row->fallback))
+	if (row->type == TYPE_WORD && row->fallback != NULL &&
+	    !schema_has_word(row, row->fallback))
 		return "a default that is none of its words";
 	if (row->type == TYPE_TEXT && row->form != NULL && row->fallback != NULL &&
 	    !row->form->is_ok(row->fallback))
@@ -59,7 +60,8 @@ static const char *
 row_doc_is_wrong(const struct schema_row *row)
 {
 	size_t n = strlen(row->doc);
-	bool is_element = row->path[0] == '\0' || strchr("[{", schema_key(row)[0]) != NULL;
+	bool is_element =
+		row->path[0] == '\0' || strchr("[{", schema_key(row)[0]) != NULL;
 	if (is_element)
 		return n == 0 ? NULL : "an element with a documentation of its own";
 	if (n == 0 || row->doc[n - 1] != '.')
@@ -83,7 +85,10 @@ static void
 test_rows(void **state)
 {
 	static const char *(*const rules[])(const struct schema_row *) = {
-		row_parent_is_wrong, row_default_is_wrong, row_doc_is_wrong, row_is_twin,
+		row_parent_is_wrong,
+		row_default_is_wrong,
+		row_doc_is_wrong,
+		row_is_twin,
 	};
 	(void)state;
 	for (size_t i = 0; i < schema_count; i++) {
@@ -96,8 +101,8 @@ test_rows(void **state)
 	/* The walk over children reaches every row. */
 	size_t reached = 1;
 	for (size_t i = 0; i < schema_count; i++) {
-		for (const struct schema_row *c = schema_first_child(&schema[i]); c != NULL;
-		     c = schema_next_sibling(c))
+		for (const struct schema_row *c = schema_first_child(&schema[i]);
+		     c != NULL; c = schema_next_sibling(c))
 			reached++;
 	}
 	assert_int_equal(reached, schema_count);
@@ -132,9 +137,11 @@ test_suggestions(void **state)
 		buf_init(&got, 256);
 		bool is_near = schema_suggest(parent, suggestions[i].key, &got);
 		const char *want = suggestions[i].want;
-		if (is_near != (want != NULL) || (is_near && strcmp(buf_text(&got), want) != 0))
+		if (is_near != (want != NULL) ||
+		    (is_near && strcmp(buf_text(&got), want) != 0))
 			fail_msg("%s: got %s want %s", suggestions[i].name,
-				 is_near ? buf_text(&got) : "nothing", want == NULL ? "nothing" : want);
+				 is_near ? buf_text(&got) : "nothing",
+				 want == NULL ? "nothing" : want);
 		buf_done(&got);
 	}
 }

@@ -27,10 +27,12 @@ static const struct {
 	{ "a space before the unit is refused", value_parse_size, "5 M", -1, 0 },
 	{ "a negative size is refused", value_parse_size, "-1", -1, 0 },
 	{ "a fraction is refused", value_parse_size, "1.5M", -1, 0 },
-	{ "a size that does not fit 63 bits is refused", value_parse_size, "9999999999G", -1, 0 },
-	{ "digits that do not fit 63 bits are refused", value_parse_size, "9223372036854775808", -1,
-	  0 },
-	{ "the largest number fits", value_parse_size, "9223372036854775807", 0, INT64_MAX },
+	{ "a size that does not fit 63 bits is refused", value_parse_size, "9999999999G",
+	  -1, 0 },
+	{ "digits that do not fit 63 bits are refused", value_parse_size,
+	  "9223372036854775808", -1, 0 },
+	{ "the largest number fits", value_parse_size, "9223372036854775807", 0,
+	  INT64_MAX },
 	{ "milliseconds", value_parse_duration, "500ms", 0, 500 },
 	{ "seconds", value_parse_duration, "10s", 0, 10000 },
 	{ "minutes", value_parse_duration, "5m", 0, 300000 },
@@ -59,8 +61,9 @@ test_parse(void **state)
 		int64_t got = 0;
 		int r = rows[i].parse(rows[i].text, &got);
 		if (r != rows[i].result || got != rows[i].want)
-			fail_msg("%s: \"%s\" got %d, %" PRId64 " want %d, %" PRId64, rows[i].name,
-				 rows[i].text, r, got, rows[i].result, rows[i].want);
+			fail_msg("%s: \"%s\" got %d, %" PRId64 " want %d, %" PRId64,
+				 rows[i].name, rows[i].text, r, got, rows[i].result,
+				 rows[i].want);
 	}
 }
 
@@ -89,7 +92,8 @@ test_format(void **state)
 		char got[VALUE_TEXT_MAX];
 		formats[i].format(formats[i].value, got);
 		if (strcmp(got, formats[i].want) != 0)
-			fail_msg("%s: got %s want %s", formats[i].name, got, formats[i].want);
+			fail_msg("%s: got %s want %s", formats[i].name, got,
+				 formats[i].want);
 	}
 }
 

@@ -7,16 +7,15 @@
 #include <inttypes.h>
 
 static const char full[] =
-	LISTENER
-	"spool: {reserve: 1M}\n"
-	"connector: {enabled: yes, message_intake_address: t@in.example}\n"
-	"incoming_mail_policies: {default: {intake: global}}\n"
-	"destination_controls:\n"
-	"  - {domain: default, concurrency: 3, connect_timeout: 7s}\n"
-	"  - {domain: a.example, concurrency: 4}\n"
-	"bounce_profiles:\n"
-	"  default: {first_wait: 5s}\n"
-	"  slow: {longest_wait: 2h}\n";
+	LISTENER "spool: {reserve: 1M}\n"
+		 "connector: {enabled: yes, message_intake_address: t@in.example}\n"
+		 "incoming_mail_policies: {default: {intake: global}}\n"
+		 "destination_controls:\n"
+		 "  - {domain: default, concurrency: 3, connect_timeout: 7s}\n"
+		 "  - {domain: a.example, concurrency: 4}\n"
+		 "bounce_profiles:\n"
+		 "  default: {first_wait: 5s}\n"
+		 "  slow: {longest_wait: 2h}\n";
 
 static void
 test_values_of_every_type(void **state)
@@ -28,7 +27,8 @@ test_values_of_every_type(void **state)
 	assert_int_equal(config_size(root, "spool.reserve"), 1 << 20);
 	assert_int_equal(config_duration_ms(root, "dns.timeout"), 30000);
 	assert_int_equal(config_int(root, "deliver.window"), 500);
-	assert_string_equal(config_text(root, "connector.message_intake_address"), "t@in.example");
+	assert_string_equal(config_text(root, "connector.message_intake_address"),
+			    "t@in.example");
 	assert_string_equal(config_text(root, "connector.mail_from"), "");
 	assert_string_equal(config_word(root, "log.form"), "text");
 	assert_null(config_text(root, "tls.ca_file"));
@@ -37,7 +37,8 @@ test_values_of_every_type(void **state)
 	assert_string_equal(config_word(listener, "protocol"), "smtp");
 	assert_int_equal(config_size(listener, "max_message_size"), 256 << 20);
 	assert_int_equal(config_count(listener, "trusted_networks"), 3);
-	assert_string_equal(config_text(config_at(listener, "trusted_networks", 1), ""), "::1/128");
+	assert_string_equal(config_text(config_at(listener, "trusted_networks", 1), ""),
+			    "::1/128");
 	config_free(c);
 }
 
@@ -84,8 +85,10 @@ test_the_entry_default_always_exists(void **state)
 	assert_string_equal(config_text(d, "domain"), "default");
 	assert_int_equal(config_int(d, "concurrency"), 20);
 	assert_int_equal(config_count(root, "bounce_profiles"), 1);
-	assert_string_equal(config_name(config_at(root, "bounce_profiles", 0)), "default");
-	assert_int_equal(config_int(config_at(root, "bounce_profiles", 0), "max_retries"), 100);
+	assert_string_equal(config_name(config_at(root, "bounce_profiles", 0)),
+			    "default");
+	assert_int_equal(config_int(config_at(root, "bounce_profiles", 0), "max_retries"),
+			 100);
 	config_free(c);
 }
 
@@ -94,8 +97,8 @@ static const struct {
 } places[] = {
 	{ "a value that is set", "spool.reserve", "t:2:18" },
 	{ "a default is placed at its section", "spool.name", "t:2:8" },
-	{ "a default of a section that is not there is placed at the file's start", "dns.timeout",
-	  "t:1:1" },
+	{ "a default of a section that is not there is placed at the file's start",
+	  "dns.timeout", "t:1:1" },
 	{ "a key without a value", "tls.ca_file", "t:1:1" },
 	{ "a list", "listeners", "t:1:12" },
 };
@@ -109,7 +112,8 @@ test_places(void **state)
 		char got[64];
 		config_where(config_root(c), places[i].path, got, sizeof(got));
 		if (strcmp(got, places[i].want) != 0)
-			fail_msg("%s: got %s want %s", places[i].name, got, places[i].want);
+			fail_msg("%s: got %s want %s", places[i].name, got,
+				 places[i].want);
 	}
 	config_free(c);
 }
@@ -134,14 +138,16 @@ static void
 test_a_higher_layer_wins_key_by_key(void **state)
 {
 	struct problem_list problems;
-	struct config *c = overlay("connector: {format: bcc, eight_bit: hold}\n"
-				   "bounce_profiles: {slow: {first_wait: 9s}, fast: {first_wait: 1s}}\n"
-				   "smtp_routes: [{domain: a, next_hops: [a]}, {domain: b, next_hops: [b]}]\n"
-				   "destination_controls: [{domain: x, bounce_profile: slow}]\n",
-				   LISTENER "connector: {format: exchange}\n"
-					    "bounce_profiles: {slow: {longest_wait: 8s, first_wait: 7s}}\n"
-					    "smtp_routes: [{domain: c, next_hops: [c]}]\n",
-				   &problems);
+	struct config *c = overlay(
+		"connector: {format: bcc, eight_bit: hold}\n"
+		"bounce_profiles: {slow: {first_wait: 9s}, fast: {first_wait: 1s}}\n"
+		"smtp_routes: [{domain: a, next_hops: [a]}, {domain: b, next_hops: "
+		"[b]}]\n"
+		"destination_controls: [{domain: x, bounce_profile: slow}]\n",
+		LISTENER "connector: {format: exchange}\n"
+			 "bounce_profiles: {slow: {longest_wait: 8s, first_wait: 7s}}\n"
+			 "smtp_routes: [{domain: c, next_hops: [c]}]\n",
+		&problems);
 	(void)state;
 	assert_non_null(c);
 	const struct config_node *root = config_root(c);
@@ -154,10 +160,13 @@ test_a_higher_layer_wins_key_by_key(void **state)
 	assert_string_equal(where, "c:1:37");
 	/* A list wins as a whole, a mapping by names entry by entry. */
 	assert_int_equal(config_count(root, "smtp_routes"), 1);
-	assert_string_equal(config_text(config_at(root, "smtp_routes", 0), "domain"), "c");
+	assert_string_equal(config_text(config_at(root, "smtp_routes", 0), "domain"),
+			    "c");
 	assert_int_equal(config_count(root, "bounce_profiles"), 3);
-	assert_int_equal(config_duration_ms(root, "bounce_profiles.slow.first_wait"), 7000);
-	assert_int_equal(config_duration_ms(root, "bounce_profiles.fast.first_wait"), 1000);
+	assert_int_equal(config_duration_ms(root, "bounce_profiles.slow.first_wait"),
+			 7000);
+	assert_int_equal(config_duration_ms(root, "bounce_profiles.fast.first_wait"),
+			 1000);
 	config_free(c);
 	problem_list_done(&problems);
 }
@@ -169,9 +178,10 @@ test_a_key_of_the_machine_may_not_stand_at_the_cluster(void **state)
 	struct config *c = overlay("spool: {name: x}\n", LISTENER, &problems);
 	(void)state;
 	assert_null(c);
-	assert_string_equal(buf_text(&problems.errors),
-			    "c:1:1: spool: found at a level where it may not stand; allowed: the "
-			    "machine level\n");
+	assert_string_equal(
+		buf_text(&problems.errors),
+		"c:1:1: spool: found at a level where it may not stand; allowed: the "
+		"machine level\n");
 	problem_list_done(&problems);
 }
 
@@ -179,16 +189,20 @@ static void
 test_rules_see_all_layers_together(void **state)
 {
 	struct problem_list problems;
-	struct config *c = overlay("connector: {enabled: true, message_intake_address: a@in}\n"
-				   "incoming_mail_policies: {default: {intake: global}}\n",
-				   LISTENER "incoming_mail_policies: {policies: [{name: p, sender: [s], "
-					    "intake: custom, message_intake_address: b@out}]}\n",
-				   &problems);
+	struct config *c = overlay(
+		"connector: {enabled: true, message_intake_address: a@in}\n"
+		"incoming_mail_policies: {default: {intake: global}}\n",
+		LISTENER "incoming_mail_policies: {policies: [{name: p, sender: [s], "
+			 "intake: custom, message_intake_address: b@out}]}\n",
+		&problems);
 	(void)state;
 	assert_null(c);
-	assert_string_equal(buf_text(&problems.errors),
-			    "m:2:100: incoming_mail_policies.policies[0].message_intake_address: found "
-			    "\"b@out\"; allowed: an address in the domain of the global intake, \"@in\"\n");
+	assert_string_equal(
+		buf_text(&problems.errors),
+		"m:2:100: incoming_mail_policies.policies[0].message_intake_address: "
+		"found "
+		"\"b@out\"; allowed: an address in the domain of the global intake, "
+		"\"@in\"\n");
 	problem_list_done(&problems);
 }
 
@@ -208,14 +222,18 @@ static const struct {
 	{ "nothing changed", LISTENER, LISTENER, "" },
 	{ "what is reloadable is not told", LISTENER "log: {level: debug}\n",
 	  LISTENER "log: {level: info}\nspool: {reserve: 1M}\n", "" },
-	{ "a default written out is no change", LISTENER, LISTENER "spool: {name: spool}\n", "" },
-	{ "the spool moved", LISTENER, LISTENER "spool: {directory: /x, body_workers: 3}\n",
+	{ "a default written out is no change", LISTENER,
+	  LISTENER "spool: {name: spool}\n", "" },
+	{ "the spool moved", LISTENER,
+	  LISTENER "spool: {directory: /x, body_workers: 3}\n",
 	  "spool.directory spool.body_workers " },
 	{ "a user was named", LISTENER, LISTENER "user: u\n", "user " },
-	{ "the control socket changed", LISTENER, LISTENER "admin: {mode: '0600'}\n", "admin.mode " },
+	{ "the control socket changed", LISTENER, LISTENER "admin: {mode: '0600'}\n",
+	  "admin.mode " },
 	{ "a listener moved", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
 	  "listeners: [" IN("a", "127.0.0.1:2") "]\n", "listeners[a].address " },
-	{ "listeners in another order", "listeners: [" IN("a", "127.0.0.1:1") "," IN("b", "127.0.0.1:2") "]\n",
+	{ "listeners in another order",
+	  "listeners: [" IN("a", "127.0.0.1:1") "," IN("b", "127.0.0.1:2") "]\n",
 	  "listeners: [" IN("b", "127.0.0.1:2") "," IN("a", "127.0.0.1:1") "]\n", "" },
 	{ "a listener came and another went", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
 	  "listeners: [" IN("b", "127.0.0.1:1") "]\n", "listeners[a] listeners[b] " },
@@ -226,13 +244,14 @@ test_differences(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
-		struct config *a = must_parse(differences[i].a), *b = must_parse(differences[i].b);
+		struct config *a = must_parse(differences[i].a),
+			      *b = must_parse(differences[i].b);
 		struct buf got;
 		buf_init(&got, 4096);
 		config_diff_not_reloadable(a, b, collect_path, &got);
 		if (strcmp(buf_text(&got), differences[i].want) != 0)
-			fail_msg("%s: got %s want %s", differences[i].name, buf_text(&got),
-				 differences[i].want);
+			fail_msg("%s: got %s want %s", differences[i].name,
+				 buf_text(&got), differences[i].want);
 		buf_done(&got);
 		config_free(a);
 		config_free(b);

@@ -10,101 +10,121 @@
 #include <time.h>
 
 #define ON "connector: {enabled: true, message_intake_address: t@in.example}\n"
-#define FOREIGN(word) "connector: {enabled: true, message_intake_address: t@in.example, foreign_journals: " word "}\n"
+#define FOREIGN(word)                                                                    \
+	"connector: {enabled: true, message_intake_address: t@in.example, "              \
+	"foreign_journals: " word "}\n"
 #define GLOBAL "incoming_mail_policies: {default: {intake: global}, policies: ["
-#define NO "incoming_mail_policies: {default: {intake: 'no'}, policies: ["
+#define NO     "incoming_mail_policies: {default: {intake: 'no'}, policies: ["
 #define CUSTOM "intake: custom, message_intake_address: vip@in.example"
 
 static const struct {
 	const char *name, *config, *sender, *recipients, *want;
 	unsigned facts;
 } rows[] = {
-	{ "without policies all goes to the default policy", ON GLOBAL "]}", "s@x", "a@b c@d",
-	  "DEFAULT:*", 0 },
-	{ "a default policy that says no drops", ON NO "]}", "s@x", "a@b", "DEFAULT:*!policy", 0 },
+	{ "without policies all goes to the default policy", ON GLOBAL "]}", "s@x",
+	  "a@b c@d", "DEFAULT:*", 0 },
+	{ "a default policy that says no drops", ON NO "]}", "s@x", "a@b",
+	  "DEFAULT:*!policy", 0 },
 	{ "a connector that is not enabled drops",
 	  "connector: {enabled: false, message_intake_address: t@in.example}\n"
-	  "incoming_mail_policies: {default: {intake: global}}", "s@x", "a@b", "DEFAULT:*!policy", 0 },
-	{ "our own loop mark drops as a loop", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop",
-	  MIME_HAS_LOOP_MARK | MIME_HAS_8BIT },
-	{ "a journal of others is mail like any other", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*",
-	  MIME_IS_JOURNAL_REPORT },
-	{ "so it is when the configuration says journal", FOREIGN("journal") GLOBAL "]}", "s@x", "a@b",
+	  "incoming_mail_policies: {default: {intake: global}}",
+	  "s@x", "a@b", "DEFAULT:*!policy", 0 },
+	{ "our own loop mark drops as a loop", ON GLOBAL "]}", "s@x", "a@b",
+	  "DEFAULT:*!loop", MIME_HAS_LOOP_MARK | MIME_HAS_8BIT },
+	{ "a journal of others is mail like any other", ON GLOBAL "]}", "s@x", "a@b",
 	  "DEFAULT:*", MIME_IS_JOURNAL_REPORT },
+	{ "so it is when the configuration says journal", FOREIGN("journal") GLOBAL "]}",
+	  "s@x", "a@b", "DEFAULT:*", MIME_IS_JOURNAL_REPORT },
 	{ "a journal of others drops as a loop when the configuration says drop",
-	  FOREIGN("drop") GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop", MIME_IS_JOURNAL_REPORT },
-	{ "then, too, mail that is no journal is journaled", FOREIGN("drop") GLOBAL "]}", "s@x", "a@b",
-	  "DEFAULT:*", MIME_HAS_8BIT },
-	{ "our own mark drops whatever is said of those of others", FOREIGN("journal") GLOBAL "]}", "s@x",
-	  "a@b", "DEFAULT:*!loop", MIME_HAS_LOOP_MARK | MIME_IS_JOURNAL_REPORT },
+	  FOREIGN("drop") GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop",
+	  MIME_IS_JOURNAL_REPORT },
+	{ "then, too, mail that is no journal is journaled", FOREIGN("drop") GLOBAL "]}",
+	  "s@x", "a@b", "DEFAULT:*", MIME_HAS_8BIT },
+	{ "our own mark drops whatever is said of those of others",
+	  FOREIGN("journal") GLOBAL "]}", "s@x", "a@b", "DEFAULT:*!loop",
+	  MIME_HAS_LOOP_MARK | MIME_IS_JOURNAL_REPORT },
 	{ "a loop is a loop also where the connector is not enabled", "", "s@x", "a@b",
 	  "DEFAULT:*!loop", MIME_HAS_LOOP_MARK },
 	{ "other facts do not matter", ON GLOBAL "]}", "s@x", "a@b", "DEFAULT:*",
 	  MIME_IS_OPAQUE | MIME_HAS_NUL | MIME_IS_EMPTY },
 
-	{ "a recipient's address matches", ON GLOBAL "{name: p, recipient: [a@b], " CUSTOM "}]}", "s@x",
-	  "a@b c@b", "p:0 DEFAULT:1", 0 },
-	{ "an address matches whatever its case", ON GLOBAL "{name: p, recipient: [A@B]}]}", "s@x",
-	  "a@B c@b", "p:0 DEFAULT:1", 0 },
-	{ "a dot behind the domain does not matter", ON GLOBAL "{name: p, recipient: [a@b]}]}", "s@x",
-	  "a@b. c@b", "p:0 DEFAULT:1", 0 },
-	{ "a domain matches", ON GLOBAL "{name: p, recipient: [b]}]}", "s@x", "a@b c@d", "p:0 DEFAULT:1",
-	  0 },
-	{ "a domain with @ matches", ON GLOBAL "{name: p, recipient: ['@b']}]}", "s@x", "a@b c@d",
+	{ "a recipient's address matches",
+	  ON GLOBAL "{name: p, recipient: [a@b], " CUSTOM "}]}", "s@x", "a@b c@b",
 	  "p:0 DEFAULT:1", 0 },
-	{ "a domain does not match those below it", ON GLOBAL "{name: p, recipient: [b]}]}", "s@x",
-	  "a@x.b", "DEFAULT:*", 0 },
-	{ "a .domain matches all below it", ON GLOBAL "{name: p, recipient: [.b]}]}", "s@x",
-	  "a@x.b a@y.x.b a@b", "p:0,1 DEFAULT:2", 0 },
-	{ "a .domain does not match another that ends so", ON GLOBAL "{name: p, recipient: [.b]}]}",
-	  "s@x", "a@xb", "DEFAULT:*", 0 },
-	{ "a quoted local part may hold @", ON GLOBAL "{name: p, recipient: [b]}]}", "s@x",
-	  "\"x@y\"@b", "p:*", 0 },
+	{ "an address matches whatever its case",
+	  ON GLOBAL "{name: p, recipient: [A@B]}]}", "s@x", "a@B c@b", "p:0 DEFAULT:1",
+	  0 },
+	{ "a dot behind the domain does not matter",
+	  ON GLOBAL "{name: p, recipient: [a@b]}]}", "s@x", "a@b. c@b", "p:0 DEFAULT:1",
+	  0 },
+	{ "a domain matches", ON GLOBAL "{name: p, recipient: [b]}]}", "s@x", "a@b c@d",
+	  "p:0 DEFAULT:1", 0 },
+	{ "a domain with @ matches", ON GLOBAL "{name: p, recipient: ['@b']}]}", "s@x",
+	  "a@b c@d", "p:0 DEFAULT:1", 0 },
+	{ "a domain does not match those below it",
+	  ON GLOBAL "{name: p, recipient: [b]}]}", "s@x", "a@x.b", "DEFAULT:*", 0 },
+	{ "a .domain matches all below it", ON GLOBAL "{name: p, recipient: [.b]}]}",
+	  "s@x", "a@x.b a@y.x.b a@b", "p:0,1 DEFAULT:2", 0 },
+	{ "a .domain does not match another that ends so",
+	  ON GLOBAL "{name: p, recipient: [.b]}]}", "s@x", "a@xb", "DEFAULT:*", 0 },
+	{ "a quoted local part may hold @", ON GLOBAL "{name: p, recipient: [b]}]}",
+	  "s@x", "\"x@y\"@b", "p:*", 0 },
 	{ "an address without a domain goes to the default policy",
-	  ON GLOBAL "{name: p, recipient: [postmaster]}]}", "s@x", "postmaster", "DEFAULT:*", 0 },
-
-	{ "the first match wins, an address after its domain",
-	  ON GLOBAL "{name: p, recipient: [b]}, {name: q, recipient: [a@b]}]}", "s@x", "a@b", "p:*", 0 },
-	{ "the first match wins, a domain after its address",
-	  ON GLOBAL "{name: p, recipient: [a@b]}, {name: q, recipient: [b]}]}", "s@x", "a@b c@b",
-	  "p:0 q:1", 0 },
-	{ "the first match wins among .domains",
-	  ON GLOBAL "{name: p, recipient: [.b]}, {name: q, recipient: [.x.b]}]}", "s@x", "a@y.x.b", "p:*",
-	  0 },
-	{ "the first match wins between equal patterns",
-	  ON GLOBAL "{name: p, recipient: [c@d, b]}, {name: q, recipient: ['@B']}]}", "s@x", "a@b", "p:*",
-	  0 },
-	{ "a policy that is not enabled never matches",
-	  ON GLOBAL "{name: p, enabled: false, recipient: [b]}, {name: q, recipient: [b]}]}", "s@x", "a@b",
-	  "q:*", 0 },
-
-	{ "a sender takes all recipients", ON GLOBAL "{name: p, sender: [x]}]}", "s@x", "a@b c@d", "p:*",
-	  0 },
-	{ "a sender takes all that are left", ON GLOBAL "{name: p, recipient: [a@b]}, {name: q, sender: "
-	  "[s@x]}, {name: r, recipient: [c@d]}]}", "s@x", "a@b c@d e@f", "p:0 q:1,2", 0 },
-	{ "another sender takes none", ON GLOBAL "{name: q, sender: [s@x]}, {name: r, recipient: "
-	  "[c@d]}]}", "other@x", "a@b c@d", "r:1 DEFAULT:0", 0 },
-	{ "a policy matches by sender or by recipient",
-	  ON GLOBAL "{name: p, sender: [x], recipient: [b]}]}", "s@y", "a@b c@d", "p:0 DEFAULT:1", 0 },
-	{ "the null sender matches no pattern", ON GLOBAL "{name: p, sender: [x]}]}", "", "a@b",
+	  ON GLOBAL "{name: p, recipient: [postmaster]}]}", "s@x", "postmaster",
 	  "DEFAULT:*", 0 },
 
+	{ "the first match wins, an address after its domain",
+	  ON GLOBAL "{name: p, recipient: [b]}, {name: q, recipient: [a@b]}]}", "s@x",
+	  "a@b", "p:*", 0 },
+	{ "the first match wins, a domain after its address",
+	  ON GLOBAL "{name: p, recipient: [a@b]}, {name: q, recipient: [b]}]}", "s@x",
+	  "a@b c@b", "p:0 q:1", 0 },
+	{ "the first match wins among .domains",
+	  ON GLOBAL "{name: p, recipient: [.b]}, {name: q, recipient: [.x.b]}]}", "s@x",
+	  "a@y.x.b", "p:*", 0 },
+	{ "the first match wins between equal patterns",
+	  ON GLOBAL "{name: p, recipient: [c@d, b]}, {name: q, recipient: ['@B']}]}",
+	  "s@x", "a@b", "p:*", 0 },
+	{ "a policy that is not enabled never matches",
+	  ON GLOBAL
+	  "{name: p, enabled: false, recipient: [b]}, {name: q, recipient: [b]}]}",
+	  "s@x", "a@b", "q:*", 0 },
+
+	{ "a sender takes all recipients", ON GLOBAL "{name: p, sender: [x]}]}", "s@x",
+	  "a@b c@d", "p:*", 0 },
+	{ "a sender takes all that are left",
+	  ON GLOBAL "{name: p, recipient: [a@b]}, {name: q, sender: "
+		    "[s@x]}, {name: r, recipient: [c@d]}]}",
+	  "s@x", "a@b c@d e@f", "p:0 q:1,2", 0 },
+	{ "another sender takes none",
+	  ON GLOBAL "{name: q, sender: [s@x]}, {name: r, recipient: "
+		    "[c@d]}]}",
+	  "other@x", "a@b c@d", "r:1 DEFAULT:0", 0 },
+	{ "a policy matches by sender or by recipient",
+	  ON GLOBAL "{name: p, sender: [x], recipient: [b]}]}", "s@y", "a@b c@d",
+	  "p:0 DEFAULT:1", 0 },
+	{ "the null sender matches no pattern", ON GLOBAL "{name: p, sender: [x]}]}", "",
+	  "a@b", "DEFAULT:*", 0 },
+
 	{ "a policy that says no drops its recipients only",
-	  ON GLOBAL "{name: p, recipient: [b], intake: 'no'}]}", "s@x", "a@b c@d", "DEFAULT:1 p:0!policy",
-	  0 },
+	  ON GLOBAL "{name: p, recipient: [b], intake: 'no'}]}", "s@x", "a@b c@d",
+	  "DEFAULT:1 p:0!policy", 0 },
 	{ "all drops are one plan",
-	  ON NO "{name: p, recipient: [b], intake: 'no'}, {name: q, recipient: [d], " CUSTOM "}]}", "s@x",
-	  "a@b c@d e@f g@d", "q:1,3 p:0,2!policy", 0 },
+	  ON NO
+	  "{name: p, recipient: [b], intake: 'no'}, {name: q, recipient: [d], " CUSTOM
+	  "}]}",
+	  "s@x", "a@b c@d e@f g@d", "q:1,3 p:0,2!policy", 0 },
 	{ "drops of several policies and nothing else are one plan for all",
-	  ON NO "{name: p, recipient: [b], intake: 'no'}]}", "s@x", "a@b e@f", "p:*!policy", 0 },
+	  ON NO "{name: p, recipient: [b], intake: 'no'}]}", "s@x", "a@b e@f",
+	  "p:*!policy", 0 },
 	{ "a policy that says default follows the default policy's no",
 	  ON NO "{name: p, recipient: [b]}]}", "s@x", "a@b", "p:*!policy", 0 },
 	{ "a custom intake stands where the default says no",
 	  ON NO "{name: p, recipient: [b], " CUSTOM "}]}", "s@x", "a@b", "p:*", 0 },
-	{ "a message without recipients goes by its sender", ON GLOBAL "{name: p, sender: [x]}]}", "s@x",
-	  "", "p:*", 0 },
-	{ "a message without recipients goes to the default policy", ON GLOBAL "]}", "s@x", "",
-	  "DEFAULT:*", 0 },
+	{ "a message without recipients goes by its sender",
+	  ON GLOBAL "{name: p, sender: [x]}]}", "s@x", "", "p:*", 0 },
+	{ "a message without recipients goes to the default policy", ON GLOBAL "]}",
+	  "s@x", "", "DEFAULT:*", 0 },
 };
 
 static const char *
@@ -118,7 +138,8 @@ show_plans(const struct spool_plan *plans, size_t n, struct buf *ret)
 {
 	for (size_t i = 0; i < n; i++)
 		buf_printf(ret, "%s%s:%s%s", i == 0 ? "" : " ", plans[i].policy,
-			   plans[i].rids == NULL ? "*" : plans[i].rids, reason_name(plans[i].drop));
+			   plans[i].rids == NULL ? "*" : plans[i].rids,
+			   reason_name(plans[i].drop));
 }
 
 static bool
@@ -138,7 +159,8 @@ row_holds(size_t i)
 	show_plans(plans, policy_decide(p, &t.message, &facts, plans), &got);
 	bool is_ok = strcmp(buf_text(&got), rows[i].want) == 0;
 	if (!is_ok)
-		print_error("%s: got %s want %s\n", rows[i].name, buf_text(&got), rows[i].want);
+		print_error("%s: got %s want %s\n", rows[i].name, buf_text(&got),
+			    rows[i].want);
 	buf_done(&got);
 	policy_set_unref(p);
 	return is_ok;
@@ -160,8 +182,9 @@ compile_many(unsigned n)
 {
 	struct buf text;
 	buf_init(&text, 1 << 22);
-	buf_append_text(&text, LISTENER ON "incoming_mail_policies:\n  default: {intake: global}\n"
-					   "  policies:\n");
+	buf_append_text(&text, LISTENER ON
+			"incoming_mail_policies:\n  default: {intake: global}\n"
+			"  policies:\n");
 	for (unsigned i = 0; i < n; i++)
 		buf_printf(&text, "  - {name: p%u, recipient: [r%u@d]%s}\n", i, i,
 			   i % 3 == 2 ? ", intake: 'no'" : "");
@@ -199,7 +222,8 @@ test_more_policies_than_plans_lose_no_recipient(void **state)
 	(void)state;
 	struct policy_set *p = compile_many(150);
 	for (unsigned i = 0; i < 180; i++)
-		at += (size_t)snprintf(recipients + at, sizeof(recipients) - at, "r%u@d ", i);
+		at += (size_t)snprintf(recipients + at, sizeof(recipients) - at, "r%u@d ",
+				       i);
 	message_make(&t, "s@x", recipients);
 	size_t n = policy_decide(p, &t.message, &facts, plans);
 	assert_int_equal(n, SPOOL_PLANS_MAX);
@@ -252,11 +276,13 @@ static void
 test_intakes_by_policy_name(void **state)
 {
 	struct policy_set *p = must_compile(
-		LISTENER ON "incoming_mail_policies: {default: {intake: global}, policies: ["
-			    "{name: vip, recipient: [a], intake: custom, message_intake_address: v@IN.example},"
-			    "{name: std, recipient: [b]},"
-			    "{name: none, recipient: [c], intake: 'no'},"
-			    "{name: off, enabled: false, recipient: [d]}]}\n");
+		LISTENER ON
+		"incoming_mail_policies: {default: {intake: global}, policies: ["
+		"{name: vip, recipient: [a], intake: custom, message_intake_address: "
+		"v@IN.example},"
+		"{name: std, recipient: [b]},"
+		"{name: none, recipient: [c], intake: 'no'},"
+		"{name: off, enabled: false, recipient: [d]}]}\n");
 	(void)state;
 	assert_string_equal(policy_intake(p, "DEFAULT"), "t@in.example");
 	assert_string_equal(policy_intake(p, "vip"), "v@IN.example");
@@ -274,8 +300,9 @@ static void
 test_what_is_queued_keeps_its_intake_when_the_connector_is_switched_off(void **state)
 {
 	struct policy_set *p = must_compile(
-		LISTENER "connector: {enabled: false, message_intake_address: t@in.example}\n"
-			 "incoming_mail_policies: {default: {intake: global}}\n");
+		LISTENER
+		"connector: {enabled: false, message_intake_address: t@in.example}\n"
+		"incoming_mail_policies: {default: {intake: global}}\n");
 	(void)state;
 	assert_string_equal(policy_intake(p, "DEFAULT"), "t@in.example");
 	policy_set_unref(p);
@@ -299,9 +326,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_more_policies_than_plans_lose_no_recipient),
-		cmocka_unit_test(test_a_thousand_times_the_policies_do_not_cost_a_thousand_times),
+		cmocka_unit_test(
+			test_a_thousand_times_the_policies_do_not_cost_a_thousand_times),
 		cmocka_unit_test(test_intakes_by_policy_name),
-		cmocka_unit_test(test_what_is_queued_keeps_its_intake_when_the_connector_is_switched_off),
+		cmocka_unit_test(
+			test_what_is_queued_keeps_its_intake_when_the_connector_is_switched_off),
 		cmocka_unit_test(test_a_set_lives_until_its_last_reference),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@ static const struct {
 	{ "an IPv4 address in brackets", "[127.0.0.1]:2525", "127.0.0.1 2525 [] 0" },
 	{ "an IPv6 address in brackets", "[::1]:2525", "::1 2525 [] 0" },
 	{ "an IPv6 address in the form of mail", "[IPv6:::1]:25", "::1 25 [] 0" },
-	{ "an IPv6 address in the form of mail, in small letters", "[ipv6:fd00::1]", "fd00::1 25 [] 0" },
+	{ "an IPv6 address in the form of mail, in small letters", "[ipv6:fd00::1]",
+	  "fd00::1 25 [] 0" },
 	{ "a priority", "[mx.example]:25 /pri=10", "mx.example 25 [] 10" },
 	{ "the last priority", "mx.example /pri=65535", "mx.example 25 - 65535" },
 	{ "spaces before a priority", "mx.example   /pri=7", "mx.example 25 - 7" },
@@ -56,8 +57,8 @@ show_hop(const struct next_hop *h, struct buf *ret)
 	else if (h->kind == NEXT_HOP_DEV_NULL)
 		buf_append_text(ret, "/dev/null");
 	else
-		buf_printf(ret, "%s %u %s %u", h->host, h->port, h->is_bracketed ? "[]" : "-",
-			   h->priority);
+		buf_printf(ret, "%s %u %s %u", h->host, h->port,
+			   h->is_bracketed ? "[]" : "-", h->priority);
 }
 
 /* Compiles a text whose configuration is good; the error's text, or "". */
@@ -86,10 +87,13 @@ test_next_hops(void **state)
 		char text[512], error[512];
 		struct err e;
 		struct buf got;
-		snprintf(text, sizeof(text), "%ssmtp_routes: [{domain: d, next_hops: [\"%s\"]}]\n",
-			 LISTENER, hops[i].text);
+		snprintf(text, sizeof(text),
+			 "%ssmtp_routes: [{domain: d, next_hops: [\"%s\"]}]\n", LISTENER,
+			 hops[i].text);
 		snprintf(error, sizeof(error),
-			 "t:2:39: smtp_routes[].next_hops: found \"%s\"; allowed: host:port", hops[i].text);
+			 "t:2:39: smtp_routes[].next_hops: found \"%s\"; allowed: "
+			 "host:port",
+			 hops[i].text);
 		struct policy_set *p = compile(text, &e);
 		buf_init(&got, 1024);
 		if (p != NULL)
@@ -98,7 +102,8 @@ test_next_hops(void **state)
 			buf_append_text(&got, e.text);
 		const char *want = hops[i].want == NULL ? "" : hops[i].want;
 		if (strcmp(buf_text(&got), want) != 0) {
-			print_error("%s: got %s want %s\n", hops[i].name, buf_text(&got), want);
+			print_error("%s: got %s want %s\n", hops[i].name, buf_text(&got),
+				    want);
 			failed++;
 		}
 		buf_done(&got);
@@ -110,8 +115,9 @@ test_next_hops(void **state)
 static void
 test_hops_are_sorted_by_priority_and_stay_in_order_within_one(void **state)
 {
-	struct policy_set *p = must_compile(
-		LISTENER "smtp_routes: [{domain: d, next_hops: [c /pri=5, a, d /pri=9, b /pri=0, e /pri=5]}]\n");
+	struct policy_set *p =
+		must_compile(LISTENER "smtp_routes: [{domain: d, next_hops: [c /pri=5, "
+				      "a, d /pri=9, b /pri=0, e /pri=5]}]\n");
 	const struct smtp_route *r = policy_route(p, "d");
 	(void)state;
 	char got[16] = "";
@@ -121,28 +127,32 @@ test_hops_are_sorted_by_priority_and_stay_in_order_within_one(void **state)
 	policy_set_unref(p);
 }
 
-static const char routes[] = LISTENER "smtp_routes:\n"
-				      "  - {domain: Example.com, next_hops: [exact]}\n"
-				      "  - {domain: .example.com, next_hops: [below]}\n"
-				      "  - {domain: .eu.example.com, next_hops: [deep]}\n"
-				      "  - {domain: '[127.0.0.1]', next_hops: [literal]}\n"
-				      "  - {domain: all, next_hops: [rest]}\n";
+static const char routes[] =
+	LISTENER "smtp_routes:\n"
+		 "  - {domain: Example.com, next_hops: [exact]}\n"
+		 "  - {domain: .example.com, next_hops: [below]}\n"
+		 "  - {domain: .eu.example.com, next_hops: [deep]}\n"
+		 "  - {domain: '[127.0.0.1]', next_hops: [literal]}\n"
+		 "  - {domain: all, next_hops: [rest]}\n";
 
 static const struct {
 	const char *name, *config, *domain, *want; /* the pattern */
 } route_rows[] = {
 	{ "the exact domain", routes, "example.com", "Example.com" },
 	{ "the exact domain in capitals", routes, "EXAMPLE.COM", "Example.com" },
-	{ "the exact domain with a dot behind it", routes, "example.com.", "Example.com" },
+	{ "the exact domain with a dot behind it", routes, "example.com.",
+	  "Example.com" },
 	{ "a domain below one", routes, "in.example.com", ".example.com" },
 	{ "a domain far below one", routes, "a.b.c.example.com", ".example.com" },
 	{ "the longest of two", routes, "in.eu.example.com", ".eu.example.com" },
-	{ "a pattern's own domain is not below it", routes, "eu.example.com", ".example.com" },
+	{ "a pattern's own domain is not below it", routes, "eu.example.com",
+	  ".example.com" },
 	{ "an address literal", routes, "[127.0.0.1]", "[127.0.0.1]" },
 	{ "a domain that only ends like one", routes, "badexample.com", "all" },
 	{ "all others", routes, "other.example", "all" },
 	{ "a domain that is no domain", routes, "", "all" },
-	{ "without a route the domain is looked up", LISTENER, "other.example", "USEDNS" },
+	{ "without a route the domain is looked up", LISTENER, "other.example",
+	  "USEDNS" },
 };
 
 static void
@@ -185,9 +195,11 @@ test_each_of_ten_thousand_routes_is_found(void **state)
 static const char controls[] =
 	LISTENER "tls: {ca_file: /global.pem}\n"
 		 "bounce_profiles:\n"
-		 "  fast: {max_retries: 3, first_wait: 1s, longest_wait: 4s, max_time_in_queue: 1m}\n"
+		 "  fast: {max_retries: 3, first_wait: 1s, longest_wait: 4s, "
+		 "max_time_in_queue: 1m}\n"
 		 "destination_controls:\n"
-		 "  - {domain: .example, concurrency: 5, tls_mode: required, bounce_profile: fast}\n"
+		 "  - {domain: .example, concurrency: 5, tls_mode: required, "
+		 "bounce_profile: fast}\n"
 		 "  - {domain: in.example, ca_file: /own.pem, tls_name: intake.example}\n"
 		 "  - {domain: default, messages_per_connection: 7}\n";
 
@@ -263,12 +275,14 @@ static const struct {
 static void
 test_waits(void **state)
 {
-	const struct bounce_profile b = { .first_wait_ms = 60000, .longest_wait_ms = 3600000 };
+	const struct bounce_profile b = { .first_wait_ms = 60000,
+					  .longest_wait_ms = 3600000 };
 	(void)state;
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
 		int64_t got = bounce_profile_wait(&b, waits[i].attempts, waits[i].random);
 		if (got != waits[i].want)
-			fail_msg("%s: got %" PRId64 " want %" PRId64, waits[i].name, got, waits[i].want);
+			fail_msg("%s: got %" PRId64 " want %" PRId64, waits[i].name, got,
+				 waits[i].want);
 	}
 	const struct bounce_profile huge = { .first_wait_ms = INT64_MAX / 3,
 					     .longest_wait_ms = INT64_MAX / 2 };
@@ -282,20 +296,27 @@ test_waits(void **state)
 static const struct {
 	const char *name, *text, *want;
 } errors[] = {
-	{ "a next hop beside USEDNS", "smtp_routes: [{domain: d, next_hops: [a, USEDNS]}]\n",
-	  "t:2:42: smtp_routes[].next_hops: found \"USEDNS\"; allowed: USEDNS or /dev/null alone, or hosts" },
+	{ "a next hop beside USEDNS",
+	  "smtp_routes: [{domain: d, next_hops: [a, USEDNS]}]\n",
+	  "t:2:42: smtp_routes[].next_hops: found \"USEDNS\"; allowed: USEDNS or "
+	  "/dev/null alone, or hosts" },
 	{ "the number of other problems is told",
 	  "smtp_routes: [{domain: d, next_hops: ['a:0', 'b:0', 'c:0']}]\n",
-	  "t:2:39: smtp_routes[].next_hops: found \"a:0\"; allowed: host:port, [host]:port or "
-	  "[address]:port, with or without /pri=0 to /pri=65535 behind a space; or USEDNS, or /dev/null (and 2 "
+	  "t:2:39: smtp_routes[].next_hops: found \"a:0\"; allowed: host:port, "
+	  "[host]:port or "
+	  "[address]:port, with or without /pri=0 to /pri=65535 behind a space; or "
+	  "USEDNS, or /dev/null (and 2 "
 	  "more)" },
-	{ "an intake that is no address of mail", "connector: {message_intake_address: 'a@b@c'}\n",
-	  "t:2:37: connector.message_intake_address: found \"a@b@c\"; allowed: a mail address such as "
+	{ "an intake that is no address of mail",
+	  "connector: {message_intake_address: 'a@b@c'}\n",
+	  "t:2:37: connector.message_intake_address: found \"a@b@c\"; allowed: a mail "
+	  "address such as "
 	  "user@domain" },
 	{ "a policy's intake that is none",
 	  "incoming_mail_policies: {policies: [{name: p, sender: [a], intake: custom, "
 	  "message_intake_address: '\"@c'}]}\n",
-	  "t:2:100: incoming_mail_policies.policies[].message_intake_address: found \"\"@c\"; allowed: a mail "
+	  "t:2:100: incoming_mail_policies.policies[].message_intake_address: found "
+	  "\"\"@c\"; allowed: a mail "
 	  "address such as user@domain" },
 };
 
@@ -310,7 +331,8 @@ test_errors(void **state)
 		snprintf(text, sizeof(text), "%s%s", LISTENER, errors[i].text);
 		struct policy_set *p = compile(text, &e);
 		if (p != NULL || strcmp(e.text, errors[i].want) != 0) {
-			print_error("%s: got %s want %s\n", errors[i].name, e.text, errors[i].want);
+			print_error("%s: got %s want %s\n", errors[i].name, e.text,
+				    errors[i].want);
 			failed++;
 		}
 		policy_set_unref(p);
@@ -321,8 +343,8 @@ test_errors(void **state)
 static void
 test_the_example_files_compile(void **state)
 {
-	static const char *const files[] = { "tdc.yaml", "postfix-always-bcc.yaml", "lmtp.yaml",
-					     "everything.yaml" };
+	static const char *const files[] = { "tdc.yaml", "postfix-always-bcc.yaml",
+					     "lmtp.yaml", "everything.yaml" };
 	const char *root = getenv("TDC_SOURCE_DIR");
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -330,8 +352,10 @@ test_the_example_files_compile(void **state)
 		struct config *c = NULL;
 		struct policy_set *p = NULL;
 		struct err e;
-		snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root, files[i]);
-		if (config_load(path, NULL, NULL, &c, &e) != 0 || policy_set_new(c, &p, &e) != 0)
+		snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root,
+			 files[i]);
+		if (config_load(path, NULL, NULL, &c, &e) != 0 ||
+		    policy_set_new(c, &p, &e) != 0)
 			fail_msg("%s: %s", files[i], e.text);
 		policy_set_unref(p);
 		config_free(c);
@@ -343,7 +367,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_next_hops),
-		cmocka_unit_test(test_hops_are_sorted_by_priority_and_stay_in_order_within_one),
+		cmocka_unit_test(
+			test_hops_are_sorted_by_priority_and_stay_in_order_within_one),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_each_of_ten_thousand_routes_is_found),
 		cmocka_unit_test(test_controls_of_a_domain),

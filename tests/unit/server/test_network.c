@@ -34,7 +34,8 @@ static const struct {
 	{ "three octets", "10.0.0/8", -1 },
 	{ "nothing", "", -1 },
 	{ "only a prefix", "/8", -1 },
-	{ "a very long word", "1111111111111111111111111111111111111111111111111111111/8", -1 },
+	{ "a very long word", "1111111111111111111111111111111111111111111111111111111/8",
+	  -1 },
 	{ "unix with a path is no network", "unix:/run/x", -1 },
 };
 
@@ -66,15 +67,18 @@ static const struct {
 } contains_rows[] = {
 	{ "an address within", "10.0.0.0/8", "10.255.1.2:25", true },
 	{ "an address just outside", "10.0.0.0/8", "11.0.0.0:25", false },
-	{ "a prefix that is no whole byte, inside", "192.0.2.128/25", "192.0.2.129:1", true },
-	{ "a prefix that is no whole byte, outside", "192.0.2.128/25", "192.0.2.127:1", false },
+	{ "a prefix that is no whole byte, inside", "192.0.2.128/25", "192.0.2.129:1",
+	  true },
+	{ "a prefix that is no whole byte, outside", "192.0.2.128/25", "192.0.2.127:1",
+	  false },
 	{ "the block of everything", "0.0.0.0/0", "203.0.113.9:1", true },
 	{ "IPv6 is not in the IPv4 block of everything", "0.0.0.0/0", "[::1]:1", false },
-	{ "IPv4 is not in the IPv6 block of everything but as itself", "::/0", "10.0.0.1:1", false },
+	{ "IPv4 is not in the IPv6 block of everything but as itself", "::/0",
+	  "10.0.0.1:1", false },
 	{ "an IPv6 address within", "2001:db8::/32", "[2001:db8:ffff::1]:25", true },
 	{ "an IPv6 address outside", "2001:db8::/32", "[2001:db9::1]:25", false },
-	{ "an IPv4 address that came in as IPv6 is IPv4", "127.0.0.0/8", "[::ffff:127.0.0.1]:25",
-	  true },
+	{ "an IPv4 address that came in as IPv6 is IPv4", "127.0.0.0/8",
+	  "[::ffff:127.0.0.1]:25", true },
 	{ "the loopback is one address in IPv6", "::1", "[::1]:25", true },
 	{ "its neighbour is not", "::1", "[::2]:25", false },
 	{ "a unix socket", "unix", "unix:/run/x", true },
@@ -93,10 +97,12 @@ test_contains(void **state)
 		struct socket_address a;
 		struct err e;
 		assert_int_equal(network_parse(contains_rows[i].network, &n, &e), 0);
-		assert_int_equal(socket_address_parse(contains_rows[i].address, &a, &e), 0);
+		assert_int_equal(socket_address_parse(contains_rows[i].address, &a, &e),
+				 0);
 		if (network_contains(&n, &a) == contains_rows[i].want)
 			continue;
-		print_error("%s: got %d\n", contains_rows[i].sentence, !contains_rows[i].want);
+		print_error("%s: got %d\n", contains_rows[i].sentence,
+			    !contains_rows[i].want);
 		failed++;
 	}
 	assert_int_equal(failed, 0);
@@ -106,8 +112,9 @@ static const struct {
 	const char *address;
 	bool want;
 } default_rows[] = {
-	{ "127.0.0.1:25", true },  { "127.9.9.9:25", true }, { "[::1]:25", true },
-	{ "unix:/run/x", true },   { "10.0.0.1:25", false }, { "[2001:db8::1]:25", false },
+	{ "127.0.0.1:25", true },  { "127.9.9.9:25", true },
+	{ "[::1]:25", true },      { "unix:/run/x", true },
+	{ "10.0.0.1:25", false },  { "[2001:db8::1]:25", false },
 	{ "192.0.2.1:25", false },
 };
 
@@ -115,7 +122,9 @@ static void
 test_the_default_trusts_this_machine_only(void **state)
 {
 	struct server_listener_settings l = { .name = "feed" };
-	struct server_settings s = { .hostname = "mx.example", .listeners = &l, .n_listeners = 1 };
+	struct server_settings s = { .hostname = "mx.example",
+				     .listeners = &l,
+				     .n_listeners = 1 };
 	struct listener_config *c;
 	struct err e;
 
@@ -123,9 +132,11 @@ test_the_default_trusts_this_machine_only(void **state)
 	assert_int_equal(listener_config_new(&s, 0, &c, &e), 0);
 	for (size_t i = 0; i < sizeof(default_rows) / sizeof(default_rows[0]); i++) {
 		struct socket_address a;
-		assert_int_equal(socket_address_parse(default_rows[i].address, &a, &e), 0);
+		assert_int_equal(socket_address_parse(default_rows[i].address, &a, &e),
+				 0);
 		if (listener_config_trusts(c, &a) != default_rows[i].want)
-			print_error("%s: want %d\n", default_rows[i].address, default_rows[i].want);
+			print_error("%s: want %d\n", default_rows[i].address,
+				    default_rows[i].want);
 		assert_int_equal(listener_config_trusts(c, &a), default_rows[i].want);
 	}
 	listener_config_unref(c);
@@ -136,7 +147,9 @@ test_the_settings_are_copied_and_have_defaults(void **state)
 {
 	char name[] = "feed", host[] = "mx.example";
 	struct server_listener_settings l = { .name = name, .recipients_max = 7 };
-	struct server_settings s = { .hostname = host, .listeners = &l, .n_listeners = 1 };
+	struct server_settings s = { .hostname = host,
+				     .listeners = &l,
+				     .n_listeners = 1 };
 	struct listener_config *c;
 	struct err e;
 

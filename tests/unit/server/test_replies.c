@@ -48,7 +48,8 @@ static const struct {
 	unsigned refused, deferred;
 } rows[] = {
 	{ "a refused greeting is not counted", "FROB\r\nRCPT TO:<r@y>\r\n", 0, 0 },
-	{ "a refused MAIL is a message that is lost", "MAIL FROM:<s@x> SIZE=999999999999\r\n", 1, 0 },
+	{ "a refused MAIL is a message that is lost",
+	  "MAIL FROM:<s@x> SIZE=999999999999\r\n", 1, 0 },
 	{ "a MAIL that cannot be parsed as well", "MAIL FROM:s@x y\r\n", 1, 0 },
 	{ "a refused RCPT", "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\n", 1, 0 },
 	{ "every one of them", "MAIL FROM:<s@x>\r\nDATA\r\nFROB\r\n", 2, 0 },
@@ -56,13 +57,15 @@ static const struct {
 	{ "one message for three recipients is one",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\na\rb\r\n.\r\n", 1, 0 },
 	{ "too many recipients are deferred",
-	  "MAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\nRCPT TO:<c@y>\r\n", 0, 1 },
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\nRCPT TO:<c@y>\r\n", 0,
+	  1 },
 };
 
 static void
 test_what_is_refused_after_mail_is_counted(void **state)
 {
-	struct server_listener_settings s = { .recipients_max = 2, .bare_line_ends = BARE_REFUSE };
+	struct server_listener_settings s = { .recipients_max = 2,
+					      .bare_line_ends = BARE_REFUSE };
 	int failed = 0;
 
 	(void)state;
@@ -77,9 +80,10 @@ test_what_is_refused_after_mail_is_counted(void **state)
 		deferred = counter_get(COUNTER_DEFERRED_IN) - deferred;
 		if (refused != rows[i].refused || f.refused != rows[i].refused ||
 		    deferred != rows[i].deferred) {
-			print_error("%s: got %u counted, %u in the account, %u deferred\n",
-				    rows[i].sentence, (unsigned)refused, f.refused,
-				    (unsigned)deferred);
+			print_error(
+				"%s: got %u counted, %u in the account, %u deferred\n",
+				rows[i].sentence, (unsigned)refused, f.refused,
+				(unsigned)deferred);
 			failed++;
 		}
 		fake_close(&f);

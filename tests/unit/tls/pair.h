@@ -139,10 +139,13 @@ pair_open_small(struct pair *p, struct loop *l, size_t input_max)
 
 	*p = (struct pair){ .loop = l };
 	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-	must(stream_new(l, fd[0], &small, &side_events, &p->client, &p->client.stream, &e),
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+		0);
+	must(stream_new(l, fd[0], &small, &side_events, &p->client, &p->client.stream,
+			&e),
 	     &e);
-	must(stream_new(l, fd[1], &usual, &side_events, &p->server, &p->server.stream, &e),
+	must(stream_new(l, fd[1], &usual, &side_events, &p->server, &p->server.stream,
+			&e),
 	     &e);
 }
 

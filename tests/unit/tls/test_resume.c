@@ -53,10 +53,10 @@ static const struct run runs[] = {
 	{ "intake.example", "a", TLS_MODE_VERIFY, false },
 	{ "intake.example", "a", TLS_MODE_VERIFY, true },
 	{ "intake.example", "a", TLS_MODE_VERIFY, true },
-	{ "intake.example", "b", TLS_MODE_VERIFY, false },   /* another destination     */
-	{ "intake.example", "a", TLS_MODE_REQUIRED, false }, /* another mode            */
-	{ "x.wild.example", "a", TLS_MODE_VERIFY, false },  /* another name, same key   */
-	{ "intake.example", NULL, TLS_MODE_VERIFY, false }, /* nothing to remember by   */
+	{ "intake.example", "b", TLS_MODE_VERIFY, false },   /* another destination */
+	{ "intake.example", "a", TLS_MODE_REQUIRED, false }, /* another mode */
+	{ "x.wild.example", "a", TLS_MODE_VERIFY, false },   /* another name, same key */
+	{ "intake.example", NULL, TLS_MODE_VERIFY, false },  /* nothing to remember by */
 	{ "intake.example", NULL, TLS_MODE_VERIFY, false },
 	{ "intake.example", "a", TLS_MODE_VERIFY, true },
 	{ "intake.example", "b", TLS_MODE_VERIFY, true },
@@ -250,7 +250,8 @@ main(void)
 			the_facts_of_a_resumed_session_are_those_of_its_first_handshake),
 		cmocka_unit_test(a_session_survives_a_connection_that_was_cut),
 		cmocka_unit_test(a_server_with_new_ticket_keys_gets_a_full_handshake),
-		cmocka_unit_test(a_1_3_ticket_is_given_out_once_and_a_bounded_number_is_kept),
+		cmocka_unit_test(
+			a_1_3_ticket_is_given_out_once_and_a_bounded_number_is_kept),
 		cmocka_unit_test(a_1_2_session_is_given_out_again),
 		cmocka_unit_test(the_least_recently_used_is_lost_first),
 		cmocka_unit_test(a_session_that_ran_out_is_not_given_out),

@@ -73,7 +73,8 @@ records_are_read_in_pieces_when_the_input_is_small(void **state)
 		struct pair p;
 
 		pair_open_small(&p, s->loop, sizes[i]);
-		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY, NULL);
+		pair_start(&p, c.client, c.server, "intake.example", TLS_MODE_VERIFY,
+			   NULL);
 		pair_finish(&p);
 		pair_send(&p, i == 0 ? 500 : 200000, 0);
 		pair_close(&p);
