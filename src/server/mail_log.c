@@ -84,6 +84,18 @@ mail_log_command(const struct session *s, struct span line)
 		  smtp_verb_name(s->verb));
 }
 
+void
+mail_log_mended(const struct session *s, enum smtp_verb verb)
+{
+	const char *name = smtp_verb_name(verb);
+
+	log_event(LOG_SERVER, WARNING, "icid.mended",
+		  F(LF_INT("icid", s->icid), LF_TEXT("verb", name)),
+		  "ICID %" PRIu64
+		  " control bytes, or bytes that are not UTF-8, in %s: taken as '?'",
+		  s->icid, name);
+}
+
 /* ------------------------------------------------------------------ messages */
 
 void

@@ -9,6 +9,7 @@
 
 #include "tdc/base/err.h"
 #include "tdc/base/span.h"
+#include "tdc/smtp/command.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,8 @@ void mail_log_close(const struct session *s);
 void mail_log_lost(const struct session *s, const struct err *e);
 void mail_log_tls(const struct session *s, const struct tls_facts *facts,
 		  const struct err *e);
+/* The MAIL or RCPT being served had bytes that no address may hold. */
+void mail_log_mended(const struct session *s, enum smtp_verb verb);
 void mail_log_command(const struct session *s,
 		      struct span line); /* debug: the verb only */
 

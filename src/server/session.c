@@ -220,20 +220,49 @@ session_after_command(struct session *s)
 }
 
 static void
+command_run(struct session *s, enum smtp_command_result r, struct span line,
+	    const struct smtp_command *c, const struct smtp_command_error *error)
+{
+	s->is_deadline_due = true;
+	s->verb = c->verb;
+	mail_log_command(s, line);
+	if (r == SMTP_COMMAND_OK)
+		session_dispatch(s, c);
+	else
+		command_malformed(s, r, line, c, error);
+	s->verb = SMTP_UNKNOWN;
+	session_after_command(s);
+}
+
+static void
 session_command(struct session *s, struct span line)
 {
 	struct smtp_command c = { .verb = SMTP_UNKNOWN };
 	struct smtp_command_error error = { 0 };
 	enum smtp_command_result r = smtp_command_parse(line, &c, &error);
+	struct buf mended;
 
-	s->is_deadline_due = true;
-	s->verb = c.verb;
-	mail_log_command(s, line);
-	if (r == SMTP_COMMAND_OK)
-		session_dispatch(s, &c);
-	else
-		command_malformed(s, r, line, &c, &error);
+	buf_init(&mended, line.n);
+	if (r != SMTP_COMMAND_OK && smtp_command_mend(line, &mended)) {
+		line = buf_span(&mended);
+		r = smtp_command_parse(line, &c, &error);
+		mail_log_mended(s, c.verb);
+	}
+	command_run(s, r, line, &c, &error);
+	buf_done(&mended);
+}
+
+/* Its verb may still be what makes the refusal one of a message. */
+static void
+session_long_line(struct session *s, struct span start)
+{
+	s->scanned = 0;
+	s->is_discarding = true;
+	s->verb = span_starts_nocase(start, span_of("MAIL ")) ? SMTP_MAIL : SMTP_UNKNOWN;
+	session_reply(s, REPLY_LINE_TOO_LONG);
 	s->verb = SMTP_UNKNOWN;
+	if (span_starts_nocase(start, span_of("BDAT")))
+		session_enter(s, ST_CLOSED);
 	session_after_command(s);
 }
 
@@ -275,12 +304,7 @@ session_read_command(struct session *s, struct span input)
 	case SMTP_LINE_MORE:
 		return 0;
 	case SMTP_LINE_TOO_LONG:
-		s->scanned = 0;
-		s->is_discarding = true;
-		session_reply(s, REPLY_LINE_TOO_LONG);
-		if (span_starts_nocase(input, span_of("BDAT")))
-			session_enter(s, ST_CLOSED);
-		session_after_command(s);
+		session_long_line(s, input);
 		return 0;
 	case SMTP_LINE_OK:
 		break;

@@ -149,9 +149,43 @@ skip_source_route(struct span *text)
 	return -1;
 }
 
+/* A sender's domain, up to the '>': also one that is none, or nothing. */
+static size_t
+loose_domain_length(struct span text)
+{
+	size_t i = 0;
+
+	while (i < text.n && text.p[i] != '\0' && !is_control((unsigned char)text.p[i]) &&
+	       strchr(" <>@\"\\", text.p[i]) == NULL)
+		i++;
+	return i;
+}
+
+enum strictness { STRICT, AS_SENDER };
+
+/* Reads "@domain" at the start of `text`, which may be missing; -1: malformed. */
+static int
+parse_domain(struct span text, enum strictness how, struct smtp_address *a)
+{
+	if (text.n == 0 || text.p[0] != '@')
+		return how == AS_SENDER ||
+				       span_equal_nocase(a->local, span_of("postmaster"))
+			       ? 0
+			       : -1;
+	struct span rest = span_skip(text, 1);
+	size_t n = domain_length(rest);
+	if (how == AS_SENDER && (n == 0 || n == rest.n || rest.p[n] != '>'))
+		n = loose_domain_length(rest);
+	else if (n == 0)
+		return -1;
+	a->domain = span_make(rest.p, n);
+	return 0;
+}
+
 /* The mailbox at the start of `text`; *used is its length. */
 static enum smtp_address_result
-parse_mailbox(struct span text, struct smtp_address *ret, size_t *used)
+parse_mailbox(struct span text, enum strictness how, struct smtp_address *ret,
+	      size_t *used)
 {
 	struct smtp_address a = { 0 };
 	size_t n = local_length(text);
@@ -159,16 +193,10 @@ parse_mailbox(struct span text, struct smtp_address *ret, size_t *used)
 	if (n == 0)
 		return SMTP_ADDRESS_SYNTAX;
 	a.local = span_make(text.p, n);
-	if (n < text.n && text.p[n] == '@') {
-		struct span rest = span_skip(text, n + 1);
-		size_t domain_n = domain_length(rest);
-		if (domain_n == 0)
-			return SMTP_ADDRESS_SYNTAX;
-		a.domain = span_make(rest.p, domain_n);
-		n += 1 + domain_n;
-	} else if (!span_equal_nocase(a.local, span_of("postmaster"))) {
+	if (parse_domain(span_skip(text, n), how, &a) != 0)
 		return SMTP_ADDRESS_SYNTAX;
-	}
+	if (a.domain.p != NULL)
+		n += 1 + a.domain.n;
 	a.whole = span_make(text.p, n);
 	for (size_t i = 0; i < n && !a.is_utf8; i++)
 		a.is_utf8 = (unsigned char)text.p[i] >= 0x80;
@@ -181,8 +209,8 @@ parse_mailbox(struct span text, struct smtp_address *ret, size_t *used)
 	return SMTP_ADDRESS_OK;
 }
 
-enum smtp_address_result
-smtp_path_parse(struct span *text, struct smtp_address *ret)
+static enum smtp_address_result
+parse_path(struct span *text, enum strictness how, struct smtp_address *ret)
 {
 	struct span rest = *text;
 	struct smtp_address a = { 0 };
@@ -196,7 +224,7 @@ smtp_path_parse(struct span *text, struct smtp_address *ret)
 	if (rest.n > 0 && rest.p[0] == '>' && rest.p == text->p + 1) {
 		a.whole = span_make(rest.p, 0);
 	} else {
-		enum smtp_address_result r = parse_mailbox(rest, &a, &n);
+		enum smtp_address_result r = parse_mailbox(rest, how, &a, &n);
 		if (r != SMTP_ADDRESS_OK)
 			return r;
 	}
@@ -209,11 +237,23 @@ smtp_path_parse(struct span *text, struct smtp_address *ret)
 }
 
 enum smtp_address_result
+smtp_path_parse(struct span *text, struct smtp_address *ret)
+{
+	return parse_path(text, STRICT, ret);
+}
+
+enum smtp_address_result
+smtp_sender_parse(struct span *text, struct smtp_address *ret)
+{
+	return parse_path(text, AS_SENDER, ret);
+}
+
+enum smtp_address_result
 smtp_address_parse(struct span text, struct smtp_address *ret)
 {
 	struct smtp_address a;
 	size_t n;
-	enum smtp_address_result r = parse_mailbox(text, &a, &n);
+	enum smtp_address_result r = parse_mailbox(text, STRICT, &a, &n);
 
 	if (r != SMTP_ADDRESS_OK)
 		return r;

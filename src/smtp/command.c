@@ -77,9 +77,11 @@ address_detail(enum smtp_address_result r)
 	return r == SMTP_ADDRESS_NOT_UTF8 ? "address is not UTF-8" : "malformed address";
 }
 
-/* "FROM:" or "TO:", a path, parameters; *path is what the address was read from. */
+typedef enum smtp_address_result path_fn(struct span *text, struct smtp_address *ret);
+
+/* "FROM:" or "TO:", a path, parameters. */
 static enum smtp_command_result
-parse_path(struct span keyword, struct smtp_command *ret,
+parse_path(struct span keyword, path_fn *parse, struct smtp_command *ret,
 	   struct smtp_command_error *error)
 {
 	struct span text = ret->argument;
@@ -91,7 +93,7 @@ parse_path(struct span keyword, struct smtp_command *ret,
 		return syntax(error, "colon expected");
 	text = skip_blanks(span_skip(text, 1));
 	error->detail_span = text;
-	enum smtp_address_result r = smtp_path_parse(&text, &ret->address);
+	enum smtp_address_result r = parse(&text, &ret->address);
 	if (r == SMTP_ADDRESS_OK && text.n > 0 && text.p[0] != ' ' && text.p[0] != '\t')
 		r = SMTP_ADDRESS_SYNTAX;
 	if (r != SMTP_ADDRESS_OK) {
@@ -105,21 +107,13 @@ parse_path(struct span keyword, struct smtp_command *ret,
 static enum smtp_command_result
 parse_mail(struct smtp_command *ret, struct smtp_command_error *error)
 {
-	enum smtp_command_result r = parse_path(span_of("FROM"), ret, error);
-
-	if (r == SMTP_COMMAND_OK && ret->address.whole.n > 0 &&
-	    ret->address.domain.n == 0) {
-		error->detail = "sender without a domain";
-		error->detail_span = ret->address.whole;
-		return SMTP_COMMAND_BAD_ADDRESS;
-	}
-	return r;
+	return parse_path(span_of("FROM"), smtp_sender_parse, ret, error);
 }
 
 static enum smtp_command_result
 parse_rcpt(struct smtp_command *ret, struct smtp_command_error *error)
 {
-	enum smtp_command_result r = parse_path(span_of("TO"), ret, error);
+	enum smtp_command_result r = parse_path(span_of("TO"), smtp_path_parse, ret, error);
 
 	if (r == SMTP_COMMAND_OK && ret->address.whole.n == 0) {
 		error->detail = "empty recipient";
@@ -160,12 +154,12 @@ smtp_command_parse(struct span line, struct smtp_command *ret,
 {
 	*ret = (struct smtp_command){ 0 };
 	*error = (struct smtp_command_error){ 0 };
-	if (has_control(line))
-		return SMTP_COMMAND_CONTROL;
 	size_t n = 0;
 	while (n < line.n && line.p[n] != ' ' && line.p[n] != '\t')
 		n++;
 	ret->verb = find_verb(span_make(line.p, n));
+	if (has_control(line))
+		return SMTP_COMMAND_CONTROL;
 	ret->argument = span_trim(span_skip(line, n));
 	if (ret->verb == SMTP_UNKNOWN)
 		return SMTP_COMMAND_UNKNOWN;

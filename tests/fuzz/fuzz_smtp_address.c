@@ -64,6 +64,24 @@ check_xtext(struct span bytes)
 	buf_done(&again);
 }
 
+/* A sender is taken wherever a path is, and means the same. */
+static void
+check_sender(struct span text)
+{
+	struct smtp_address path, a;
+	struct span rest = text, behind = text;
+	bool is_path = smtp_path_parse(&behind, &path) == SMTP_ADDRESS_OK;
+
+	if (smtp_sender_parse(&rest, &a) != SMTP_ADDRESS_OK) {
+		check(!is_path);
+		return;
+	}
+	check(rest.n < text.n && rest.p[-1] == '>');
+	check(a.whole.n <= SMTP_ADDRESS_MAX && a.domain.n <= SMTP_DOMAIN_MAX);
+	check(!has_control(a.whole) && smtp_utf8_is_valid(a.whole));
+	check(!is_path || (span_equal(path.whole, a.whole) && rest.n == behind.n));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -76,6 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (smtp_address_parse(text, &a) == SMTP_ADDRESS_OK)
 		check_address(&a);
+	check_sender(text);
 	check_xtext(text);
 	return 0;
 }

@@ -13,35 +13,41 @@
 #include <stdint.h>
 
 enum {
-	SMTP_LOCAL_PART_MAX = 64,  /* RFC 5321 4.5.3.1.1; more is taken up to ADDRESS_MAX, as
-				    * real senders do it and a copy must not be lost */
-	SMTP_DOMAIN_MAX = 255,     /* 4.5.3.1.2                                     */
-	SMTP_ADDRESS_MAX = 3072,   /* of ours: local part, @ and domain together. Postfix hands on
+	/* RFC 5321 4.5.3.1.1; more is taken up to ADDRESS_MAX, as real senders do it and
+	 * a copy must not be lost */
+	SMTP_LOCAL_PART_MAX = 64,
+	SMTP_DOMAIN_MAX = 255, /* 4.5.3.1.2 */
+	SMTP_ADDRESS_MAX =
+		3072, /* of ours: local part, @ and domain together. Postfix hands on
 				    * what fits into its own command line of 2 KiB, quoted anew:
 				    * whoever may choose the sender must not be able to have the
 				    * copy refused */
 };
 
 struct smtp_address {
-	struct span whole;  /* local@domain as it was written, without source route and <>; empty = <> */
-	struct span local;  /* quotes included                                    */
-	struct span domain; /* without @; a literal keeps its []; empty for "postmaster" alone */
-	bool is_utf8;       /* holds bytes over 127 (valid UTF-8)                 */
+	/* local@domain as it was written, without source route and <>; empty = <> */
+	struct span whole;
+	struct span local; /* quotes included */
+	/* without @; a literal keeps its []; empty for "postmaster" alone */
+	struct span domain;
+	bool is_utf8; /* holds bytes over 127 (valid UTF-8) */
 };
 
 enum smtp_address_result {
 	SMTP_ADDRESS_OK,
-	SMTP_ADDRESS_SYNTAX,    /* 501 5.1.3 / 5.1.7                */
-	SMTP_ADDRESS_TOO_LONG,  /* 501 5.1.3                        */
-	SMTP_ADDRESS_NOT_UTF8,  /* bytes over 127 that are not UTF-8 */
+	SMTP_ADDRESS_SYNTAX,   /* 501 5.1.3 / 5.1.7 */
+	SMTP_ADDRESS_TOO_LONG, /* 501 5.1.3 */
+	SMTP_ADDRESS_NOT_UTF8, /* bytes over 127 that are not UTF-8 */
 };
 
 /*
  * Parses "<...>" at the start of *text, and moves *text behind it. A source route is skipped.
- * Null is allowed for MAIL ("<>"), "<postmaster>" without a domain for RCPT. No control characters,
+ * Null is allowed ("<>"), and so is "<postmaster>" without a domain. No control characters,
  * ever, also not within quotes.
  */
 enum smtp_address_result smtp_path_parse(struct span *text, struct smtp_address *ret);
+/* The same for MAIL, where nobody is served by a refusal: the domain may be missing, empty, or none. */
+enum smtp_address_result smtp_sender_parse(struct span *text, struct smtp_address *ret);
 /* The same without the angle brackets; all of `text` must be the address. */
 enum smtp_address_result smtp_address_parse(struct span text, struct smtp_address *ret);
 

@@ -61,17 +61,17 @@ enum smtp_notify {
 
 struct smtp_command {
 	enum smtp_verb verb;
-	struct span argument; /* everything behind the verb, trimmed            */
+	struct span argument; /* everything behind the verb, trimmed */
 
 	/* MAIL, RCPT */
 	struct smtp_address address;
-	unsigned parameters;  /* enum smtp_parameter bits                       */
-	uint64_t size;        /* SIZE=                                          */
+	unsigned parameters; /* enum smtp_parameter bits */
+	uint64_t size;       /* SIZE= */
 	enum smtp_body_type body;
-	bool ret_full;        /* RET=FULL; otherwise HDRS                       */
-	struct span envid;    /* still xtext                                    */
-	unsigned notify;      /* enum smtp_notify bits                          */
-	struct span orcpt;    /* "type;xtext", still encoded                    */
+	bool ret_full;     /* RET=FULL; otherwise HDRS */
+	struct span envid; /* still xtext */
+	unsigned notify;   /* enum smtp_notify bits */
+	struct span orcpt; /* "type;xtext", still encoded */
 
 	/* BDAT */
 	uint64_t chunk_size;
@@ -80,17 +80,19 @@ struct smtp_command {
 
 enum smtp_command_result {
 	SMTP_COMMAND_OK,
-	SMTP_COMMAND_UNKNOWN,            /* 500 5.5.2 */
-	SMTP_COMMAND_SYNTAX,             /* 501 5.5.4, `detail` says what is wrong with it     */
-	SMTP_COMMAND_BAD_ADDRESS,        /* 501 5.1.7 (MAIL) / 5.1.3 (RCPT)                   */
-	SMTP_COMMAND_UNKNOWN_PARAMETER,  /* 555 5.5.4, `detail_span` is the parameter         */
-	SMTP_COMMAND_BAD_PARAMETER,      /* 501 5.5.4: known, with a malformed or repeated value */
-	SMTP_COMMAND_CONTROL,            /* 500 5.5.2: NUL, bare CR or LF, other control bytes  */
+	SMTP_COMMAND_UNKNOWN,     /* 500 5.5.2 */
+	SMTP_COMMAND_SYNTAX,      /* 501 5.5.4, `detail` says what is wrong with it */
+	SMTP_COMMAND_BAD_ADDRESS, /* 501 5.1.7 (MAIL) / 5.1.3 (RCPT) */
+	SMTP_COMMAND_UNKNOWN_PARAMETER, /* 555 5.5.4, `detail_span` is the parameter */
+	/* 501 5.5.4: known, with a malformed or repeated value */
+	SMTP_COMMAND_BAD_PARAMETER,
+	/* 500 5.5.2: NUL, bare CR or LF, other control bytes; the verb is set */
+	SMTP_COMMAND_CONTROL,
 };
 
 struct smtp_command_error {
-	const char *detail;      /* static text, may be NULL                    */
-	struct span detail_span; /* into the line, may be empty                 */
+	const char *detail;      /* static text, may be NULL */
+	struct span detail_span; /* into the line, may be empty */
 };
 
 /*
@@ -99,6 +101,13 @@ struct smtp_command_error {
  */
 enum smtp_command_result smtp_command_parse(struct span line, struct smtp_command *ret,
 					    struct smtp_command_error *error);
+
+/*
+ * Mail servers hand on envelopes that no standard has. Copies a MAIL or RCPT line with
+ * '?' in place of control bytes and of bytes that are not UTF-8. False: it is another
+ * line, or holds none of them, or a NUL, CR or LF, which no line is mended from.
+ */
+bool smtp_command_mend(struct span line, struct buf *ret);
 
 /* XFORWARD and XCLIENT attributes: "NAME=value ADDR=[UNAVAILABLE] ...". */
 enum smtp_xforward {

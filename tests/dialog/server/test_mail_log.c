@@ -12,10 +12,9 @@ static char path[] = "/tmp/tdc-mail-log-XXXXXX";
 static void
 log_to(enum log_form form)
 {
-	struct log_settings s = { .target = LOG_TO_FILE,
-				  .form = form,
-				  .level = LOG_LEVEL_INFO,
-				  .path = path };
+	struct log_settings s = {
+		.target = LOG_TO_FILE, .form = form, .level = LOG_LEVEL_INFO, .path = path
+	};
 	struct err e;
 
 	assert_int_equal(truncate(path, 0), 0);
@@ -47,17 +46,19 @@ expect_log(const char *sentence, const char *want)
 	log_read(&got, strlen("Mon Apr 17 19:56:22 2003 "));
 	int failed = strcmp(got.n == 0 ? "" : buf_text(&got), want) != 0;
 	if (failed)
-		print_error("%s\n--- got\n%s--- want\n%s", sentence, buf_text(&got), want);
+		print_error("%s\n--- got\n%s--- want\n%s", sentence, buf_text(&got),
+			    want);
 	buf_done(&got);
 	return failed;
 }
 
-#define START                                  \
-	"Info: Start MID 1 ICID 5\n"           \
+#define START                                                                            \
+	"Info: Start MID 1 ICID 5\n"                                                     \
 	"Info: MID 1 ICID 5 From: <s@x>\n"
 #define FIVE  "Received: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\n"
 #define TRACE FIVE FIVE FIVE FIVE
-#define POLICY "matched all recipients for per-recipient policy DEFAULT in the inbound table\n"
+#define POLICY                                                                           \
+	"matched all recipients for per-recipient policy DEFAULT in the inbound table\n"
 
 static const struct {
 	const char *sentence;
@@ -94,7 +95,8 @@ static const struct {
 		"Info: TDC: Message 2 dropped: policy.\n" },
 	{ "a loop is dropped with a warning",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n"
-	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e0f e91d134a3f340d732b3a7b9f0fb03295\r\n"
+	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e0f "
+	  "e91d134a3f340d732b3a7b9f0fb03295\r\n"
 	  "\r\n.\r\n",
 	  { .drop = DROP_LOOP },
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
@@ -102,13 +104,14 @@ static const struct {
 		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
 		"Warning: TDC: Message 2 dropped: loop.\n" },
 	{ "a mark that is not ours, and too many trace fields, are told and journaled",
-	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nX-TDC-Journal: 1\r\n" TRACE TRACE TRACE
-	  TRACE TRACE "Received: a\r\n\r\n.\r\n",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nX-TDC-Journal: 1\r\n" TRACE TRACE
+		  TRACE TRACE TRACE "Received: a\r\n\r\n.\r\n",
 	  { 0 },
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
 		"Warning: MID 1 ICID 5 forged or foreign loop mark\n"
 		"Info: MID 1 ready 1333 bytes from <s@x>\n"
-		"Warning: MID 1 ICID 5 has 101 Received fields, more than 100: perhaps a mail loop\n"
+		"Warning: MID 1 ICID 5 has 101 Received fields, more than 100: perhaps a "
+		"mail loop\n"
 		"Info: MID 1 " POLICY "Info: MID 1 queued for delivery\n"
 		"Info: MID 2 was generated based on MID 1\n"
 		"Info: TDC: Message 2 queued for delivery.\n" },
@@ -117,18 +120,32 @@ static const struct {
 	  { .commit_fails = ERR_IO },
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
 		"Info: MID 1 ready 0 bytes from <s@x>\n"
-		"Info: MID 1 " POLICY "Error: MID 1 ICID 5 could not be kept: told to fail\n"
+		"Info: MID 1 " POLICY
+		"Error: MID 1 ICID 5 could not be kept: told to fail\n"
 		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try later\n" },
 	{ "a refusal after MAIL is an error",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<>\r\n",
 	  { 0 },
-	  START "Error: MID 1 ICID 5 refused: 501 5.1.3 Bad recipient address: empty recipient\n" },
+	  START "Error: MID 1 ICID 5 refused: 501 5.1.3 Bad recipient address: empty "
+		"recipient\n" },
 	{ "so is one of MAIL itself",
 	  "MAIL FROM:<s@x> SIZE=999999999999\r\n",
 	  { 0 },
 	  "Error: ICID 5 refused: 552 5.3.4 Message over the maximum of 268435456\n" },
+	{ "one of a MAIL that cannot be read, too",
+	  "MAIL FROM:<s\n@x>\r\n",
+	  { 0 },
+	  "Error: ICID 5 refused: 500 5.5.2 Control character in it\n" },
+	{ "bytes that no address may hold are told",
+	  "MAIL FROM:<\"s\x01\"@x\xe4>\r\n",
+	  { 0 },
+	  "Warning: ICID 5 control bytes, or bytes that are not UTF-8, in MAIL: taken as "
+	  "'?'\n"
+	  "Info: Start MID 1 ICID 5\n"
+	  "Info: MID 1 ICID 5 From: <\"s?\"@x?>\n" },
 	{ "no value of a peer begins a line",
-	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT 33 LAST\r\nSubject: =?utf-8?Q?a=0AInfo:_b?=\r\n",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT 33 LAST\r\nSubject: "
+	  "=?utf-8?Q?a=0AInfo:_b?=\r\n",
 	  { 0 },
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
 		"Info: MID 1 Subject \"a Info: b\"\n"
@@ -157,6 +174,24 @@ test_lines(void **state)
 }
 
 static void
+test_a_mail_line_that_is_too_long_is_a_refusal(void **state)
+{
+	char line[5000];
+	struct fake f = { 0 };
+
+	(void)state;
+	snprintf(line, sizeof(line), "MAIL FROM:<s@x> ENVID=%04500d\r\n", 1);
+	fake_open(&f, NULL);
+	fake_say(&f, "EHLO c\r\n");
+	log_to(LOG_FORM_TEXT);
+	fake_say(&f, line);
+	assert_int_equal(expect_log("a MAIL line that is too long",
+				    "Error: ICID 5 refused: 500 5.5.2 Line too long\n"),
+			 0);
+	fake_close(&f);
+}
+
+static void
 test_a_session_from_its_beginning_to_its_end(void **state)
 {
 	struct fake f = { .is_commit_late = true };
@@ -169,14 +204,15 @@ test_a_session_from_its_beginning_to_its_end(void **state)
 	fake_say(&f, "EHLO c\r\nMAIL FROM:<>\r\n");
 	session_lost(f.session, &e);
 	mail_log_close(f.session);
-	assert_int_equal(
-		expect_log("lost in a transaction",
-			   "Info: New SMTP ICID 5 interface feed (10.1.1.1) address 10.1.1.209\n"
-			   "Info: Start MID 1 ICID 5\n"
-			   "Info: MID 1 ICID 5 From: <>\n"
-			   "Info: Incoming connection (ICID 5) lost: connection reset by peer\n"
-			   "Info: ICID 5 close\n"),
-		0);
+	assert_int_equal(expect_log("lost in a transaction",
+				    "Info: New SMTP ICID 5 interface feed (10.1.1.1) "
+				    "address 10.1.1.209\n"
+				    "Info: Start MID 1 ICID 5\n"
+				    "Info: MID 1 ICID 5 From: <>\n"
+				    "Info: Incoming connection (ICID 5) lost: connection "
+				    "reset by peer\n"
+				    "Info: ICID 5 close\n"),
+			 0);
 	fake_close(&f);
 }
 
@@ -194,9 +230,10 @@ test_the_same_as_json(void **state)
 	fake_say(&f, "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\na: b\r\n\r\n.\r\n");
 	log_read(&got, 0);
 	const char *text = buf_text(&got);
-	static const char *const words[] = { "mid.start", "mid.from",	"mid.to",     "mid.ready",
-					     "mid.policy", "mid.queued", "tdc.queued", "\"mid\":1",
-					     "\"icid\":5", "\"rid\":0",	"\"of\":1" };
+	static const char *const words[] = { "mid.start",  "mid.from",   "mid.to",
+					     "mid.ready",  "mid.policy", "mid.queued",
+					     "tdc.queued", "\"mid\":1",  "\"icid\":5",
+					     "\"rid\":0",  "\"of\":1" };
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strstr(text, words[i]) == NULL)
 			print_error("no %s in\n%s", words[i], text);
@@ -230,6 +267,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_a_mail_line_that_is_too_long_is_a_refusal),
 		cmocka_unit_test(test_a_session_from_its_beginning_to_its_end),
 		cmocka_unit_test(test_the_same_as_json),
 	};

@@ -107,8 +107,16 @@ static const struct {
 	  "MAIL <a@b>" },
 	{ "mail with the null sender", BYTES("MAIL FROM:<>"), SMTP_COMMAND_OK,
 	  "MAIL <>" },
-	{ "mail from postmaster needs a domain", BYTES("MAIL FROM:<postmaster>"),
-	  SMTP_COMMAND_BAD_ADDRESS, "postmaster" },
+	{ "mail from somebody without a domain", BYTES("MAIL FROM:<root>"),
+	  SMTP_COMMAND_OK, "MAIL <root>" },
+	{ "mail from an empty domain", BYTES("MAIL FROM:<\"a@b\"@> SIZE=1"),
+	  SMTP_COMMAND_OK, "MAIL <\"a@b\"@> size=1" },
+	{ "mail from a domain that is none", BYTES("MAIL FROM:<a@*..b,c;[d>"),
+	  SMTP_COMMAND_OK, "MAIL <a@*..b,c;[d>" },
+	{ "mail from a domain with a blank", BYTES("MAIL FROM:<a@b c>"),
+	  SMTP_COMMAND_BAD_ADDRESS, "<a@b c>" },
+	{ "mail from a domain that does not end", BYTES("MAIL FROM:<a@b"),
+	  SMTP_COMMAND_BAD_ADDRESS, "<a@b" },
 	{ "mail without from", BYTES("MAIL"), SMTP_COMMAND_SYNTAX, "" },
 	{ "mail to", BYTES("MAIL TO:<a@b>"), SMTP_COMMAND_SYNTAX, "" },
 	{ "mail without a colon", BYTES("MAIL FROM <a@b>"), SMTP_COMMAND_SYNTAX, "" },
@@ -275,6 +283,50 @@ test_rows(void **state)
 }
 
 static void
+test_lines_are_mended(void **state)
+{
+	static const struct {
+		const char *name;
+		struct span line, want; /* of NULL: it is left alone */
+	} lines[] = {
+		{ "a control byte", BYTES("MAIL FROM:<a\x01@b>"),
+		  BYTES("MAIL FROM:<a?@b>") },
+		{ "del, and a small verb", BYTES("rcpt to:<\x7f@b>"),
+		  BYTES("rcpt to:<?@b>") },
+		{ "latin 1", BYTES("MAIL FROM:<\xe4@b>"), BYTES("MAIL FROM:<?@b>") },
+		{ "half a character at the end", BYTES("MAIL \xc3\xa4\xe2\x82"),
+		  BYTES("MAIL \xc3\xa4??") },
+		{ "surrogates", BYTES("MAIL \xed\xa0\x80"), BYTES("MAIL ???") },
+		{ "four bytes are a character", BYTES("MAIL \x01\xf0\x9f\x98\x80"),
+		  BYTES("MAIL ?\xf0\x9f\x98\x80") },
+		{ "a line that is well", BYTES("MAIL FROM:<a@b>"), { 0 } },
+		{ "a tab", BYTES("MAIL\tFROM:<a@b>"), { 0 } },
+		{ "another verb", BYTES("NOOP \x01"), { 0 } },
+		{ "a longer word", BYTES("MAILER \x01"), { 0 } },
+		{ "a verb alone", BYTES("MAIL"), { 0 } },
+		{ "with a line feed", BYTES("MAIL \x01\n"), { 0 } },
+		{ "with a carriage return", BYTES("MAIL \x01\r"), { 0 } },
+		{ "with a nul", BYTES("MAIL \x01\0"), { 0 } },
+		{ "nothing", BYTES(""), { 0 } },
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		struct buf got;
+		buf_init(&got, lines[i].line.n);
+		bool is_mended = smtp_command_mend(lines[i].line, &got);
+		failures += differ_number(lines[i].name, "mended", is_mended,
+					  lines[i].want.p != NULL);
+		if (is_mended)
+			failures += differ_bytes(lines[i].name, "line", buf_span(&got),
+						 lines[i].want);
+		buf_done(&got);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void
 test_every_verb_has_its_name(void **state)
 {
 	(void)state;
@@ -294,6 +346,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_lines_are_mended),
 		cmocka_unit_test(test_every_verb_has_its_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
