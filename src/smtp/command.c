@@ -113,7 +113,8 @@ parse_mail(struct smtp_command *ret, struct smtp_command_error *error)
 static enum smtp_command_result
 parse_rcpt(struct smtp_command *ret, struct smtp_command_error *error)
 {
-	enum smtp_command_result r = parse_path(span_of("TO"), smtp_path_parse, ret, error);
+	enum smtp_command_result r =
+		parse_path(span_of("TO"), smtp_path_parse, ret, error);
 
 	if (r == SMTP_COMMAND_OK && ret->address.whole.n == 0) {
 		error->detail = "empty recipient";
