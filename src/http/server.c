@@ -1,122 +1,102 @@
 /*
- * server.c - the HTTP server side, on evhttp: one listening socket, whole requests, late
- * answers.
- *
- * evhttp keeps a request whose connection broke until it is answered; our own record of
- * it is in the server's list until then, so that a server that ends can cut the tie.
+ * server.c - the listening socket, who gets a place, and requests as the handler sees
+ * them.
  */
-#include "tdc/http/server.h"
+#include "connection.h"
 
-#include "bind.h"
+#include "answer.h"
 
-#include "tdc/base/check.h"
-#include "tdc/base/cleanup.h"
-#include "tdc/base/list.h"
 #include "tdc/loop/loop.h"
+#include "tdc/loop/stream.h"
 
-#include <event2/buffer.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include <string.h>
-#include <sys/queue.h>
+enum { BACKLOG = 128 };
 
-enum {
-	BODY_MAX = 1 << 20,
-	HEADERS_MAX = 16 << 10,
-	IDLE_SECONDS = 60,
-};
+/* ---------------------------------------------------------------- admission */
 
-struct http_server {
-	struct evhttp *evhttp;
-	http_handler_fn *fn;
-	void *arg;
-	char *path;       /* of the unix socket, removed at the end; NULL with TCP */
-	struct list open; /* of http_request.node                                  */
-};
-
-struct http_request {
-	struct list_node node;
-	struct http_server *server; /* NULL once the server ended */
-	struct evhttp_request *request;
-	char *path;
-	struct evkeyvalq query;
-};
-
-static void
-request_free(struct http_request *r)
+static struct http_connection *
+longest_silent(const struct http_server *s)
 {
-	evhttp_clear_headers(&r->query);
-	free(r->path);
-	free(r);
+	struct http_connection *found = NULL;
+
+	for (struct list_node *n = list_first(&s->connections); n != NULL;
+	     n = list_next(&s->connections, n)) {
+		struct http_connection *c = list_entry(n, struct http_connection, node);
+		if (http_connection_is_silent(c) &&
+		    (found == NULL || c->since < found->since))
+			found = c;
+	}
+	return found;
 }
 
 static void
-take_query(struct http_request *r, const struct evhttp_uri *uri)
+turn_away(const struct http_server *s, int fd)
 {
-	const char *query = uri == NULL ? NULL : evhttp_uri_get_query(uri);
+	struct buf out, problem;
 
-	TAILQ_INIT(&r->query);
-	if (query != NULL)
-		evhttp_parse_query_str(query, &r->query);
+	buf_init(&problem, HTTP_ANSWER_HEAD_MAX);
+	http_problem_write(503, &problem);
+	const struct http_answer_head answer = {
+		.status = 503,
+		.content_type = "application/problem+json",
+		.length = problem.n,
+		.closes = true,
+		.wall_ms = loop_wall_ms(s->loop),
+	};
+	buf_init(&out, 2 * HTTP_ANSWER_HEAD_MAX);
+	http_answer_head_write(&answer, &out);
+	buf_append_span(&out, buf_span(&problem));
+	/* What does not fit into an empty socket buffer is not worth waiting for. */
+	if (!out.failed)
+		(void)!send(fd, buf_span(&out).p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_done(&out);
+	buf_done(&problem);
+	close(fd);
 }
 
 static void
-on_request(struct evhttp_request *request, void *arg)
+on_accept(void *arg, int fd, const struct socket_address *peer)
 {
 	struct http_server *s = arg;
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-	const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
-	size_t n = 0;
-	struct http_request *r = calloc(1, sizeof(*r));
+	struct err e;
 
-	if (r == NULL) {
-		evhttp_send_error(request, 503, NULL);
-		return;
+	(void)peer;
+	if (s->connections.count >= HTTP_CONNECTIONS_MAX) {
+		struct http_connection *silent = longest_silent(s);
+		if (silent == NULL) {
+			turn_away(s, fd);
+			return;
+		}
+		http_connection_free(silent);
 	}
-	r->path = evhttp_uridecode(path == NULL ? "" : path, 0, &n);
-	take_query(r, uri);
-	if (r->path == NULL || strlen(r->path) != n) {
-		evhttp_send_error(request, HTTP_BADREQUEST, NULL);
-		request_free(r);
-		return;
-	}
-	r->server = s;
-	r->request = request;
-	list_append(&s->open, &r->node);
-	s->fn(s->arg, r);
+	/* Without memory the client sees its connection close. */
+	(void)http_connection_new(s, fd, &e);
 }
 
 int
 http_server_new(struct loop *l, const char *address, unsigned mode, http_handler_fn *fn,
 		void *arg, struct http_server **ret, struct err *e)
 {
-	struct http_server *s = calloc(1, sizeof(*s));
+	struct listener_settings settings = { .mode = mode,
+					      .backlog = BACKLOG,
+					      .inherited_fd = -1 };
 
+	if (socket_address_parse(address, &settings.address, e) != 0)
+		return -1;
+	struct http_server *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a server");
-	list_init(&s->open);
+	s->loop = l;
 	s->fn = fn;
 	s->arg = arg;
-	SCOPED(close_fd) int fd = http_bind(address, mode, &s->path, e);
-	if (fd < 0) {
+	list_init(&s->connections);
+	if (listener_new(l, &settings, on_accept, s, &s->listener, e) != 0) {
 		free(s);
 		return -1;
 	}
-	s->evhttp = evhttp_new(loop_event_base(l));
-	if (s->evhttp == NULL || evhttp_accept_socket(s->evhttp, fd) != 0) {
-		err_set(e, ERR_MEMORY, 0, "%s: the server cannot be started", address);
-		http_server_free(s);
-		return -1;
-	}
-	(void)TAKE_FD(&fd);
-	evhttp_set_max_body_size(s->evhttp, BODY_MAX);
-	evhttp_set_max_headers_size(s->evhttp, HEADERS_MAX);
-	evhttp_set_timeout(s->evhttp, IDLE_SECONDS);
-	evhttp_set_allowed_methods(s->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
-						      EVHTTP_REQ_DELETE | EVHTTP_REQ_PUT |
-						      EVHTTP_REQ_PATCH);
-	evhttp_set_gencb(s->evhttp, on_request, s);
 	*ret = s;
 	return 0;
 }
@@ -126,101 +106,53 @@ http_server_free(struct http_server *s)
 {
 	if (s == NULL)
 		return;
-	while (!list_is_empty(&s->open)) {
-		struct http_request *r =
-			(struct http_request *)(void *)list_first(&s->open);
-		list_remove(&s->open, &r->node);
-		/* evhttp_free() frees the requests that still have a connection. */
-		if (evhttp_request_get_connection(r->request) == NULL)
-			evhttp_request_free(r->request);
-		r->request = NULL;
-		r->server = NULL;
-	}
-	if (s->evhttp != NULL)
-		evhttp_free(s->evhttp);
-	if (s->path != NULL)
-		unlink(s->path);
-	free(s->path);
+	listener_free(s->listener);
+	while (!list_is_empty(&s->connections))
+		http_connection_free(list_entry(list_first(&s->connections),
+						struct http_connection, node));
 	free(s);
 }
+
+/* ---------------------------------------------------------------- what the handler has */
 
 enum http_method
 http_request_method(const struct http_request *r)
 {
-	switch (evhttp_request_get_command(r->request)) {
-	case EVHTTP_REQ_GET:
-		return HTTP_GET;
-	case EVHTTP_REQ_POST:
-		return HTTP_POST;
-	case EVHTTP_REQ_DELETE:
-		return HTTP_DELETE;
-	default:
-		return HTTP_OTHER;
-	}
+	return r->method;
 }
 
 const char *
 http_request_path(const struct http_request *r)
 {
-	return r->path;
+	return r->target.path;
 }
 
 const char *
 http_request_query(const struct http_request *r, const char *name)
 {
-	return evhttp_find_header(&r->query, name);
+	for (size_t i = 0; i < r->target.n_parameters; i++)
+		if (strcmp(r->target.parameters[i].name, name) == 0)
+			return r->target.parameters[i].value;
+	return NULL;
 }
 
 struct span
 http_request_body(const struct http_request *r)
 {
-	struct evbuffer *in = evhttp_request_get_input_buffer(r->request);
-
-	return span_make(evbuffer_pullup(in, -1), evbuffer_get_length(in));
-}
-
-static const char *
-reason_of(int status)
-{
-	static const struct {
-		int status;
-		const char *reason;
-	} rows[] = {
-		{ 200, "OK" },
-		{ 202, "Accepted" },
-		{ 400, "Bad Request" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 409, "Conflict" },
-		{ 422, "Unprocessable Content" },
-		{ 500, "Internal Server Error" },
-		{ 503, "Service Unavailable" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].status == status)
-			return rows[i].reason;
-	return "Status";
+	return buf_span(&r->body);
 }
 
 void
 http_answer(struct http_request *r, int status, const char *content_type,
 	    struct span body)
 {
-	if (r->server != NULL) {
-		struct evbuffer *out = evbuffer_new();
-		list_remove(&r->server->open, &r->node);
-		if (out == NULL || evbuffer_add(out, body.p, body.n) != 0) {
-			evhttp_send_error(r->request, 503, NULL);
-		} else {
-			evhttp_add_header(evhttp_request_get_output_headers(r->request),
-					  "Content-Type", content_type);
-			evhttp_add_header(evhttp_request_get_output_headers(r->request),
-					  "Cache-Control", "no-store");
-			evhttp_send_reply(r->request, status, reason_of(status), out);
-		}
-		if (out != NULL)
-			evbuffer_free(out);
+	struct http_connection *c = r->connection;
+
+	if (c != NULL) {
+		c->request = NULL;
+		http_connection_answer(c, status, content_type, body);
 	}
-	request_free(r);
+	http_target_done(&r->target);
+	buf_done(&r->body);
+	free(r);
 }

@@ -1,8 +1,9 @@
 /*
  * test_server.c - the HTTP server over a unix socket and over TCP: what a handler sees,
  * late answers, connections that break before the answer, a server that ends before it,
- * limits, stale sockets.
+ * stale sockets, and clients that want all of it for themselves.
  */
+#include "tdc/base/clock.h"
 #include "tdc/http/server.h"
 #include "tdc/loop/loop.h"
 #include "tdc/loop/stream.h"
@@ -32,7 +33,8 @@ struct fixture {
 	char seen[256], query[64], body[64];
 	bool has_query, is_late;
 	int calls;
-	struct http_request *waiting;
+	struct http_request *waiting, *all[HTTP_CONNECTIONS_MAX + 1];
+	struct clock_manual clock;
 };
 
 static void
@@ -56,7 +58,7 @@ handle(void *arg, struct http_request *r)
 	snprintf(f->body, sizeof(f->body), "%.*s", (int)body.n,
 		 body.n == 0 ? "" : body.p);
 	if (f->is_late)
-		f->waiting = r;
+		f->waiting = f->all[(f->calls - 1) % (HTTP_CONNECTIONS_MAX + 1)] = r;
 	else
 		answer(r);
 }
@@ -71,7 +73,8 @@ setup(void **s)
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->path, sizeof(f->path), "%s/s", f->directory);
 	snprintf(f->address, sizeof(f->address), "unix:%s", f->path);
-	assert_int_equal(loop_new(clock_system(), &f->loop, &e), 0);
+	clock_manual_init(&f->clock, 1700000000000);
+	assert_int_equal(loop_new(&f->clock.base, &f->loop, &e), 0);
 	if (http_server_new(f->loop, f->address, 0640, handle, f, &f->server, &e) != 0)
 		fail_msg("%s", e.text);
 	*s = f;
@@ -119,6 +122,24 @@ read_until(struct fixture *f, int fd, const char *want, char *got, size_t size)
 			n += (size_t)r;
 		got[n] = '\0';
 	}
+}
+
+/* True: the server ended the connection. */
+static bool
+is_ended(struct fixture *f, int fd)
+{
+	struct err e;
+	char waste[4096];
+
+	for (int i = 0; i < 20; i++) {
+		ssize_t n;
+		assert_int_equal(loop_run_once(f->loop, 2, &e), 0);
+		while ((n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT)) > 0)
+			;
+		if (n == 0 || errno == ECONNRESET)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -198,10 +219,19 @@ static const struct refused {
 	const char *status; /* NULL = the connection just ends, or any 4xx */
 } refuseds[] = {
 	{ "a NUL in the path", "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400" },
+	{ "a broken escape", "GET /a%4 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400" },
 	{ "no HTTP at all", "EHLO x\r\n\r\n", "HTTP/1.1 400" },
-	{ "a body over 1 MiB",
-	  "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
+	{ "a body over 64 KiB",
+	  "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n",
 	  "HTTP/1.1 413" },
+	{ "a chunk over 64 KiB",
+	  "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+	  "chunked\r\n\r\n10001\r\n",
+	  "HTTP/1.1 413" },
+	{ "a chunk whose size is none",
+	  "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+	  "HTTP/1.1 400" },
+	{ "another version", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "HTTP/1.1 505" },
 };
 
 static void
@@ -214,8 +244,12 @@ test_refused(void **s)
 	for (size_t i = 0; i < sizeof(refuseds) / sizeof(refuseds[0]); i++) {
 		int fd = dial(f);
 		say(fd, refuseds[i].request);
-		read_until(f, fd, "</HTML>", got, sizeof(got));
-		if (strstr(got, refuseds[i].status) != got) {
+		read_until(f, fd, "\"}", got, sizeof(got));
+		if (strstr(got, refuseds[i].status) != got ||
+		    strstr(got, "\r\nConnection: close\r\n") == NULL ||
+		    strstr(got, "\r\nContent-Type: application/problem+json\r\n") ==
+			    NULL ||
+		    !is_ended(f, fd)) {
 			print_error("%s: want %s, got %s\n", refuseds[i].name,
 				    refuseds[i].status, got);
 			bad++;
@@ -241,6 +275,255 @@ test_keep_alive(void **s)
 		assert_non_null(strstr(got, "Content-Length: 6\r\n"));
 	}
 	assert_int_equal(f->calls, 3);
+	close(fd);
+}
+
+static void
+test_pipelined(void **s)
+{
+	struct fixture *f = *s;
+	char got[4096];
+	int fd = dial(f);
+
+	say(fd, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /2 HTTP/1.1\r\nHost: x\r\n"
+		"Content-Length: 2\r\n\r\nabGET /3 HTTP/1.1\r\nHost: x\r\n"
+		"Connection: close\r\n\r\nGET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+	shutdown(fd, SHUT_WR); /* and still wants the answers */
+	read_until(f, fd, "Connection: close\r\n\r\nhello\n", got, sizeof(got));
+	int answers = 0;
+	for (const char *p = got; (p = strstr(p, "200 OK")) != NULL; p++)
+		answers++;
+	assert_int_equal(answers, 3);
+	assert_int_equal(f->calls, 3);
+	assert_string_equal(f->seen, "/3");
+	assert_true(is_ended(f, fd));
+	close(fd);
+}
+
+static void
+test_heads_without_a_body(void **s)
+{
+	struct fixture *f = *s;
+	char got[2048];
+	int fd = dial(f);
+
+	say(fd, "HEAD /h HTTP/1.0\r\n\r\n");
+	read_until(f, fd, "\r\n\r\n", got, sizeof(got));
+	assert_non_null(strstr(got, "Content-Length: 6\r\n"));
+	assert_null(strstr(got, "hello"));
+	assert_true(is_ended(f, fd)); /* as it is with 1.0 */
+	close(fd);
+	fd = dial(f);
+	say(fd, "POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+		"Content-Length: 3\r\n\r\n");
+	read_until(f, fd, "100 Continue\r\n\r\n", got, sizeof(got));
+	assert_int_equal(f->calls, 1);
+	say(fd, "abc");
+	read_until(f, fd, "hello\n", got, sizeof(got));
+	assert_string_equal(f->body, "abc");
+	close(fd);
+}
+
+/* ---------------------------------------------------------------- rude clients */
+
+static void
+test_silent_client(void **s)
+{
+	struct fixture *f = *s;
+	int silent = dial(f), half = dial(f);
+
+	turn(f, 2);
+	say(half, "GET /half HT");
+	turn(f, 2);
+	clock_manual_advance(&f->clock, HTTP_REQUEST_MS - 1);
+	assert_false(is_ended(f, half));
+	clock_manual_advance(&f->clock, 2);
+	char got[1024];
+	read_until(f, half, "\"}", got, sizeof(got));
+	assert_non_null(strstr(got, "HTTP/1.1 408 "));
+	assert_true(is_ended(f, half));
+	assert_false(is_ended(f, silent));
+	clock_manual_advance(&f->clock, HTTP_IDLE_MS - HTTP_REQUEST_MS);
+	assert_true(is_ended(f, silent));
+	assert_int_equal(f->calls, 0);
+	close(half);
+	close(silent);
+}
+
+/* Each byte does not buy more time. */
+static void
+test_slow_client(void **s)
+{
+	struct fixture *f = *s;
+	int fd = dial(f);
+	int64_t waited = 0;
+
+	say(fd, "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+	turn(f, 2);
+	while (waited < 2 * HTTP_REQUEST_MS && !is_ended(f, fd)) {
+		(void)!send(fd, "a", 1, MSG_NOSIGNAL);
+		clock_manual_advance(&f->clock, 900);
+		waited += 900;
+	}
+	assert_in_range(waited, HTTP_REQUEST_MS, HTTP_REQUEST_MS + 1800);
+	assert_int_equal(f->calls, 0);
+	close(fd);
+}
+
+/* The head, the chunks and the trailer that never end. */
+static void
+test_endless_client(void **s)
+{
+	static const struct {
+		const char *name, *start, *again, *status;
+	} rows[] = {
+		{ "fields", "GET / HTTP/1.1\r\nHost: x\r\n",
+		  "A: bbbbbbbbbbbbbbbbbbbb\r\n", "HTTP/1.1 431 " },
+		{ "a request line", "GET /", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		  "HTTP/1.1 431 " },
+		{ "empty lines", "\r\n", "\r\n\r\n\r\n\r\n\r\n\r\n", "HTTP/1.1 431 " },
+		{ "chunks",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "20\r\n01234567890123456789012345678901\r\n", "HTTP/1.1 413 " },
+		{ "a chunk's extension",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1",
+		  ";aaaaaaaaaaaaaaaaaaa", "HTTP/1.1 400 " },
+		{ "a trailer",
+		  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		  "chunked\r\n\r\n0\r\n",
+		  "A: bbbbbbbbbbbbbbbbbbbb\r\n", "HTTP/1.1 431 " },
+	};
+	struct fixture *f = *s;
+	char got[1024];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = dial(f);
+		say(fd, rows[i].start);
+		for (size_t n = 0; n < 200000; n += strlen(rows[i].again)) {
+			if (send(fd, rows[i].again, strlen(rows[i].again),
+				 MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+			    errno != EAGAIN)
+				break;
+			if (n % 1000 < 20)
+				turn(f, 1);
+		}
+		read_until(f, fd, "\"}", got, sizeof(got));
+		if (strstr(got, rows[i].status) != got)
+			fail_msg("%s: want %s, got %s", rows[i].name, rows[i].status,
+				 got);
+		assert_true(is_ended(f, fd));
+		close(fd);
+	}
+	assert_int_equal(f->calls, 0);
+}
+
+static void
+test_client_that_does_not_take_its_answer(void **s)
+{
+	struct fixture *f = *s;
+	struct err e;
+	char *large = calloc(1, 4 << 20), got[64];
+	int fd = dial(f);
+
+	memset(large, 'x', 4 << 20);
+	f->is_late = true;
+	say(fd, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn(f, 5);
+	clock_manual_advance(&f->clock,
+			     600000); /* while it is made there is no deadline */
+	turn(f, 2);
+	http_answer(f->waiting, 200, "text/plain", span_make(large, 4 << 20));
+	turn(f, 5);
+	clock_manual_advance(&f->clock, HTTP_ANSWER_MS + 1);
+	turn(f, 5);
+	size_t n = 0;
+	for (ssize_t r; (r = recv(fd, large, 4 << 20, 0)) > 0; n += (size_t)r)
+		assert_int_equal(loop_run_once(f->loop, 0, &e), 0);
+	assert_in_range(n, 1, (4 << 20) - 1); /* it was cut */
+	close(fd);
+	free(large);
+	f->is_late = false;
+	fd = dial(f);
+	say(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(f, fd, "200 OK", got, sizeof(got));
+	assert_non_null(strstr(got, "200 OK"));
+	close(fd);
+}
+
+enum { CROWD = 200 };
+
+/* 200 at once: as many as there are places wait, the others hear why they do not. */
+static void
+test_crowd(void **s)
+{
+	struct fixture *f = *s;
+	int fds[CROWD], turned_away = 0;
+	char got[2048];
+
+	for (int i = 0; i < CROWD; i++) {
+		fds[i] = dial(f);
+		if (i % 50 == 49)
+			turn(f, 3); /* the backlog is 128 */
+	}
+	for (int i = 0; i < CROWD; i++) {
+		ssize_t n = recv(fds[i], got, sizeof(got) - 1, MSG_DONTWAIT);
+		if (n <= 0)
+			continue;
+		got[n] = '\0';
+		turned_away += strstr(got, "HTTP/1.1 503 ") == got &&
+			       strstr(got, "too many connections") != NULL;
+	}
+	assert_int_equal(turned_away, CROWD - HTTP_CONNECTIONS_MAX);
+	/* A second later whoever is silent makes room for who has something to say. */
+	clock_manual_advance(&f->clock, HTTP_SILENT_MS);
+	int new[3];
+	for (int i = 0; i < 3; i++) {
+		new[i] = dial(f);
+		say(new[i], "GET /status HTTP/1.1\r\nHost: x\r\n\r\n");
+		read_until(f, new[i], "hello\n", got, sizeof(got));
+		if (strstr(got, "200 OK") == NULL)
+			fail_msg("got %s", got);
+		assert_true(is_ended(f, fds[i])); /* the oldest */
+	}
+	assert_false(is_ended(f, fds[HTTP_CONNECTIONS_MAX - 1]));
+	for (int i = 0; i < CROWD; i++)
+		close(fds[i]);
+	for (int i = 0; i < 3; i++)
+		close(new[i]);
+	for (int i = 0; i < 3; i++)
+		close(new[i]);
+}
+
+/* A request under way keeps its place, also when nobody waits for it any more. */
+static void
+test_crowd_of_requests(void **s)
+{
+	struct fixture *f = *s;
+	char got[2048];
+	int fd;
+
+	f->is_late = true;
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
+		fd = dial(f);
+		say(fd, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+		turn(f, 2);
+		close(fd);
+	}
+	turn(f, 5);
+	assert_int_equal(f->calls, HTTP_CONNECTIONS_MAX);
+	clock_manual_advance(&f->clock, 10 * HTTP_SILENT_MS);
+	fd = dial(f);
+	read_until(f, fd, "\"}", got, sizeof(got));
+	assert_non_null(strstr(got, "HTTP/1.1 503 "));
+	close(fd);
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++)
+		answer(f->all[i]);
+	turn(f, 5);
+	f->is_late = false;
+	fd = dial(f);
+	say(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(f, fd, "hello\n", got, sizeof(got));
+	assert_non_null(strstr(got, "200 OK"));
 	close(fd);
 }
 
@@ -378,6 +661,14 @@ main(void)
 		AT_FIXTURE(test_seen),
 		AT_FIXTURE(test_refused),
 		AT_FIXTURE(test_keep_alive),
+		AT_FIXTURE(test_pipelined),
+		AT_FIXTURE(test_heads_without_a_body),
+		AT_FIXTURE(test_silent_client),
+		AT_FIXTURE(test_slow_client),
+		AT_FIXTURE(test_endless_client),
+		AT_FIXTURE(test_client_that_does_not_take_its_answer),
+		AT_FIXTURE(test_crowd),
+		AT_FIXTURE(test_crowd_of_requests),
 		AT_FIXTURE(test_late),
 		AT_FIXTURE(test_client_goes_first),
 		AT_FIXTURE(test_server_goes_first),
