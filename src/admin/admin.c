@@ -90,20 +90,34 @@ call_problem_err(struct call *c, const struct err *e)
 	call_problem(c, status, extra, "%s", e->text);
 }
 
-void
-run_reload(struct call *c)
+static void
+on_reloaded(void *arg, const struct err *e)
 {
-	struct admin *a = c->admin;
-	struct err e = { 0 };
+	struct call *c = arg;
 
-	if (a->ops->reload(a->ops_arg, &e) != 0) {
-		call_problem(c, 422, NULL, "%s", e.text);
+	if (c->admin == NULL) {
+		call_answer(c, 503, NULL);
 		return;
 	}
+	if (e != NULL) {
+		call_problem(c, e->kind == ERR_SHUTDOWN ? 503 : 422, NULL, "%s", e->text);
+		return;
+	}
+	const struct admin *a = c->admin;
 	json_t *body = json_object();
 	json_put(body, "configuration_generation",
 		 json_count(a->ops->configuration_generation(a->ops_arg)));
 	call_answer(c, 200, body);
+}
+
+void
+run_reload(struct call *c)
+{
+	const struct admin *a = c->admin;
+	struct err e = { 0 };
+
+	if (a->ops->reload(a->ops_arg, on_reloaded, c, &e) != 0)
+		call_problem_err(c, &e);
 }
 
 static void

@@ -28,7 +28,10 @@ struct loaded {
 	struct config *config;
 	struct policy_set *policy;
 	struct setup *setup;
+	struct dns_resolver *resolver; /* of loaded_new(), until it is at work */
 };
+
+struct reload;
 
 struct daemon {
 	struct options options;
@@ -45,6 +48,7 @@ struct daemon {
 	struct admin_listener *listeners; /* as they were bound; names are copies */
 	size_t n_listeners;
 	struct deliver *deliver;
+	struct reload *reload;
 	struct admin *admin;
 	struct signal_watch *signals[DAEMON_SIGNALS];
 
@@ -52,10 +56,11 @@ struct daemon {
 };
 
 /* ---- load.c */
-/* Problems go to `report`, one line each. On -1 nothing is left. */
+/* Any thread. Reads all files that are named. Problems go to `report`, one line each. On
+ * -1 nothing is left. */
 int loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret,
 	       struct err *e);
-/* Its second half: policies and settings of l->config. */
+/* A part of it: policies and settings of l->config. */
 int loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e);
 void loaded_done(struct loaded *l);
 
@@ -79,8 +84,26 @@ extern const struct admin_daemon_ops daemon_admin_ops;      /* arg: struct daemo
 int bound_new(struct daemon *d, struct err *e);
 void bound_free(struct daemon *d);
 
+/* ---- reload_job.c */
+int reload_new(struct daemon *d, struct reload **ret, struct err *e);
+/* -1: nothing is read. Otherwise `done`, if there is one, runs exactly once, from the loop
+ * or from reload_free(). */
+int reload_ask(struct reload *r, admin_reload_fn *done, void *arg, struct err *e);
+/* Waits for a load that is under way; it is not taken. After it the loop runs no more. */
+void reload_free(struct reload *r);
+
 /* ---- reload.c */
-int daemon_reload(struct daemon *d, struct err *e);
+struct problems {
+	unsigned errors;
+	char first[ERR_TEXT_MAX];
+};
+/* To the log, from any thread; arg: struct problems. */
+void problems_report(void *arg, bool is_error, const char *line);
+/* Afterwards *l holds what is to be freed elsewhere: the resolver that was at work. On -1
+ * nothing changed, and *l is the caller's as before. */
+int daemon_take(struct daemon *d, struct loaded *l, struct err *e);
+/* Says so. The first of the problems, if there are any, becomes the error. */
+void daemon_refuse(const struct problems *p, struct err *e);
 
 /* ---- stop.c */
 void daemon_stop(struct daemon *d, int signo);

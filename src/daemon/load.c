@@ -14,6 +14,20 @@ loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err
 	return -1;
 }
 
+/* Its files, which are its business, are read in the making. */
+static int
+make_resolver(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
+{
+	char where[ERR_TEXT_MAX];
+
+	if (dns_resolver_new(&l->setup->dns, &l->resolver, e) == 0)
+		return 0;
+	config_where(config_root(l->config), "dns", where, sizeof(where));
+	err_wrap(e, "%s: dns", where);
+	report(arg, true, e->text);
+	return -1;
+}
+
 int
 loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret,
 	   struct err *e)
@@ -22,7 +36,8 @@ loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded 
 
 	if (config_load(path, report, arg, &l.config, e) != 0)
 		return -1;
-	if (loaded_compile(&l, report, arg, e) != 0) {
+	if (loaded_compile(&l, report, arg, e) != 0 ||
+	    make_resolver(&l, report, arg, e) != 0) {
 		loaded_done(&l);
 		return -1;
 	}
@@ -33,6 +48,7 @@ loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded 
 void
 loaded_done(struct loaded *l)
 {
+	dns_resolver_free(l->resolver);
 	setup_free(l->setup);
 	policy_set_unref(l->policy);
 	config_free(l->config);

@@ -66,38 +66,33 @@ stop_log(struct daemon *d)
 
 /* ---------------------------------------------------------------- the loop */
 
-static void
-flush_log(struct loop_task *task)
-{
-	(void)task;
-	log_flush();
-}
-
-static void
-on_first_line(void *arg)
-{
-	struct daemon *d = arg;
-
-	loop_at_turn_end(d->loop, &d->flush);
-}
-
 static int
 start_loop(struct daemon *d, struct err *e)
 {
 	if (loop_new(clock_system(), &d->loop, e) != 0)
 		return -1;
 	d->started_at = loop_wall_ms(d->loop);
-	d->flush.run = flush_log;
-	log_gather_here(on_first_line, d);
 	return 0;
 }
 
 static void
 stop_loop(struct daemon *d)
 {
-	log_gather_nowhere();
-	loop_task_cancel(d->loop, &d->flush);
 	loop_free(d->loop);
+}
+
+static int
+start_reload(struct daemon *d, struct err *e)
+{
+	return reload_new(d, &d->reload, e);
+}
+
+/* A file that is read from a place that does not answer holds up nothing but the end of
+ * the process: custody is closed by then. */
+static void
+stop_reload(struct daemon *d)
+{
+	reload_free(d->reload);
 }
 
 /* ---------------------------------------------------------------- the parts */
@@ -211,6 +206,38 @@ stop_signals(struct daemon *d)
 	daemon_forget_signals(d);
 }
 
+static void
+flush_log(struct loop_task *task)
+{
+	(void)task;
+	log_flush();
+}
+
+static void
+on_first_line(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_at_turn_end(d->loop, &d->flush);
+}
+
+/* While the loop runs, and only then: what a stop waits for is said before the wait. */
+static int
+start_gathering(struct daemon *d, struct err *e)
+{
+	(void)e;
+	d->flush.run = flush_log;
+	log_gather_here(on_first_line, d);
+	return 0;
+}
+
+static void
+stop_gathering(struct daemon *d)
+{
+	log_gather_nowhere();
+	loop_task_cancel(d->loop, &d->flush);
+}
+
 static int
 start_work(struct daemon *d, struct err *e)
 {
@@ -239,12 +266,14 @@ static const struct step {
 	{ "settings", start_settings, NULL },
 	{ "log", start_log, stop_log },
 	{ "loop", start_loop, stop_loop },
+	{ "reload", start_reload, stop_reload },
 	{ "spool", start_spool, stop_spool },
 	{ "listeners", start_server, stop_server },
 	{ "dns", start_dns, stop_dns },
 	{ "delivery", start_deliver, stop_deliver },
 	{ "control socket", start_admin, stop_admin },
 	{ "signals", start_signals, stop_signals },
+	{ "gathering of lines", start_gathering, stop_gathering },
 	{ "work", start_work, NULL },
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };

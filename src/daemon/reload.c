@@ -1,8 +1,8 @@
 /*
  * reload.c - a new configuration, taken whole or not at all.
  *
- * Everything that can fail on account of the file is made first. What is taken afterwards
- * are values and references: sessions and deliveries under way keep theirs.
+ * Everything that can fail on account of a file was made before, by reload_job.c. What is
+ * taken here are values and references: sessions and deliveries under way keep theirs.
  */
 #include "daemon.h"
 
@@ -11,13 +11,8 @@
 
 #include <inttypes.h>
 
-struct problems {
-	unsigned errors;
-	char first[ERR_TEXT_MAX];
-};
-
-static void
-log_problem(void *arg, bool is_error, const char *line)
+void
+problems_report(void *arg, bool is_error, const char *line)
 {
 	struct problems *p = arg;
 
@@ -56,10 +51,6 @@ warn_kept(const struct setup *old, const struct setup *new)
 		{ "deliver.window", old->deliver.window != new->deliver.window },
 		{ "deliver.max_connections",
 		  old->deliver.connections_max != new->deliver.connections_max },
-		{ "dns.resolv_conf",
-		  strcmp(old->dns.resolv_conf, new->dns.resolv_conf) != 0 },
-		{ "dns.hosts", strcmp(old->dns.hosts, new->dns.hosts) != 0 },
-		{ "dns.timeout", old->dns.timeout_ms != new->dns.timeout_ms },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -67,8 +58,8 @@ warn_kept(const struct setup *old, const struct setup *new)
 			warn_not_reloadable(NULL, rows[i].key);
 }
 
-static int
-refuse(struct daemon *d, const struct problems *p, struct err *e)
+void
+daemon_refuse(const struct problems *p, struct err *e)
 {
 	counter_add(COUNTER_RELOADS_FAILED, 1);
 	if (p->errors > 0)
@@ -77,8 +68,6 @@ refuse(struct daemon *d, const struct problems *p, struct err *e)
 	log_event(LOG_DAEMON, ERROR, "config.refused", F(LF_INT("errors", p->errors)),
 		  "the new configuration is refused, nothing changed: %s", e->text);
 	notify_send("READY=1");
-	(void)d;
-	return -1;
 }
 
 /* The log's own settings: a file that cannot be opened leaves the log as it is. */
@@ -96,6 +85,18 @@ take_log(const struct daemon *d, const struct setup *s)
 			  e.text);
 }
 
+/* Only memory can be missing: the resolver with its files is there. */
+static void
+take_resolver(struct daemon *d, struct loaded *l)
+{
+	struct err e = { 0 };
+
+	if (dns_reload(d->dns, &l->resolver, &e) != 0)
+		log_event(LOG_DAEMON, ERROR, "config.resolver",
+			  F(LF_TEXT("reason", e.text)),
+			  "the DNS resolver stays as it was: %s", e.text);
+}
+
 /* Nothing in here may refuse the configuration. */
 static void
 take(struct daemon *d, struct loaded *l)
@@ -111,30 +112,22 @@ take(struct daemon *d, struct loaded *l)
 	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
 		log_event(LOG_DAEMON, WARNING, "config.listeners",
 			  F(LF_TEXT("reason", e.text)), "listeners: %s", e.text);
+	take_resolver(d, l);
 	d->now = *l;
-	*l = (struct loaded){ 0 };
+	d->now.resolver = NULL;
+	*l = (struct loaded){ .resolver = l->resolver };
 	d->generation++;
 	loaded_done(&old);
 }
 
 int
-daemon_reload(struct daemon *d, struct err *e)
+daemon_take(struct daemon *d, struct loaded *l, struct err *e)
 {
-	struct problems problems = { 0 };
-	struct loaded l = { 0 };
-
-	if (d->is_stopping)
-		return err_set(e, ERR_SHUTDOWN, 0, "the daemon is stopping");
-	notify_reloading(loop_mono_ms(d->loop));
-	if (loaded_new(d->options.config, log_problem, &problems, &l, e) != 0)
-		return refuse(d, &problems, e);
 	/* The content ops read d->now.setup: deliver must not render between the two
 	 * halves, and cannot, since all of this is one callback of the loop. */
-	if (deliver_reload(d->deliver, l.policy, &l.setup->tls, e) != 0) {
-		loaded_done(&l);
-		return refuse(d, &problems, e);
-	}
-	take(d, &l);
+	if (deliver_reload(d->deliver, l->policy, &l->setup->tls, e) != 0)
+		return -1;
+	take(d, l);
 	counter_add(COUNTER_RELOADS, 1);
 	log_event(LOG_DAEMON, INFO, "config.taken",
 		  F(LF_INT("generation", d->generation)),

@@ -10,9 +10,14 @@
 static void
 on_hangup(struct daemon *d, int signo)
 {
+	struct err e = { 0 };
+
 	(void)signo;
-	/* What went wrong is in the log already. */
-	(void)daemon_reload(d, &(struct err){ 0 });
+	/* What becomes of it is said in the log. */
+	if (reload_ask(d->reload, NULL, NULL, &e) != 0)
+		log_event(LOG_DAEMON, WARNING, "config.not_read",
+			  F(LF_TEXT("reason", e.text)),
+			  "the configuration is not read again: %s", e.text);
 }
 
 static void

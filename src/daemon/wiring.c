@@ -54,9 +54,9 @@ const struct deliver_content_ops daemon_content_ops = { content_profile, content
 /* ---------------------------------------------------------------- admin on the daemon */
 
 static int
-admin_reload(void *arg, struct err *e)
+admin_reload(void *arg, admin_reload_fn *done, void *done_arg, struct err *e)
 {
-	return daemon_reload(arg, e);
+	return reload_ask(((struct daemon *)arg)->reload, done, done_arg, e);
 }
 
 static uint64_t

@@ -23,11 +23,14 @@ struct admin_listener {
 	char address[128];           /* where it is bound, with the real port        */
 };
 
+/* Exactly once, never from inside the call that asked. `e` NULL: the configuration is
+ * taken; otherwise nothing changed. */
+typedef void admin_reload_fn(void *arg, const struct err *e);
+
 /* What the admin needs of the daemon itself. */
 struct admin_daemon_ops {
-	/* Reads the configuration anew. 0, or -1 with the reason; nothing changed
-	 * then. */
-	int (*reload)(void *arg, struct err *e);
+	/* Reads the configuration anew. -1: nothing was begun, and `done` does not run. */
+	int (*reload)(void *arg, admin_reload_fn *done, void *done_arg, struct err *e);
 	uint64_t (*configuration_generation)(void *arg);
 	int64_t (*started_at)(void *arg); /* wall ms */
 	/* As policy_intake() and policy_destination() of the policies in use. */

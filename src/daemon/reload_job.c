@@ -1,0 +1,191 @@
+/*
+ * reload_job.c - the way of a reload: asked for on the loop, loaded on a thread of its
+ * own, taken on the loop.
+ *
+ *	idle --asked--> loading --loaded--> idle
+ *	                 |   ^
+ *	               asked |
+ *	                 v   | loaded: the next load begins
+ *	            loading, and once more
+ *
+ * A load that is under way may have read a file before it was changed. So whoever asks
+ * meanwhile gets a load of his own; all who ask meanwhile share it. What the job makes is
+ * its own until the loop has it back.
+ */
+#include "daemon.h"
+
+#include "tdc/base/cleanup.h"
+#include "tdc/base/list.h"
+#include "tdc/loop/work.h"
+
+#include <stdlib.h>
+
+/* Who wants to know. */
+struct waiter {
+	struct list_node node;
+	admin_reload_fn *done;
+	void *arg;
+};
+
+struct reload {
+	struct daemon *daemon;
+	struct work *thread; /* one: its jobs run in their order */
+	struct list waiters, next_waiters;
+	bool is_loading, must_load_again;
+
+	/* The job's own while it runs. */
+	struct work_job job;
+	struct loop_job answer;
+	struct loaded loaded;
+	struct problems problems;
+	struct err failure;
+	bool is_failed;
+
+	struct work_job burial;
+	struct dns_resolver
+		*retired; /* it waits for its thread: not the loop's to free */
+};
+
+static void
+load(struct work_job *job)
+{
+	struct reload *r = list_entry(job, struct reload, job);
+
+	r->is_failed = loaded_new(r->daemon->options.config, problems_report,
+				  &r->problems, &r->loaded, &r->failure) != 0;
+	loop_post(r->daemon->loop, &r->answer);
+}
+
+static void
+begin(struct reload *r)
+{
+	r->is_loading = true;
+	r->must_load_again = false;
+	while (!list_is_empty(&r->next_waiters)) {
+		struct list_node *n = list_first(&r->next_waiters);
+		list_remove(&r->next_waiters, n);
+		list_append(&r->waiters, n);
+	}
+	r->problems = (struct problems){ 0 };
+	r->failure = (struct err){ 0 };
+	notify_reloading(loop_mono_ms(r->daemon->loop));
+	work_submit(r->thread, &r->job);
+}
+
+static void
+bury(struct work_job *job)
+{
+	struct reload *r = list_entry(job, struct reload, burial);
+
+	dns_resolver_free(r->retired);
+}
+
+/* The list may get new members from inside the calls; those are not told. */
+static void
+tell(struct list *waiters, const struct err *e)
+{
+	for (size_t left = waiters->count; left > 0; left--) {
+		struct list_node *n = list_first(waiters);
+		struct waiter *w = list_entry(n, struct waiter, node);
+		list_remove(waiters, n);
+		w->done(w->arg, e);
+		free(w);
+	}
+}
+
+static int
+take(struct reload *r, struct err *e)
+{
+	int taken = -1;
+
+	if (r->is_failed)
+		*e = r->failure;
+	else
+		taken = daemon_take(r->daemon, &r->loaded, e);
+	if (taken != 0) {
+		daemon_refuse(&r->problems, e);
+		loaded_done(&r->loaded);
+		return -1;
+	}
+	/* The burial before it is over: the thread had it before this load. */
+	r->retired = TAKE_PTR(r->loaded.resolver);
+	work_submit(r->thread, &r->burial);
+	return 0;
+}
+
+static void
+on_loaded(struct loop_job *answer)
+{
+	struct reload *r = list_entry(answer, struct reload, answer);
+	struct err e = { 0 };
+
+	r->is_loading = false;
+	if (r->daemon->is_stopping)
+		return; /* reload_free() tells those who wait */
+	int taken = take(r, &e);
+	tell(&r->waiters, taken == 0 ? NULL : &e);
+	if (r->must_load_again)
+		begin(r);
+}
+
+static int
+remember(struct list *waiters, admin_reload_fn *done, void *arg, struct err *e)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for a reload");
+	w->done = done;
+	w->arg = arg;
+	list_append(waiters, &w->node);
+	return 0;
+}
+
+int
+reload_ask(struct reload *r, admin_reload_fn *done, void *arg, struct err *e)
+{
+	if (r->daemon->is_stopping)
+		return err_set(e, ERR_SHUTDOWN, 0, "the daemon is stopping");
+	if (done != NULL && remember(&r->next_waiters, done, arg, e) != 0)
+		return -1;
+	if (r->is_loading)
+		r->must_load_again = true;
+	else
+		begin(r);
+	return 0;
+}
+
+int
+reload_new(struct daemon *d, struct reload **ret, struct err *e)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for reloads");
+	r->daemon = d;
+	r->job.run = load;
+	r->answer.run = on_loaded;
+	r->burial.run = bury;
+	list_init(&r->waiters);
+	list_init(&r->next_waiters);
+	if (work_new("reload", 1, &r->thread, e) != 0) {
+		free(r);
+		return -1;
+	}
+	*ret = r;
+	return 0;
+}
+
+void
+reload_free(struct reload *r)
+{
+	struct err e = { 0 };
+
+	/* What it posts to the loop is not run any more. */
+	work_free(r->thread);
+	loaded_done(&r->loaded);
+	err_set(&e, ERR_SHUTDOWN, 0, "the daemon is stopping");
+	tell(&r->waiters, &e);
+	tell(&r->next_waiters, &e);
+	free(r);
+}

@@ -1,0 +1,219 @@
+"""P8: a new configuration is read beside the work, taken whole or not at all, and by everything that was waiting."""
+
+import errno
+import json
+import os
+import re
+import select
+import signal
+import socket
+
+import pytest
+import yaml
+
+from rig import wire
+from rig.process import wait_until
+
+from test_faults import arrived, feed
+
+
+def by_name(daemon, sink, address):
+    """The route goes to a name that only the hosts file knows."""
+    daemon.configuration["smtp_routes"] = [
+        {"domain": "intake.example", "next_hops": [f"[hop.example]:{sink.port}"]}]
+    daemon.configuration["dns"] = {"hosts": str(daemon.directory / "hosts"), "timeout": "5s"}
+    (daemon.directory / "hosts").write_text(f"{address} hop.example\n")
+
+
+def reloads(daemon):
+    counters = daemon.json("status")["counters"]
+    return counters["reloads"], counters["reloads_failed"]
+
+
+def hang_up(daemon, taken):
+    """SIGHUP, and the wait for its end."""
+    before = reloads(daemon)
+    daemon.process.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: reloads(daemon) == (before[0] + taken, before[1] + (not taken)), 20, "the reload")
+
+
+def test_a_next_hop_is_found_by_the_new_hosts_file_after_sighup(work):
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False)
+    by_name(daemon, sink, "127.0.0.9")
+    daemon.start()
+    messages = feed(daemon, 5)
+    wait_until(lambda: "127.0.0.9" in daemon.log(), 20, "an attempt at the old address")
+    # The same file with other names in it.
+    (daemon.directory / "hosts").write_text("127.0.0.1 hop.example\n")
+    hang_up(daemon, taken=True)
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages)
+    # Another file, which cannot be read: nothing changes, and what is known stays known.
+    daemon.configuration["dns"]["hosts"] = "/nonexistent/hosts"
+    daemon.write_configuration()
+    hang_up(daemon, taken=False)
+    assert re.search(r"tdc\.yaml:\d+:\d+: dns: .*/nonexistent/hosts", daemon.log()), daemon.log()
+    messages += feed(daemon, 5)
+    daemon.wait_drained(30)
+    # Another file with another address, and nobody says that this takes a restart.
+    by_name(daemon, sink, "127.0.0.9")
+    daemon.configuration["dns"].update(hosts=str(daemon.directory / "other"), timeout="7s")
+    (daemon.directory / "other").write_text("127.0.0.1 hop.example\n")
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    messages += feed(daemon, 5)
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages)
+    assert "takes a restart" not in daemon.log()
+    daemon.stop()
+
+
+# ---------------------------------------------------------------- while files are read
+
+class SlowFile:
+    """The configuration as a pipe: whoever reads it waits until the test says what is in it."""
+
+    def __init__(self, daemon):
+        self.path = daemon.directory / "tdc.yaml"
+        self.daemon = daemon
+        self.path.unlink()
+        os.mkfifo(self.path)
+
+    def say(self, text=None):
+        """One reader gets the whole file."""
+        self.path.write_text(text or yaml.safe_dump(self.daemon.configuration))
+
+    def has_reader(self):
+        """Whoever reads finds the end of the file."""
+        try:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as e:
+            assert e.errno == errno.ENXIO
+            return False
+        return True
+
+
+class Asked:
+    """A request to reload that the daemon has, and that waits for its answer."""
+
+    def __init__(self, daemon):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(daemon.socket)
+        self.socket.sendall(b"POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        daemon.json("status")  # what came before it is in good hands
+
+    def is_waiting(self):
+        return not select.select([self.socket], [], [], 0.2)[0]
+
+    def answer(self):
+        """Status and JSON; None when the daemon ended without an answer."""
+        with self.socket as s:
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+        head, _, body = text.partition(b"\r\n\r\n")
+        return (int(head.split()[1]), json.loads(body)) if head else None
+
+
+@pytest.fixture
+def manager(work):
+    """A service manager: it is told when a reading begins."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(work.directory / "notify"))
+        s.settimeout(60)
+        yield s
+
+
+def start_with(manager, work, daemon):
+    daemon.start(env={"NOTIFY_SOCKET": str(work.directory / "notify")})
+    assert manager.recv(200) == b"READY=1"
+
+
+def greeting(daemon):
+    with socket.create_connection(("127.0.0.1", daemon.smtp_port), 20) as s:
+        return s.recv(200).decode()
+
+
+def deliver_some(daemon, sink, messages):
+    messages += feed(daemon, 3)
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages)
+
+
+def test_the_work_goes_on_while_files_are_read_and_who_asks_meanwhile_shares_one_more_reading(work, manager):
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False)
+    start_with(manager, work, daemon)
+    session = wire.Client(("127.0.0.1", daemon.smtp_port))
+    slow, messages = SlowFile(daemon), []
+    first = Asked(daemon)
+    assert manager.recv(200).startswith(b"RELOADING=1\n")
+    deliver_some(daemon, sink, messages)
+    daemon.process.child.send_signal(signal.SIGHUP)
+    second, third = Asked(daemon), Asked(daemon)
+    deliver_some(daemon, sink, messages)
+    assert first.is_waiting() and reloads(daemon) == (0, 0)
+    # This reading finds a mistake; those who asked meanwhile want the file as it is afterwards.
+    slow.say("version: 1\nlistners: []\n")
+    status, body = first.answer()
+    assert status == 422 and "listners" in body["detail"]
+    assert [manager.recv(200)[:9] for _ in range(2)] == [b"READY=1", b"RELOADING"]
+    assert second.is_waiting() and third.is_waiting()
+    daemon.configuration["hostname"] = "renamed.example"
+    slow.say()
+    assert [a.answer() for a in (second, third)] == [(200, {"configuration_generation": 2})] * 2
+    assert manager.recv(200) == b"READY=1"
+    assert not slow.has_reader() and reloads(daemon) == (1, 1)
+    session.data("a@outside.example", ["b@inside.example"], b"Subject: x\r\n\r\nthe session from before\r\n")
+    session.quit()
+    assert greeting(daemon).startswith("220 renamed.example ")
+    daemon.wait_drained(20)
+    daemon.stop()
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stop_does_not_take_what_is_still_being_read(work, manager, signals):
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False)
+    start_with(manager, work, daemon)
+    messages = feed(daemon, 3)
+    daemon.wait_drained(20)
+    slow = SlowFile(daemon)
+    first = Asked(daemon)
+    assert manager.recv(200).startswith(b"RELOADING=1\n")
+    second = Asked(daemon)
+    for _ in range(signals):
+        daemon.process.child.send_signal(signal.SIGTERM)
+    # Only the reading is waited for; all custody is closed by then, and nobody waits for an answer.
+    wait_until(lambda: "spool closed" in daemon.log(), 30, "the spool to be closed")
+    assert first.answer() is None and second.answer() is None
+    assert daemon.process.is_running()
+    slow.say()
+    assert daemon.process.child.wait(30) == 0, daemon.log()
+    assert "generation 2" not in daemon.log()
+    slow.path.unlink()
+    daemon.start()
+    assert "after an unclean stop" not in daemon.log()
+    assert arrived(sink) == sorted(messages)
+    daemon.stop()
+
+
+def test_reloads_in_a_row_with_queries_and_sessions_under_way(work):
+    """Whatever is in flight when a configuration is taken, nothing is lost or sent twice."""
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False)
+    by_name(daemon, sink, "127.0.0.1")
+    daemon.start()
+    messages = []
+    for i in range(10):
+        messages += feed(daemon, 3)
+        daemon.configuration["dns"]["timeout"] = f"{5 + i % 2}s"
+        daemon.write_configuration()
+        for _ in range(3):
+            daemon.process.child.send_signal(signal.SIGHUP)
+        daemon.ctl("reload")
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages) and len(sink.messages()) == len(messages)
+    assert reloads(daemon)[1] == 0
+    daemon.assert_accounted()
+    daemon.stop()
