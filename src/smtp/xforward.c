@@ -73,14 +73,40 @@ is_unavailable(struct span value)
 	       smtp_word_is(value, "[TEMPUNAVAIL]");
 }
 
+/*
+ * Takes the first SMTP_XFORWARD_VALUE_MAX bytes of the value, cut between characters:
+ * servers hand on what a client called itself, and that may be longer than the protocol
+ * allows. -1: malformed.
+ */
+static int
+decode_value(struct span coded, char store[SMTP_XFORWARD_VALUE_MAX + 2])
+{
+	char room[4];
+	size_t n = 0;
+
+	if (!smtp_xtext_is_valid(coded))
+		return -1;
+	while (coded.n > 0 && n <= SMTP_XFORWARD_VALUE_MAX) {
+		struct buf one = { .p = room, .cap = sizeof(room), .max = sizeof(room) };
+		size_t length = coded.p[0] == '+' ? 3 : 1;
+		smtp_xtext_decode(span_make(coded.p, length), &one);
+		store[n++] = room[0];
+		coded = span_skip(coded, length);
+	}
+	if (n > SMTP_XFORWARD_VALUE_MAX)
+		for (n--; n > 0 && ((unsigned char)store[n] & 0xc0) == 0x80; n--)
+			;
+	store[n] = '\0';
+	return 0;
+}
+
 int
 smtp_xforward_take(struct span *text, enum smtp_xforward *attribute,
 		   char value[SMTP_XFORWARD_VALUE_MAX + 1])
 {
 	struct span rest = *text;
 	struct span word = smtp_word_take(&rest);
-	char store[SMTP_XFORWARD_VALUE_MAX * 3 + 1];
-	struct buf decoded = { .p = store, .cap = sizeof(store), .max = sizeof(store) };
+	char store[SMTP_XFORWARD_VALUE_MAX + 2] = ""; /* one more shows what is cut */
 
 	if (word.n == 0)
 		return 0;
@@ -90,15 +116,9 @@ smtp_xforward_take(struct span *text, enum smtp_xforward *attribute,
 	struct span name = span_make(word.p, (size_t)(equals - word.p));
 	struct span coded = span_skip(word, name.n + 1);
 	int i = find_attribute(name);
-	if (i < 0 || coded.n > SMTP_XFORWARD_VALUE_MAX * 3)
+	if (i < 0 || (!is_unavailable(coded) && decode_value(coded, store) != 0))
 		return -1;
-	if (!is_unavailable(coded)) {
-		if (smtp_xtext_decode(coded, &decoded) != 0 ||
-		    decoded.n > SMTP_XFORWARD_VALUE_MAX)
-			return -1;
-	}
-	store[decoded.n] = '\0';
-	if (decoded.n > 0 && attributes[i].take != NULL && !attributes[i].take(store))
+	if (store[0] != '\0' && attributes[i].take != NULL && !attributes[i].take(store))
 		return -1;
 	memcpy(value, store, strlen(store) + 1);
 	*attribute = (enum smtp_xforward)i;

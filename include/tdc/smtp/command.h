@@ -122,7 +122,8 @@ enum smtp_xforward {
 };
 const char *smtp_xforward_name(enum smtp_xforward a);
 enum { SMTP_XFORWARD_VALUE_MAX = 255 };
-/* Takes one attribute from *text, decoded into `value` (empty for [UNAVAILABLE]/[TEMPUNAVAIL]).
+/* Takes one attribute from *text, decoded into `value` (empty for [UNAVAILABLE]/[TEMPUNAVAIL], cut
+ * when it is longer).
  * 1 = one taken, 0 = end, -1 = malformed or unknown. */
 int smtp_xforward_take(struct span *text, enum smtp_xforward *attribute,
 		       char value[SMTP_XFORWARD_VALUE_MAX + 1]);

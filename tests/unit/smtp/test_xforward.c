@@ -6,6 +6,7 @@
 #include "tdc/smtp/command.h"
 
 #define X51  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X49  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X255 X51 X51 X51 X51 X51
 
 static const struct {
@@ -44,7 +45,13 @@ static const struct {
 	{ "an attribute without a value", BYTES("NAME"), "error" },
 	{ "a value without an attribute", BYTES("=a"), "error" },
 	{ "a value of 255 bytes", BYTES("HELO=" X255), "HELO=" X255 ";end" },
-	{ "a value of 256 bytes", BYTES("HELO=" X255 "x"), "error" },
+	{ "a value of 256 bytes is cut", BYTES("HELO=" X255 "y"), "HELO=" X255 ";end" },
+	{ "a value of much more is cut", BYTES("HELO=" X255 X255 X255 X255 " IDENT=1"),
+	  "HELO=" X255 ";IDENT=1;end" },
+	{ "none is cut within a character", BYTES("HELO=x" X51 X51 X51 X51 X49 "+C3+A4+C3+A4+C3+A4"),
+	  "HELO=x" X51 X51 X51 X51 X49 ";end" },
+	{ "what is cut off must be xtext, too", BYTES("HELO=" X255 "+2"), "error" },
+	{ "an address is never cut", BYTES("ADDR=" X255 "y"), "error" },
 	{ "a value of 255 bytes, one of them encoded", BYTES("IDENT=+41" X51 X51 X51 X51),
 	  "IDENT=A" X51 X51 X51 X51 ";end" },
 };
