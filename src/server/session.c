@@ -125,7 +125,7 @@ session_take_deadline(struct session *s, int64_t *ms)
 	bool is_due = s->is_deadline_due;
 
 	s->is_deadline_due = false;
-	*ms = by_clock[state_clock(s->state)];
+	*ms = by_clock[s->is_line_begun ? CLOCK_COMMAND : state_clock(s->state)];
 	if (s->is_waiting_for_room && *ms > ROOM_TIMEOUT_MS)
 		*ms = ROOM_TIMEOUT_MS;
 	return is_due;
@@ -224,6 +224,7 @@ command_run(struct session *s, enum smtp_command_result r, struct span line,
 	    const struct smtp_command *c, const struct smtp_command_error *error)
 {
 	s->is_deadline_due = true;
+	s->is_line_begun = false;
 	s->verb = c->verb;
 	mail_log_command(s, line);
 	if (r == SMTP_COMMAND_OK)
@@ -252,12 +253,21 @@ session_command(struct session *s, struct span line)
 	buf_done(&mended);
 }
 
+/* From here on it has the time of one command line to arrive in. */
+static void
+line_begins(struct session *s)
+{
+	s->is_deadline_due = s->is_deadline_due || !s->is_line_begun;
+	s->is_line_begun = true;
+}
+
 /* Its verb may still be what makes the refusal one of a message. */
 static void
 session_long_line(struct session *s, struct span start)
 {
 	s->scanned = 0;
 	s->is_discarding = true;
+	line_begins(s);
 	s->verb = span_starts_nocase(start, span_of("MAIL ")) ? SMTP_MAIL : SMTP_UNKNOWN;
 	session_reply(s, REPLY_LINE_TOO_LONG);
 	s->verb = SMTP_UNKNOWN;
@@ -283,7 +293,8 @@ discard_line(struct session *s, struct span input)
 		if (at + 1 == input.n)
 			return at;
 		if (cr[1] == '\n') {
-			s->is_discarding = false;
+			s->is_discarding = s->is_line_begun = false;
+			s->is_deadline_due = true;
 			return at + 2;
 		}
 		at++;
@@ -302,6 +313,8 @@ session_read_command(struct session *s, struct span input)
 	switch (smtp_line_take(input, s->config->settings.command_line_max, &s->scanned,
 			       &line, &used)) {
 	case SMTP_LINE_MORE:
+		if (input.n > 0)
+			line_begins(s);
 		return 0;
 	case SMTP_LINE_TOO_LONG:
 		session_long_line(s, input);

@@ -36,6 +36,7 @@ struct session {
 	enum smtp_verb verb; /* of the command being served */
 	size_t behind;       /* bytes that came behind its line */
 	size_t scanned;      /* of an incomplete line */
+	bool is_line_begun;  /* some of the next command line is here */
 	bool is_discarding;  /* the rest of a line that is too long */
 	bool is_waiting_for_room;
 	bool is_deadline_due;

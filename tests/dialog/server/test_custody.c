@@ -198,6 +198,11 @@ test_waiting_for_room_has_an_end(void **state)
 
 /* -- time -- */
 
+#define X100                                                                             \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"   \
+	"xxxxxxxxxxxxxxxxxxxxxxxx"
+#define X600 X100 X100 X100 X100 X100 X100
+
 static const struct {
 	const char *sentence;
 	const char *say;
@@ -206,7 +211,11 @@ static const struct {
 } timeout_rows[] = {
 	{ "nothing said at all", "", "421 4.4.2", 1000 },
 	{ "idle after the greeting", "EHLO c\r\n", "421 4.4.2", 1000 },
-	{ "half a command", "EHLO c\r\nMAIL FR", "421 4.4.2", 1000 },
+	{ "half a command", "EHLO c\r\nMAIL FR", "421 4.4.2", 2000 },
+	{ "half a command within a transaction", ENVELOPE "DA", "421 4.4.2", 2000 },
+	{ "behind half a command that was completed", "NOO\nP\r\n", "421 4.4.2", 1000 },
+	{ "a line without an end", "EHLO " X600, "421 4.4.2", 2000 },
+	{ "behind a line that was too long", "EHLO " X600 "\r\n", "421 4.4.2", 1000 },
 	{ "within a transaction", "EHLO c\r\nMAIL FROM:<s@x>\r\n", "421 4.4.2", 2000 },
 	{ "within the data", ENVELOPE "DATA\r\nhalf", "421 4.4.2", 3000 },
 	{ "within a chunk", ENVELOPE "BDAT 10\r\nhalf", "421 4.4.2", 3000 },
@@ -220,7 +229,8 @@ test_timeouts(void **state)
 {
 	struct server_listener_settings s = { .idle_timeout_ms = 1000,
 					      .command_timeout_ms = 2000,
-					      .data_timeout_ms = 3000 };
+					      .data_timeout_ms = 3000,
+					      .command_line_max = 512 };
 	int failed = 0;
 
 	(void)state;
@@ -254,7 +264,9 @@ test_dripping_bytes_is_no_progress(void **state)
 	(void)state;
 	fake_open(&f, NULL);
 	session_take_deadline(f.session, &ms);
-	fake_say(&f, "NOO");
+	fake_say(&f, "NO");
+	assert_true(session_take_deadline(f.session, &ms)); /* the line's own time */
+	fake_say(&f, "O");
 	assert_false(session_take_deadline(f.session, &ms));
 	fake_say(&f, "P\r\n");
 	assert_true(session_take_deadline(f.session, &ms));
