@@ -150,7 +150,8 @@ message_complete(struct session *s)
 	failed |= client_from_received(s);
 	failed |= recipients_from_header(s);
 	failed |= loop_mark_verify(s);
-	return failed;
+	/* Without memory for all that the header says, nobody knows whose mail it is. */
+	return failed != 0 || mime_scan_failed(scan) ? -1 : 0;
 }
 
 /* The policy's decision. Too many trace fields decide nothing, for a sender can write
