@@ -25,19 +25,22 @@ const struct action action_delete = { "delete", "deleted", CHANGE_DELETE,
 				      true };
 const struct action action_retry = { "retry", "retried", CHANGE_RETRY_DEAD, IN(DEAD),
 				     false };
+const struct action action_retry_quarantined = { "retry", "retried from quarantine",
+						 CHANGE_RETRY_QUARANTINED,
+						 IN(QUARANTINED), false };
 const struct action action_delivernow = { "delivernow", "made due", CHANGE_DUE_NOW,
 					  IN(WAITING), false };
 
 void
-action_states(const struct action *a, char *text, size_t n)
+action_states(unsigned states, char *text, size_t n)
 {
 	size_t used = 0;
 
 	text[0] = '\0';
 	for (int i = 0; i < JOURNAL_STATE_COUNT; i++) {
-		if ((a->states & (1u << i)) == 0)
+		if ((states & (1u << i)) == 0)
 			continue;
-		bool is_last = (a->states >> i) == 1;
+		bool is_last = (states >> i) == 1;
 		int wrote = snprintf(text + used, n - used, "%s%s",
 				     used == 0 ? ""
 				     : is_last ? " or "
@@ -47,6 +50,40 @@ action_states(const struct action *a, char *text, size_t n)
 			return;
 		used += (size_t)wrote;
 	}
+}
+
+int
+action_narrow(struct call *c)
+{
+	const struct action *action = c->path->action;
+	const char *word = http_request_query(c->request, "state");
+	enum journal_state state;
+	char allowed[160];
+
+	c->states = action->states;
+	if (word == NULL)
+		return 0;
+	if (journal_state_parse(span_of(word), &state) == 0 &&
+	    (action->states & (1u << state)) != 0) {
+		c->states = 1u << state;
+		return 0;
+	}
+	action_states(action->states, allowed, sizeof(allowed));
+	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word, action->name,
+		     allowed);
+	return -1;
+}
+
+void
+action_refuse(struct call *c, enum journal_state state)
+{
+	char states[160];
+	json_t *extra = json_object();
+
+	action_states(c->states, states, sizeof(states));
+	json_put(extra, "state", json_string(journal_state_name(state)));
+	call_problem(c, 409, extra, "journal %" PRIu64 " is %s; %s is for %s journals",
+		     c->mid, journal_state_name(state), c->path->action->name, states);
 }
 
 bool
@@ -71,7 +108,6 @@ static void
 on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 {
 	struct call *c = arg;
-	char states[160];
 
 	if (c->admin == NULL) {
 		call_answer(c, 503, NULL);
@@ -97,11 +133,7 @@ on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 		answer_changed(c, 0);
 		return;
 	}
-	action_states(action, states, sizeof(states));
-	json_t *extra = json_object();
-	json_put(extra, "state", json_string(journal_state_name(state)));
-	call_problem(c, 409, extra, "journal %" PRIu64 " is %s; %s is for %s journals",
-		     c->mid, journal_state_name(state), action->name, states);
+	action_refuse(c, state);
 }
 
 static void
@@ -124,7 +156,8 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 	}
 	/* What was withdrawn from the scheduler may still be due. */
 	if (e != NULL || changed == 0 || action->change == CHANGE_RELEASE ||
-	    action->change == CHANGE_RETRY_DEAD)
+	    action->change == CHANGE_RETRY_DEAD ||
+	    action->change == CHANGE_RETRY_QUARANTINED)
 		deliver_look_again(a->deliver);
 	if (e != NULL) {
 		call_problem_err(c, e);
@@ -143,11 +176,20 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 }
 
 void
+action_change(struct call *c)
+{
+	spool_change_in(c->admin->spool, c->path->action->change, c->states, c->mid,
+			on_changed, c);
+}
+
+void
 run_action(struct call *c)
 {
 	const struct action *action = c->path->action;
 	uint64_t dcid = 0;
 
+	if (action_narrow(c) != 0)
+		return;
 	if (action->withdraws && deliver_withdraw(c->admin->deliver, c->mid, &dcid)) {
 		json_t *extra = json_object();
 		json_put(extra, "dcid", json_count(dcid));
@@ -157,5 +199,5 @@ run_action(struct call *c)
 			     c->mid, dcid);
 		return;
 	}
-	spool_change(c->admin->spool, action->change, c->mid, on_changed, c);
+	action_change(c);
 }

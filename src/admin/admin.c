@@ -20,6 +20,7 @@ call_end(struct call *c)
 		list_remove(&c->admin->calls, &c->node);
 	free(c->sweep);
 	free(c->proof);
+	recheck_free(c);
 	free(c);
 }
 
@@ -189,6 +190,9 @@ admin_free(struct admin *a)
 		struct call *c = (struct call *)(void *)list_first(&a->calls);
 		list_remove(&a->calls, &c->node);
 		c->admin = NULL;
+		/* Readers of bodies must be gone before the spool. */
+		if (c->recheck != NULL)
+			call_answer(c, 503, NULL);
 	}
 	free(a->version);
 	free(a);

@@ -37,9 +37,11 @@ struct call {
 	struct admin *admin;          /* NULL: the admin ended; only call_end() is left */
 	struct http_request *request; /* answered exactly once                         */
 	const struct path *path;
-	uint64_t mid;        /* of the path, 0 = none                          */
-	struct sweep *sweep; /* of an action on all; owned                    */
-	struct proof *proof; /* of a count of the account; owned              */
+	uint64_t mid;            /* of the path, 0 = none                          */
+	struct sweep *sweep;     /* of an action on all; owned                    */
+	struct proof *proof;     /* of a count of the account; owned              */
+	unsigned states;         /* of an action: what it is for, narrowed by ?state= */
+	struct recheck *recheck; /* of what is to leave the quarantine; owned    */
 };
 
 /* ---- calls */
@@ -73,6 +75,8 @@ void run_health(struct call *c);
 void run_account(struct call *c);
 void run_list(struct call *c);
 void run_dead(struct call *c);
+void run_quarantine(struct call *c);
+void run_quarantine_retry(struct call *c);
 void run_show(struct call *c);
 void run_reload(struct call *c);
 void run_action(struct call *c);
@@ -86,11 +90,19 @@ struct action {
 	bool withdraws;  /* not while the journal is being sent           */
 };
 extern const struct action action_hold, action_release, action_delete, action_retry,
-	action_delivernow;
+	action_delivernow, action_retry_quarantined;
 /* The row is not there, or in a state that the action is not for. */
 bool action_does_not_apply(const struct err *e);
-/* "waiting or uncertain" */
-void action_states(const struct action *a, char *text, size_t n);
+/* "waiting or uncertain", of bits 1 << journal_state */
+void action_states(unsigned states, char *text, size_t n);
+/* c->states from ?state=, which must name a state that the action is for. -1: answered. */
+int action_narrow(struct call *c);
+/* The change of c->mid itself, and its answer. */
+void action_change(struct call *c);
+/* The answer when the row is in a state that is not meant. */
+void action_refuse(struct call *c, enum journal_state state);
+/* Ends the look at a body; nothing when there is none. */
+void recheck_free(struct call *c);
 
 /* ---- JSON */
 /* Text of a peer: what is not UTF-8 is escaped. NULL becomes null. */

@@ -6,6 +6,7 @@
 #include "tdc/base/clock.h"
 #include "tdc/base/log.h"
 #include "tdc/base/uid.h"
+#include "tdc/mime/scan.h"
 
 json_t *
 json_peer_text(const char *text)
@@ -181,6 +182,18 @@ put_message(json_t *o, const struct spool_message *m)
 	json_put(o, "recipients", json_of_recipients(m));
 }
 
+/* By name; a bit that this program does not know is left out. */
+static json_t *
+json_of_facts(unsigned facts)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < MIME_FACT_COUNT; i++)
+		if ((facts & (1u << i)) != 0)
+			(void)json_array_append_new(list, json_string(mime_fact_name(i)));
+	return list;
+}
+
 static json_t *
 json_of_body(const struct spool_body *b)
 {
@@ -194,6 +207,7 @@ json_of_body(const struct spool_body *b)
 	json_put(o, "place", json_string(body_place_name(spool_body_place(b))));
 	json_put(o, "header_size", json_count(f->header_size));
 	json_put(o, "longest_line", json_integer(f->longest_line));
+	json_put(o, "facts", json_of_facts(f->facts));
 	return o;
 }
 

@@ -89,6 +89,12 @@ run_dead(struct call *c)
 	list_state(c, JOURNAL_DEAD);
 }
 
+void
+run_quarantine(struct call *c)
+{
+	list_state(c, JOURNAL_QUARANTINED);
+}
+
 /* ---------------------------------------------------------------- one journal */
 
 struct search {
@@ -145,8 +151,9 @@ explain(const struct call *c, const struct spool_journal *j, const struct search
 		[JOURNAL_DELIVERED] = "it was delivered",
 		[JOURNAL_DEAD] =
 			"it is a dead letter until an operator retries or deletes it",
-		[JOURNAL_QUARANTINED] =
-			"its row or body is corrupt; it is kept for an operator",
+		[JOURNAL_QUARANTINED] = "its row or body is corrupt; it is kept until an "
+					"operator retries "
+					"or deletes it",
 	};
 
 	if (j->state == JOURNAL_WAITING || j->state == JOURNAL_UNCERTAIN)

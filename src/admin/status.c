@@ -8,6 +8,7 @@
 #include "tdc/loop/loop.h"
 #include "tdc/server/server.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static json_t *
@@ -70,6 +71,7 @@ json_of_spool(const struct spool *sp)
 		{ "hot_bytes", s.hot_bytes },
 		{ "in_flight_bytes", s.in_flight_bytes },
 		{ "unsynced_outcomes", s.unsynced_outcomes },
+		{ "refused_rows", s.refused_rows },
 		{ "longest_commit_us", (uint64_t)s.longest_commit_us },
 		{ "longest_checkpoint_us", (uint64_t)s.longest_checkpoint_us },
 	};
@@ -153,6 +155,14 @@ run_health(struct call *c)
 	if (!s.is_accepting)
 		add_reason(reasons, "mail is not accepted", s.trouble);
 	deliver_each_destination(a->deliver, add_destination_trouble, reasons);
+	if (s.refused_rows > 0) {
+		char rows[128];
+		snprintf(rows, sizeof(rows),
+			 "%" PRIu64 " rows that the database will not change are left "
+			 "out until the next start",
+			 s.refused_rows);
+		add_reason(reasons, "spool", rows);
+	}
 	if (spool_account_gap(spool_account(a->spool)) != 0)
 		add_reason(reasons, "account", "it does not close");
 	const char *status = !s.is_accepting                ? "failing"

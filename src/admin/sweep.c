@@ -115,7 +115,8 @@ sweep_row(struct call *c, uint64_t mid)
 	}
 	*step = (struct step){ .call = c, .mid = mid };
 	s->pending++;
-	spool_change(c->admin->spool, c->path->action->change, mid, on_step, step);
+	spool_change_in(c->admin->spool, c->path->action->change, c->states, mid, on_step,
+			step);
 }
 
 static void
@@ -188,43 +189,22 @@ on_all_changed(void *arg, uint64_t changed, const struct err *e)
 	answer(c);
 }
 
-/* ?state= narrows; it must be a state that the action is for. */
-static int
-narrow(struct call *c, unsigned *states)
-{
-	const char *word = http_request_query(c->request, "state");
-	enum journal_state state;
-	char allowed[160];
-
-	if (word == NULL)
-		return 0;
-	if (journal_state_parse(span_of(word), &state) == 0 &&
-	    (*states & (1u << state)) != 0) {
-		*states = 1u << state;
-		return 0;
-	}
-	action_states(c->path->action, allowed, sizeof(allowed));
-	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word,
-		     c->path->action->name, allowed);
-	return -1;
-}
-
 void
 run_action_on_all(struct call *c)
 {
 	const struct action *action = c->path->action;
-	unsigned states = action->states;
 
-	if (narrow(c, &states) != 0)
+	if (action_narrow(c) != 0)
 		return;
 	c->sweep = calloc(1, sizeof(*c->sweep));
 	if (c->sweep == NULL) {
 		call_problem(c, 503, NULL, "no memory");
 		return;
 	}
-	c->sweep->states = states;
+	c->sweep->states = c->states;
 	if (action->withdraws)
 		sweep_on(c);
 	else
-		spool_change(c->admin->spool, action->change, 0, on_all_changed, c);
+		spool_change_in(c->admin->spool, action->change, c->states, 0,
+				on_all_changed, c);
 }

@@ -1,5 +1,6 @@
 /*
- * actions.c - hold, release, delete, delivernow, and retrying the dead.
+ * actions.c - hold, release, delete, delivernow, and what can be done with the dead and
+ * with what is quarantined.
  */
 #include "commands.h"
 
@@ -72,11 +73,25 @@ print_done(const char *action, const char *what, json_t *answer)
 	printf("\n");
 }
 
+static enum exit_code
+post(struct invocation *v, const char *path, const char *action, const char *what)
+{
+	json_t *answer;
+	enum exit_code code = client_post(v->client, path, &answer);
+
+	if (code != DONE)
+		return code;
+	if (v->is_json)
+		return print_json(answer);
+	print_done(action, what, answer);
+	json_decref(answer);
+	return DONE;
+}
+
 enum exit_code
 act(struct invocation *v, const char *action, const char *what, const char *state)
 {
 	char path[160];
-	json_t *answer;
 	bool is_all = strcmp(what, "all") == 0;
 	enum exit_code code = DONE;
 
@@ -90,19 +105,10 @@ act(struct invocation *v, const char *action, const char *what, const char *stat
 		code = confirm(v, what, state);
 	if (code != DONE)
 		return code;
-	if (is_all)
-		snprintf(path, sizeof(path), "/queue/%s%s%s", action,
-			 state == NULL ? "" : "?state=", state == NULL ? "" : state);
-	else
-		snprintf(path, sizeof(path), "/queue/%s/%s", what, action);
-	code = client_post(v->client, path, &answer);
-	if (code != DONE)
-		return code;
-	if (v->is_json)
-		return print_json(answer);
-	print_done(action, what, answer);
-	json_decref(answer);
-	return DONE;
+	snprintf(path, sizeof(path), "/queue/%s%s%s%s%s", is_all ? "" : what,
+		 is_all ? "" : "/", action,
+		 state == NULL ? "" : "?state=", state == NULL ? "" : state);
+	return post(v, path, action, what);
 }
 
 enum exit_code
@@ -115,18 +121,114 @@ run_action(struct invocation *v)
 	return act(v, v->command->name, what, v->state);
 }
 
-enum exit_code
-run_dead(struct invocation *v)
+/* ---------------------------------------------------------------- quarantine */
+
+struct tally {
+	long long changed, refused;
+};
+
+/* Those of a page. Not DONE: the daemon is gone. */
+static enum exit_code
+retry_page(struct invocation *v, const json_t *rows, struct tally *t)
+{
+	char path[64];
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *answer;
+		const json_t *mid = json_object_get(json_array_get(rows, i), "mid");
+		snprintf(path, sizeof(path), "/quarantine/%lld/retry",
+			 (long long)json_integer_value(mid));
+		enum exit_code code = client_post(v->client, path, &answer);
+		if (code == UNREACHABLE)
+			return code;
+		if (code == DONE)
+			json_decref(answer);
+		t->changed += code == DONE;
+		t->refused += code != DONE;
+	}
+	return DONE;
+}
+
+/* One by one: each is looked at before it goes back. */
+static enum exit_code
+retry_all_quarantined(struct invocation *v)
+{
+	struct tally t = { 0 };
+	long long after = 0;
+	char path[64];
+
+	do {
+		json_t *answer;
+		snprintf(path, sizeof(path), "/quarantine?after=%lld&limit=1000", after);
+		enum exit_code code = client_get(v->client, path, &answer);
+		if (code != DONE)
+			return code;
+		after = json_integer_value(json_object_get(answer, "next"));
+		code = retry_page(v, json_object_get(answer, "journals"), &t);
+		json_decref(answer);
+		if (code != DONE)
+			return code;
+	} while (after != 0);
+	if (v->is_json)
+		(void)print_json(json_pack("{s:s, s:I, s:I}", "action", "retry",
+					   "changed", (json_int_t)t.changed, "refused",
+					   (json_int_t)t.refused));
+	else
+		printf("%lld journals to be delivered again; %lld stay in quarantine\n",
+		       t.changed, t.refused);
+	return t.refused == 0 ? DONE : REFUSED;
+}
+
+static enum exit_code
+retry_quarantined(struct invocation *v, const char *what)
+{
+	char path[64];
+
+	if (strcmp(what, "all") == 0)
+		return retry_all_quarantined(v);
+	if (!is_id(what))
+		return usage_error("%s: neither an ID nor 'all'", what);
+	snprintf(path, sizeof(path), "/quarantine/%s/retry", what);
+	return post(v, path, "retry", what);
+}
+
+/* ---------------------------------------------------------------- verbs */
+
+/* "list", "retry ID|all" or "delete ID|all" of what is in `state`. */
+static enum exit_code
+run_verb(struct invocation *v, const char *state,
+	 enum exit_code (*retry)(struct invocation *v, const char *what))
 {
 	const char *verb = v->n_words == 0 ? "list" : v->words[0];
 
 	if (strcmp(verb, "list") == 0 && v->n_words < 2)
-		return list(v, "dead");
+		return list(v, state);
 	if (strcmp(verb, "retry") != 0 && strcmp(verb, "delete") != 0)
 		return usage_error(
-			"dead %s: 'list', 'retry ID|all' or 'delete ID|all' is meant",
-			verb);
+			"%s %s: 'list', 'retry ID|all' or 'delete ID|all' is meant",
+			v->command->name, verb);
 	if (v->n_words < 2)
-		return usage_error("dead %s: an ID or 'all' is missing", verb);
-	return act(v, verb, v->words[1], strcmp(v->words[1], "all") == 0 ? "dead" : NULL);
+		return usage_error("%s %s: an ID or 'all' is missing", v->command->name,
+				   verb);
+	if (strcmp(verb, "retry") == 0)
+		return retry(v, v->words[1]);
+	return act(v, verb, v->words[1], state);
+}
+
+static enum exit_code
+retry_dead(struct invocation *v, const char *what)
+{
+	return act(v, "retry", what, "dead");
+}
+
+enum exit_code
+run_dead(struct invocation *v)
+{
+	return run_verb(v, "dead", retry_dead);
+}
+
+enum exit_code
+run_quarantine(struct invocation *v)
+{
+	return run_verb(v, "quarantined", retry_quarantined);
 }

@@ -51,12 +51,13 @@ enum exit_code run_health(struct invocation *v);
 enum exit_code run_account(struct invocation *v);
 enum exit_code run_queue(struct invocation *v);
 enum exit_code run_dead(struct invocation *v);
+enum exit_code run_quarantine(struct invocation *v);
 enum exit_code run_show(struct invocation *v);
 enum exit_code run_action(struct invocation *v); /* its name is the action's */
 enum exit_code run_reload(struct invocation *v);
 enum exit_code run_version(struct invocation *v);
 
-/* An action on an ID or "all" (of `state`, NULL = whatever it is for). */
+/* An action on an ID or "all", if in `state` (NULL = whatever it is for). */
 enum exit_code act(struct invocation *v, const char *action, const char *what,
 		   const char *state);
 /* Pages of the queue, as a table or as JSON. */

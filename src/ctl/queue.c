@@ -19,7 +19,7 @@ static const struct column columns[] = {
 	{ "NEXT (UTC)", false, 0 },
 	{ "SENDER", false, 40 },
 	{ "RECIPIENT", false, 40 },
-	{ "LAST REPLY", false, 100 },
+	{ "LAST REPLY", false, 100 }, /* or why it is where it is */
 };
 
 static const char *
@@ -50,7 +50,8 @@ add_row(struct table *t, const json_t *row)
 		snprintf(recipient, sizeof(recipient), "%.300s",
 			 first == NULL ? "-" : first);
 	table_add(t, recipient);
-	table_add(t, text_of(row, "last_reply"));
+	table_add(t, text_of(row, text_of(row, "last_reply") == NULL ? "reason"
+								     : "last_reply"));
 }
 
 /* One object, whatever the number of pages; rows are printed as they come. */
@@ -190,6 +191,21 @@ print_destination(const json_t *d)
 	print_line("  last error", text_of(d, "last_error"));
 }
 
+/* "Facts  8-bit, bare-lf"; nothing of a body without any. */
+static void
+print_facts(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (i == 0)
+			printf("%-16s ", "Facts");
+		else
+			fputs(", ", stdout);
+		print_text(stdout, json_string_value(json_array_get(list, i)));
+	}
+	if (json_array_size(list) > 0)
+		putchar('\n');
+}
+
 static void
 print_body(const json_t *b)
 {
@@ -201,6 +217,7 @@ print_body(const json_t *b)
 	       format_size(json_object_get(b, "size"), slot),
 	       (long long)json_integer_value(json_object_get(b, "size")),
 	       text_of(b, "place"));
+	print_facts(json_object_get(b, "facts"));
 	print_line("SHA-256", text_of(b, "sha256"));
 }
 

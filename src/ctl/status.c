@@ -106,6 +106,10 @@ print_spool(const json_t *s)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		printf(", %s %s", sizes[i][0],
 		       format_size(json_object_get(s, sizes[i][1]), slot));
+	if (count_of(s, "refused_rows") > 0)
+		printf("\n%lld ROWS THAT THE DATABASE WILL NOT CHANGE are left out until "
+		       "the next start",
+		       count_of(s, "refused_rows"));
 	printf("\nlongest commit %.1f ms, longest checkpoint %.1f ms\n",
 	       (double)count_of(s, "longest_commit_us") / 1000,
 	       (double)count_of(s, "longest_checkpoint_us") / 1000);

@@ -59,8 +59,9 @@ def test_commands_of_help_and_page_are_the_same():
     commands = commands_of_help(text)
     assert {"status", "queue", "show", "dead"} <= commands
     assert commands_of_page(page("tdcctl.8")) == commands
-    documented = set(re.findall(r"^\.It Cm dead (?:Op Cm )?([a-z]+)", page("tdcctl.8"), re.M))
-    assert documented == verbs_of_help(text, "dead")
+    for command in ("dead", "quarantine"):
+        documented = set(re.findall(rf"^\.It Cm {command} (?:Op Cm )?([a-z]+)", page("tdcctl.8"), re.M))
+        assert documented == verbs_of_help(text, command)
 
 
 def test_every_command_has_help_with_its_options():

@@ -78,6 +78,8 @@ ANSWER = (200, {"changed": 1, "in_flight": 0})
     (["hold"], 2), (["hold", "0"], 2), (["hold", "-1"], 2), (["hold", "12345678901234567890"], 2),
     (["delete", "5"], 2),                       # cannot ask, and was not told --yes
     (["dead", "delete", "all"], 2), (["dead", "retry"], 2), (["dead", "bury", "5"], 2), (["dead", "list", "5"], 2),
+    (["quarantine", "free", "5"], 2), (["quarantine", "retry"], 2), (["quarantine", "retry", "x"], 2),
+    (["quarantine", "delete", "5"], 2),
     (["queue", "--limit", "0"], 2), (["queue", "--limit", "x"], 2), (["queue", "--state", "A b"], 2),
     (["status", "--verify"], 2), (["--nonsense"], 2), (["delete", "5", "--yes", "--state", "dead"], 2),
 ])
@@ -102,10 +104,13 @@ def test_a_wrong_command_line_is_2_and_asks_the_daemon_nothing(daemon, words, co
     (["release", "5", "--yes"], ("POST", "/queue/5/release")),
     (["delivernow", "--yes"], ("POST", "/queue/delivernow")),
     (["dead", "retry", "all", "--yes"], ("POST", "/queue/retry?state=dead")),
-    (["dead", "retry", "7"], ("POST", "/queue/7/retry")),
+    (["dead", "retry", "7"], ("POST", "/queue/7/retry?state=dead")),
     (["dead", "retry", "all"], ("POST", "/queue/retry?state=dead")),
     (["dead", "delete", "all", "--yes"], ("POST", "/queue/delete?state=dead")),
-    (["dead", "delete", "7", "--yes"], ("POST", "/queue/7/delete")),
+    (["dead", "delete", "7", "--yes"], ("POST", "/queue/7/delete?state=dead")),
+    (["quarantine", "retry", "7"], ("POST", "/quarantine/7/retry")),
+    (["quarantine", "delete", "7", "--yes"], ("POST", "/queue/7/delete?state=quarantined")),
+    (["quarantine", "delete", "all", "--yes"], ("POST", "/queue/delete?state=quarantined")),
 ])
 def test_a_command_is_one_request(daemon, words, request_):
     daemon.answers[request_] = ANSWER
@@ -176,6 +181,43 @@ def test_what_peers_sent_cannot_harm_a_terminal_or_a_table(daemon):
     daemon.answers["GET", "/queue/1"] = (200, shown)
     out = ctl(daemon.path, "show", "1").stdout
     assert "\x1b" not in out and "\r" not in out and "s\\x1b[2J" in out and "b\\x0d\\x0ab (from envelope)" in out
+
+
+def test_retrying_all_that_is_quarantined_is_one_by_one_and_tells_what_stays(daemon):
+    daemon.answers["GET", "/quarantine?after=0&limit=1000"] = (200, {"journals": [row(1), row(2)], "next": 2})
+    daemon.answers["GET", "/quarantine?after=2&limit=1000"] = (200, {"journals": [row(9)], "next": None})
+    daemon.answers["POST", "/quarantine/1/retry"] = daemon.answers["POST", "/quarantine/9/retry"] = ANSWER
+    daemon.answers["POST", "/quarantine/2/retry"] = (409, {"detail": "journal 2 is not retried: its file is gone"})
+    done = ctl(daemon.path, "quarantine", "retry", "all")
+    assert (done.returncode, done.stdout) == (1, "2 journals to be delivered again; 1 stay in quarantine\n")
+    assert done.stderr == "tdcctl: journal 2 is not retried: its file is gone\n"
+    daemon.answers["POST", "/quarantine/2/retry"] = ANSWER
+    done = ctl(daemon.path, "quarantine", "retry", "all", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout) == {"action": "retry", "changed": 3, "refused": 0}
+
+
+def test_a_list_shows_why_what_had_no_reply_is_where_it_is(daemon):
+    rows = [row(1, state="quarantined", reason="corrupt"), row(2, state="quarantined", reason="body", last_reply="no")]
+    daemon.answers["GET", "/queue?after=0&limit=1000&state=quarantined"] = (200, {"journals": rows, "next": None})
+    lines = ctl(daemon.path, "quarantine").stdout.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == ["corrupt", "no"]
+
+
+def test_show_names_the_facts_of_the_body(daemon):
+    body = {"size": 5, "sha256": "00", "place": "inline", "facts": ["8-bit", "bare-lf"]}
+    daemon.answers["GET", "/queue/1"] = (200, row(1, recipients=[], body=body))
+    assert "\nFacts            8-bit, bare-lf\n" in ctl(daemon.path, "show", "1").stdout
+    daemon.answers["GET", "/queue/1"] = (200, row(1, recipients=[], body={**body, "facts": []}))
+    assert "Facts" not in ctl(daemon.path, "show", "1").stdout
+
+
+def test_status_tells_of_refused_rows_only_when_there_are_some(daemon):
+    answer = {"version": "1", "account": {"states": {}}, "spool": {"is_accepting": True, "refused_rows": 0}}
+    daemon.answers["GET", "/status"] = (200, answer)
+    assert "WILL NOT" not in ctl(daemon.path, "status").stdout
+    answer["spool"]["refused_rows"] = 3
+    daemon.answers["GET", "/status"] = (200, answer)
+    assert "\n3 ROWS THAT THE DATABASE WILL NOT CHANGE" in ctl(daemon.path, "status").stdout
 
 
 def test_a_gap_is_a_failure(daemon):

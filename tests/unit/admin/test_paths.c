@@ -84,6 +84,7 @@ static const struct states {
 	{ "delete", &action_delete, "waiting, uncertain, held, dead or quarantined" },
 	{ "retry", &action_retry, "dead" },
 	{ "delivernow", &action_delivernow, "waiting" },
+	{ "retry from quarantine", &action_retry_quarantined, "quarantined" },
 };
 
 static void
@@ -93,9 +94,9 @@ test_states_in_words(void **s)
 
 	(void)s;
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		action_states(states[i].action, text, sizeof(text));
+		action_states(states[i].action->states, text, sizeof(text));
 		assert_string_equal(text, states[i].want);
-		action_states(states[i].action, small,
+		action_states(states[i].action->states, small,
 			      sizeof(small)); /* cut, not overrun */
 		assert_true(strlen(small) < sizeof(small));
 	}
