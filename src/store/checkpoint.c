@@ -9,6 +9,10 @@
 
 #include "tdc/base/counter.h"
 
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
 enum {
 	STEP_PAGES = CHECKPOINT_BYTES / DB_PAGE_SIZE,
 	TRUNCATE_BUSY_MS = 50,
@@ -54,9 +58,37 @@ run(struct writer *w, int mode, struct err *e)
 
 /* -- a log that cannot be trusted -- */
 
+/*
+ * What was committed here is not what the log has any more, and only outcomes that were
+ * not synced can be among it. There is one safe way on: to end. The next start recovers
+ * the log up to the last byte that is sound, as after a power cut.
+ */
+static _Noreturn void
+end_here(const struct err *e)
+{
+	fprintf(stderr, "tdc: %s; the next start finds all that was synced\n", e->text);
+	fflush(stderr);
+	_exit(EX_IOERR);
+}
+
+/* While there is a connection that knows what it wrote. */
+static void
+look_at_log(struct writer *w)
+{
+	struct err e;
+
+	w->has_log_state = wal_state_get(&w->db, &w->log_state, NULL) == 0;
+	if (wal_verify(&w->db, &e) != 0 && e.kind == ERR_CORRUPT)
+		end_here(&e);
+	/* What could not be cut off is, when the log is written anew. */
+	wal_cut(&w->db, NULL);
+}
+
 static void
 break_log(struct writer *w)
 {
+	if (!w->is_log_broken)
+		look_at_log(w);
 	/*
 	 * A sync that failed is never tried again on the same descriptor, and what is
 	 * broken is not copied to the database by the way.
@@ -68,11 +100,36 @@ break_log(struct writer *w)
 }
 
 /*
+ * Every byte of the log once more. When it was recovered meanwhile, it must still be the
+ * one that was committed: account and outcomes in memory are as of that one.
+ */
+static int
+rewrite_log(struct writer *w, struct err *e)
+{
+	struct wal_state now;
+
+	if (w->has_log_state && wal_state_get(&w->db, &now, e) != 0)
+		return -1;
+	if (w->has_log_state && memcmp(&now, &w->log_state, sizeof(now)) != 0) {
+		err_set(e, ERR_CORRUPT, 0, "the write-ahead log has lost its end");
+		end_here(e);
+	}
+	if (wal_rewrite(&w->db, e) != 0) {
+		if (e->kind == ERR_CORRUPT)
+			end_here(e);
+		return -1;
+	}
+	w->has_log_state = false; /* it is on disk; from here on it may be begun anew */
+	return 0;
+}
+
+/*
  * Between the last sync and the one that failed there may be frames that the disk does
  * not have and the kernel takes for written: a hole. After a power cut SQLite reads up to
  * the hole and no further, and a copy of what is behind it would have left half of it in
- * the database. So the order is: every byte of the log once more, a sync of those, then
- * all of it to the database, then a new log.
+ * the database. Worse, the kernel may have dropped them from memory, too, and give other
+ * bytes for them. So the order is: the checksums, every byte of the log once more, a sync
+ * of those, then all of it to the database, then a new log.
  */
 int
 log_renew(struct writer *w, struct err *e)
@@ -81,9 +138,13 @@ log_renew(struct writer *w, struct err *e)
 							: SQLITE_CHECKPOINT_TRUNCATE;
 
 	w->renewed_at = mono_now_ms();
-	if (w->db.sql == NULL && writer_open(w, e) != 0)
+	if (w->db.sql == NULL && writer_open(w, e) != 0) {
+		/* It could be read a moment ago: other bytes are given for the log's. */
+		if (w->has_log_state && e->kind == ERR_CORRUPT)
+			end_here(e);
 		return -1;
-	if (db_rewrite_log(&w->db, e) != 0)
+	}
+	if (rewrite_log(w, e) != 0)
 		return -1;
 	int r = run(w, mode, e);
 	if (r == 0 && !w->is_wal_copied) {

@@ -78,23 +78,37 @@ db_ask(struct db *db, const char *sql, int64_t fallback, int64_t *ret, struct er
 }
 
 /*
- * Pragmas that a new file must see before its first table, and those of every connection.
+ * What a new file must see before its first table. To others it is not said: auto_vacuum
+ * would be a commit, and there may be a log to which nothing must be added.
  */
+static int
+set_form(struct db *db, struct err *e)
+{
+	char text[96];
+	int64_t pages;
+
+	if (db_ask(db, "PRAGMA page_count", 0, &pages, e) != 0)
+		return -1;
+	snprintf(text, sizeof(text),
+		 "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;", DB_PAGE_SIZE);
+	return pages > 0 ? 0 : db_exec(db, text, e);
+}
+
 static int
 set_pragmas(struct db *db, const struct db_settings *s, struct err *e)
 {
 	char text[512];
-	const char *first = s->mode == DB_WRITE ? "PRAGMA auto_vacuum=INCREMENTAL;"
-						  "PRAGMA journal_mode=WAL;"
+	const char *first = s->mode == DB_WRITE ? "PRAGMA journal_mode=WAL;"
 						  "PRAGMA journal_size_limit=4194304;"
 						: "PRAGMA query_only=ON;";
 
+	if (s->mode == DB_WRITE && set_form(db, e) != 0)
+		return -1;
 	snprintf(
 		text, sizeof(text),
-		"PRAGMA page_size=%d;%s"
-		"PRAGMA synchronous=%s;PRAGMA wal_autocheckpoint=0;PRAGMA mmap_size=0;"
+		"%sPRAGMA synchronous=%s;PRAGMA wal_autocheckpoint=0;PRAGMA mmap_size=0;"
 		"PRAGMA temp_store=MEMORY;PRAGMA cache_size=-%u;PRAGMA foreign_keys=OFF;",
-		DB_PAGE_SIZE, first, s->is_unsafe ? "OFF" : "FULL", s->cache_kib);
+		first, s->is_unsafe ? "OFF" : "FULL", s->cache_kib);
 	return db_exec(db, text, e);
 }
 
@@ -134,46 +148,6 @@ db_close(struct db *db)
 	}
 	sqlite3_close_v2(db->sql);
 	db->sql = NULL;
-}
-
-/* -- the log -- */
-
-static int
-rewrite(sqlite3_file *file, char *p, size_t cap)
-{
-	sqlite3_int64 size;
-	int rc = file->pMethods->xFileSize(file, &size);
-
-	for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += (int)cap) {
-		int n = size - at < (sqlite3_int64)cap ? (int)(size - at) : (int)cap;
-		rc = file->pMethods->xRead(file, p, n, at);
-		if (rc == SQLITE_OK)
-			rc = file->pMethods->xWrite(file, p, n, at);
-	}
-	return rc != SQLITE_OK ? rc : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-}
-
-int
-db_rewrite_log(struct db *db, struct err *e)
-{
-	enum { RUN = 64 * 1024 };
-	sqlite3_file *file = NULL;
-
-	if (sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) !=
-		    SQLITE_OK ||
-	    file == NULL || file->pMethods == NULL)
-		return err_set(e, ERR_IO, 0, "the write-ahead log is not open");
-	SCOPED(free_ptr) char *p = malloc(RUN);
-	if (p == NULL)
-		return err_set(e, ERR_MEMORY, 0, "no memory for the write-ahead log");
-	errno = 0;
-	int rc = rewrite(file, p, RUN);
-	return rc == SQLITE_OK
-		       ? 0
-		       : err_set(e, kind_of(rc, errno), errno,
-				 "forcing the write-ahead log to disk failed (SQLite "
-				 "code %d)",
-				 rc);
 }
 
 void

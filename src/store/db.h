@@ -53,12 +53,6 @@ int db_step(struct db *db, sqlite3_stmt *st, struct err *e); /* 1 row, 0 done, -
 /* For a statement without rows: prepares, runs, releases are the caller's; 0 or -1. */
 int db_run(struct db *db, sqlite3_stmt *st, struct err *e);
 
-/*
- * Writes the log's bytes anew, as they are, and forces them to disk. A sync that failed
- * leaves bytes that the kernel takes for written and the disk does not have; no later
- * sync would write them.
- */
-int db_rewrite_log(struct db *db, struct err *e);
 /* db_close() leaves the log alone, even when nobody else has it open. */
 void db_keep_log(struct db *db);
 

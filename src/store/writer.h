@@ -7,6 +7,7 @@
 #include "store/db.h"
 #include "store/op.h"
 #include "store/pending.h"
+#include "store/wal_check.h"
 
 #include "tdc/base/buf.h"
 #include "tdc/loop/work.h"
@@ -18,8 +19,8 @@
 enum {
 	WRITER_CACHE_KIB = 4096,
 	SYNC_WITHIN_MS = 1000, /* an outcome is on disk after this, at the latest */
-	RETRY_MS = 200,        /* kept operations, while the disk refuses         */
-	PROBE_MS = 1000,       /* a write of ours, while the disk refuses         */
+	RETRY_MS = 200,        /* kept operations, while the disk refuses */
+	PROBE_MS = 1000,       /* a write of ours, while the disk refuses */
 	CHECKPOINT_BYTES = 4 * 1024 * 1024,
 };
 
@@ -48,13 +49,13 @@ struct writer {
 	int64_t terms[TERM_COUNT];
 	struct policy_entry *policies;
 	size_t n_policies, cap_policies;
-	uint64_t outcomes;   /* of spool_record(), done with  */
+	uint64_t outcomes;   /* of spool_record(), done with */
 	uint64_t oldest_mid; /* no row up to it waits */
 	int64_t oldest_at;
 	uint64_t database_bytes, segment_bytes, file_bytes;
 
 	/* durability */
-	bool is_full; /* PRAGMA synchronous, as it stands  */
+	bool is_full; /* PRAGMA synchronous, as it stands */
 	uint64_t unsynced;
 	int64_t unsynced_since;   /* ms */
 	struct removal *removals; /* wait for the next sync */
@@ -62,11 +63,13 @@ struct writer {
 	/* the write-ahead log */
 	int wal_pages;
 	int wal_pages_tried; /* at the latest checkpoint that was not complete */
-	bool is_log_full; /* beyond the limit, and somebody is in the way */
+	bool is_log_full;    /* beyond the limit, and somebody is in the way */
 	int64_t log_tried_at;
-	bool is_wal_copied;  /* all of it is in the database                  */
-	bool is_log_broken;  /* a sync failed: nothing is promised in it any more */
-	int64_t renewed_at;  /* ms, the latest attempt */
+	bool is_wal_copied; /* all of it is in the database */
+	bool is_log_broken; /* a sync failed: nothing is promised in it any more */
+	int64_t renewed_at; /* ms, the latest attempt */
+	bool has_log_state;
+	struct wal_state log_state; /* as committed, before its sync failed */
 
 	/* trouble and upkeep */
 	bool has_given_up; /* an outcome was lost at the end: the stop is no clean one */
@@ -83,12 +86,9 @@ struct writer {
 int writer_init(struct writer *w, struct spool *sp,
 		struct err *e); /* opens and migrates; no thread */
 int writer_start(struct writer *w, struct err *e);
-void writer_stop(
-	struct writer *w); /* runs what is queued; joins. The queue stays open         */
-void writer_drain(
-	struct writer *w); /* without the thread: what came after its end               */
-void
-writer_done(struct writer *w); /* the last connection to be closed                      */
+void writer_stop(struct writer *w); /* runs what is queued; joins. The queue stays open */
+void writer_drain(struct writer *w); /* without the thread: what came after its end */
+void writer_done(struct writer *w);  /* the last connection to be closed */
 int writer_open(struct writer *w, struct err *e);
 void writer_trouble(struct writer *w, const struct err *e); /* NULL: over */
 int writer_set_full(struct writer *w, bool is_full, struct err *e);

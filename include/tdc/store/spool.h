@@ -7,6 +7,9 @@
  * One thread of the spool's own writes, commits and checkpoints; body workers write and read large
  * bodies; one read-only connection in a thread of its own lists. Everything in this header is
  * for the loop thread, and callbacks run there, never from inside the call that they belong to.
+ *
+ * When bytes of the write-ahead log are lost behind its back, the spool ends the process at once
+ * (EX_IOERR, a line on stderr): the next start recovers what was synced.
  */
 #ifndef TDC_STORE_SPOOL_H
 #define TDC_STORE_SPOOL_H

@@ -1,86 +1,17 @@
 /*
  * test_log.c - a write-ahead log whose sync failed: nothing is promised behind the hole.
- *
- * A disk as Linux has it, around SQLite's file layer: what was written is dirty, a sync
- * makes it durable, and a sync that fails leaves it clean, but not durable. A power cut
- * leaves of the log what is durable.
+ * The disk is that of log_disk.h; a power cut leaves of the log what is durable.
  */
 #include "spool_fixture.h"
 
+#include "log_disk.h"
+
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
-enum { PAGE = 4096, PAGES = 2048 };
-
-static sqlite3_vfs disk, *original;
-static sqlite3_io_methods log_methods;
-static const sqlite3_io_methods *original_methods;
-static _Atomic int syncs_to_fail;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool is_dirty[PAGES];
-static char durable[PAGES * PAGE];
-static sqlite3_int64 durable_size;
-
-static int
-log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)
-{
-	pthread_mutex_lock(&lock);
-	for (sqlite3_int64 i = offset / PAGE; i <= (offset + n - 1) / PAGE; i++) {
-		check(i < PAGES);
-		is_dirty[i] = true;
-	}
-	pthread_mutex_unlock(&lock);
-	return original_methods->xWrite(file, p, n, offset);
-}
-
-static int
-log_sync(sqlite3_file *file, int flags)
-{
-	sqlite3_int64 size;
-	bool fails = atomic_load(&syncs_to_fail) > 0;
-
-	if (fails)
-		atomic_fetch_sub(&syncs_to_fail, 1);
-	pthread_mutex_lock(&lock);
-	check(original_methods->xFileSize(file, &size) == SQLITE_OK);
-	for (sqlite3_int64 i = 0; i < PAGES; i++) {
-		if (is_dirty[i] && !fails)
-			original_methods->xRead(file, durable + i * PAGE, PAGE, i * PAGE);
-		is_dirty[i] = false;
-	}
-	if (!fails)
-		durable_size = size;
-	pthread_mutex_unlock(&lock);
-	return fails ? SQLITE_IOERR_FSYNC : original_methods->xSync(file, flags);
-}
-
-static int
-disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
-{
-	(void)vfs;
-	int rc = original->xOpen(original, name, file, flags, out);
-	if (rc != SQLITE_OK || (flags & SQLITE_OPEN_WAL) == 0)
-		return rc;
-	pthread_mutex_lock(&lock);
-	if (original_methods == NULL) {
-		original_methods = file->pMethods;
-		log_methods = *original_methods;
-		log_methods.xWrite = log_write;
-		log_methods.xSync = log_sync;
-	}
-	pthread_mutex_unlock(&lock);
-	file->pMethods = &log_methods;
-	return rc;
-}
 
 static void
 begin(struct fixture *f)
 {
-	memset(is_dirty, 0, sizeof(is_dirty));
-	memset(durable, 0, sizeof(durable));
-	durable_size = 0;
-	atomic_store(&syncs_to_fail, 0);
+	log_disk_begin();
 	fixture_init(f);
 	open_spool(f);
 }
@@ -303,17 +234,6 @@ a_log_that_stays_broken_is_not_called_clean(void **state)
 	assert_non_null(fetch_one(&f, first));
 	assert_account(&f, "after the end");
 	fixture_done(&f);
-}
-
-static int
-install_disk(void **state)
-{
-	(void)state;
-	original = sqlite3_vfs_find(NULL);
-	disk = *original;
-	disk.zName = "disk";
-	disk.xOpen = disk_open;
-	return sqlite3_vfs_register(&disk, 1) == SQLITE_OK ? 0 : -1;
 }
 
 int
