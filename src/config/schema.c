@@ -68,7 +68,7 @@ const struct schema_row schema[] = {
 { "listeners[].max_received", TYPE_INT, .fallback = "100", .min = 1, .max = 10000,
 	.doc = "A message with more Received fields is journaled like any other, and a warning is "
 	       "logged: a mail loop may have made them, or the sender." },
-{ "listeners[].max_command_line", TYPE_SIZE, .fallback = "4K", .min = 512, .max = SIZE_K(64),
+{ "listeners[].max_command_line", TYPE_SIZE, .fallback = "8K", .min = 512, .max = SIZE_K(64),
 	.doc = "The longest command line; a longer one is answered 500." },
 { "listeners[].max_message_size", TYPE_SIZE, .fallback = "256M", .min = SIZE_K(1),
 	.max = SIZE_G(2), .doc = "The largest message. A larger one is answered 552, the only "

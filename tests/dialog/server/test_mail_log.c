@@ -176,11 +176,11 @@ test_lines(void **state)
 static void
 test_a_mail_line_that_is_too_long_is_a_refusal(void **state)
 {
-	char line[5000];
+	char line[10000];
 	struct fake f = { 0 };
 
 	(void)state;
-	snprintf(line, sizeof(line), "MAIL FROM:<s@x> ENVID=%04500d\r\n", 1);
+	snprintf(line, sizeof(line), "MAIL FROM:<s@x> ENVID=%09000d\r\n", 1);
 	fake_open(&f, NULL);
 	fake_say(&f, "EHLO c\r\n");
 	log_to(LOG_FORM_TEXT);
