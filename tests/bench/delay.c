@@ -37,12 +37,14 @@ struct pair {
 	unsigned in_flight; /* parcels that point here */
 };
 
+enum parcel_kind { PARCEL_CONNECT, PARCEL_BYTES, PARCEL_END };
+
 /* Bytes on their way. They all travel equally long, so one queue is in the order of arrival. */
 struct parcel {
 	struct parcel *next;
 	int64_t due;
 	struct end *to;
-	enum { PARCEL_CONNECT, PARCEL_BYTES, PARCEL_END } kind;
+	enum parcel_kind kind;
 	size_t n;
 	char bytes[];
 };
@@ -75,7 +77,8 @@ die(const char *what)
 }
 
 static void
-send_parcel(struct queue *q, struct end *to, int kind, const char *p, size_t n, int64_t due)
+send_parcel(struct queue *q, struct end *to, enum parcel_kind kind, const char *p,
+	    size_t n, int64_t due)
 {
 	struct parcel *c = malloc(sizeof(*c) + n);
 
@@ -118,13 +121,16 @@ on_accept(struct wire *w)
 
 	if (p == NULL)
 		die("calloc");
-	p->near = (struct end){ .fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC), .pair = p, .other = &p->far };
+	p->near = (struct end){ .fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC),
+				.pair = p,
+				.other = &p->far };
 	p->far = (struct end){ .fd = -1, .pair = p, .other = &p->near };
 	if (p->near.fd < 0) {
 		free(p);
 		return;
 	}
-	send_parcel(&w->connecting, &p->far, PARCEL_CONNECT, NULL, 0, now_ns() + 3 * w->half_ns);
+	send_parcel(&w->connecting, &p->far, PARCEL_CONNECT, NULL, 0,
+		    now_ns() + 3 * w->half_ns);
 }
 
 static void
@@ -145,7 +151,8 @@ static void
 connect_far(struct wire *w, struct pair *p)
 {
 	p->far.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (p->far.fd < 0 || connect(p->far.fd, (struct sockaddr *)&w->to, sizeof(w->to)) != 0) {
+	if (p->far.fd < 0 ||
+	    connect(p->far.fd, (struct sockaddr *)&w->to, sizeof(w->to)) != 0) {
 		end_both(w, p);
 		return;
 	}
@@ -163,7 +170,8 @@ deliver_parcel(struct wire *w, struct parcel *c)
 		connect_far(w, to->pair);
 	else if (c->kind == PARCEL_END)
 		shutdown(to->fd, SHUT_WR);
-	else if (send(to->fd, c->bytes, c->n, MSG_NOSIGNAL) != (ssize_t)c->n && !to->is_ended)
+	else if (send(to->fd, c->bytes, c->n, MSG_NOSIGNAL) != (ssize_t)c->n &&
+		 !to->is_ended)
 		end_both(w, to->pair);
 	free_if_over(to->pair);
 }
@@ -179,10 +187,12 @@ on_readable(struct wire *w, struct end *from)
 	if (n <= 0) {
 		from->is_ended = true;
 		epoll_ctl(w->epoll, EPOLL_CTL_DEL, from->fd, NULL);
-		send_parcel(&w->bytes, from->other, PARCEL_END, NULL, 0, now_ns() + w->half_ns);
+		send_parcel(&w->bytes, from->other, PARCEL_END, NULL, 0,
+			    now_ns() + w->half_ns);
 		return;
 	}
-	send_parcel(&w->bytes, from->other, PARCEL_BYTES, bytes, (size_t)n, now_ns() + w->half_ns);
+	send_parcel(&w->bytes, from->other, PARCEL_BYTES, bytes, (size_t)n,
+		    now_ns() + w->half_ns);
 }
 
 static void
@@ -211,20 +221,23 @@ timeout(const struct wire *w, struct timespec *ret)
 	if (least == INT64_MAX)
 		return NULL;
 	least = least > now ? least - now : 0;
-	*ret = (struct timespec){ .tv_sec = least / 1000000000, .tv_nsec = least % 1000000000 };
+	*ret = (struct timespec){ .tv_sec = least / 1000000000,
+				  .tv_nsec = least % 1000000000 };
 	return ret;
 }
 
 static void
 listen_near(struct wire *w)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t n = sizeof(at);
 	struct epoll_event ev = { .events = EPOLLIN };
 
 	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (w->listener < 0 || bind(w->listener, (struct sockaddr *)&at, n) != 0 ||
-	    listen(w->listener, 1024) != 0 || getsockname(w->listener, (struct sockaddr *)&at, &n) != 0 ||
+	    listen(w->listener, 1024) != 0 ||
+	    getsockname(w->listener, (struct sockaddr *)&at, &n) != 0 ||
 	    epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->listener, &ev) != 0)
 		die("listen");
 	printf("{\"listening\":%d}\n", ntohs(at.sin_port));
@@ -237,12 +250,14 @@ main(int argc, char **argv)
 	static struct wire w;
 	char *colon = argc == 5 ? strrchr(argv[2], ':') : NULL;
 
-	if (colon == NULL || strcmp(argv[1], "--to") != 0 || strcmp(argv[3], "--round-trip-ms") != 0) {
+	if (colon == NULL || strcmp(argv[1], "--to") != 0 ||
+	    strcmp(argv[3], "--round-trip-ms") != 0) {
 		fprintf(stderr, "usage: delay --to ADDRESS:PORT --round-trip-ms N\n");
 		return 2;
 	}
 	*colon = '\0';
-	w.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1)) };
+	w.to = (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons((uint16_t)atoi(colon + 1)) };
 	if (inet_pton(AF_INET, argv[2], &w.to.sin_addr) != 1)
 		die("--to");
 	w.half_ns = (int64_t)(atof(argv[4]) * 500000);
@@ -253,7 +268,8 @@ main(int argc, char **argv)
 	for (;;) {
 		struct epoll_event events[EVENTS_MAX];
 		struct timespec wait;
-		int n = epoll_pwait2(w.epoll, events, EVENTS_MAX, timeout(&w, &wait), NULL);
+		int n = epoll_pwait2(w.epoll, events, EVENTS_MAX, timeout(&w, &wait),
+				     NULL);
 		if (n < 0 && errno != EINTR)
 			die("epoll_wait");
 		for (int i = 0; i < n; i++) {

@@ -33,7 +33,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 4096, EVENTS_MAX = 256, HEAD_MAX = 400, ENVELOPE_MAX = 400, GAUGE_MS = 20 };
+enum {
+	INPUT_MAX = 4096,
+	EVENTS_MAX = 256,
+	HEAD_MAX = 400,
+	ENVELOPE_MAX = 400,
+	GAUGE_MS = 20
+};
 
 enum pipelining { PIPELINING_NONE, PIPELINING_ENVELOPE, PIPELINING_ALL };
 
@@ -48,7 +54,14 @@ struct options {
 	const char *from, *raw_sync, *sink_control;
 };
 
-enum step { STEP_GREETING, STEP_HELLO, STEP_ENVELOPE, STEP_FINAL, STEP_PARKED, STEP_QUIT };
+enum step {
+	STEP_GREETING,
+	STEP_HELLO,
+	STEP_ENVELOPE,
+	STEP_FINAL,
+	STEP_PARKED,
+	STEP_QUIT
+};
 
 struct session {
 	int fd;
@@ -58,8 +71,8 @@ struct session {
 	unsigned sent;        /* messages on this connection            */
 	bool is_final_due;    /* of the message before: its reply is the next one */
 	bool wants_write;
-	int64_t ended_at;     /* ns: the last byte of the content went out */
-	char head[HEAD_MAX];  /* of the content; its Message-ID is unique */
+	int64_t ended_at;    /* ns: the last byte of the content went out */
+	char head[HEAD_MAX]; /* of the content; its Message-ID is unique */
 	size_t head_n, content_off;
 	uint64_t number;
 	char input[INPUT_MAX];
@@ -83,7 +96,7 @@ struct gauge {
 struct run {
 	struct options o;
 	int epoll, raw_fd;
-	char *body;           /* filler and end of data, shared by all */
+	char *body; /* filler and end of data, shared by all */
 	size_t body_n;
 	uint64_t started, accepted, refused, broken, opened;
 	unsigned open;
@@ -148,7 +161,8 @@ make_body(struct run *r)
 			x ^= x << 13;
 			x ^= x >> 17;
 			x ^= x << 5;
-			r->body[off++] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[x & 63];
+			r->body[off++] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu"
+					 "vwxyz0123456789+/"[x & 63];
 		}
 		memcpy(r->body + off, "\r\n", 2);
 		off += 2;
@@ -163,13 +177,15 @@ make_body(struct run *r)
 static void
 make_head(const struct run *r, struct session *s)
 {
-	s->head_n = (size_t)snprintf(s->head, sizeof(s->head),
-				     "From: Alice <%s>\r\nTo: Bob <bob@inside.example>\r\nSubject: load %llu\r\n"
-				     "Message-ID: <%lld.%llu@load.example>\r\n"
-				     "Date: Tue, 01 Aug 2023 10:00:00 +0000\r\nMIME-Version: 1.0\r\n"
-				     "Content-Type: text/plain\r\n\r\n",
-				     r->o.from, (unsigned long long)s->number, (long long)r->begin,
-				     (unsigned long long)s->number);
+	s->head_n = (size_t)snprintf(
+		s->head, sizeof(s->head),
+		"From: Alice <%s>\r\nTo: Bob <bob@inside.example>\r\nSubject: load "
+		"%llu\r\n"
+		"Message-ID: <%lld.%llu@load.example>\r\n"
+		"Date: Tue, 01 Aug 2023 10:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: text/plain\r\n\r\n",
+		r->o.from, (unsigned long long)s->number, (long long)r->begin,
+		(unsigned long long)s->number);
 	s->content_off = 0;
 }
 
@@ -198,7 +214,8 @@ gauge_ask(struct run *r)
 {
 	struct gauge *g = &r->gauge;
 
-	if (g->fd < 0 || g->is_asked || now_ns() - g->asked_at < (int64_t)GAUGE_MS * 1000000)
+	if (g->fd < 0 || g->is_asked ||
+	    now_ns() - g->asked_at < (int64_t)GAUGE_MS * 1000000)
 		return;
 	if (write(g->fd, "counts\n", 7) != 7)
 		die("the sink's control socket");
@@ -237,7 +254,8 @@ gauge_open(struct run *r)
 		return;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", r->o.sink_control);
 	r->gauge.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (r->gauge.fd < 0 || connect(r->gauge.fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+	if (r->gauge.fd < 0 ||
+	    connect(r->gauge.fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 	    epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->gauge.fd, &ev) != 0)
 		die(r->o.sink_control);
 	gauge_ask(r);
@@ -252,7 +270,8 @@ sync_raw(struct run *r)
 	if (r->raw_fd < 0)
 		return;
 	int64_t begin = now_ns();
-	if (write(r->raw_fd, block, sizeof(block)) != sizeof(block) || fdatasync(r->raw_fd) != 0)
+	if (write(r->raw_fd, block, sizeof(block)) != sizeof(block) ||
+	    fdatasync(r->raw_fd) != 0)
 		die(r->o.raw_sync);
 	latencies_add(&r->raw, now_ns() - begin);
 }
@@ -262,7 +281,8 @@ sync_raw(struct run *r)
 static void
 watch(struct run *r, struct session *s, bool write)
 {
-	struct epoll_event ev = { .events = EPOLLIN | (write ? (uint32_t)EPOLLOUT : 0), .data.ptr = s };
+	struct epoll_event ev = { .events = EPOLLIN | (write ? (uint32_t)EPOLLOUT : 0),
+				  .data.ptr = s };
 
 	s->wants_write = write;
 	if (epoll_ctl(r->epoll, EPOLL_CTL_MOD, s->fd, &ev) != 0)
@@ -274,11 +294,14 @@ session_open(struct run *r, struct session *s)
 {
 	int one = 1;
 
-	*s = (struct session){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
+	*s = (struct session){
+		.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+	};
 	if (s->fd < 0)
 		die("socket");
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(s->fd, (struct sockaddr *)&r->o.to, sizeof(r->o.to)) != 0 && errno != EINPROGRESS)
+	if (connect(s->fd, (struct sockaddr *)&r->o.to, sizeof(r->o.to)) != 0 &&
+	    errno != EINPROGRESS)
 		die("connect");
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = s };
 	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, s->fd, &ev) != 0)
@@ -324,14 +347,18 @@ say_envelope(struct run *r, struct session *s, unsigned first, unsigned last)
 	size_t n = 0;
 
 	if (first == 0)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "MAIL FROM:<%s>\r\n", r->o.from);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "MAIL FROM:<%s>\r\n",
+				      r->o.from);
 	if (first <= 1 && last >= 1 && r->o.destinations > 1)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "RCPT TO:<bob@d%llu.example>\r\n",
-				      (unsigned long long)(s->number % r->o.destinations));
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "RCPT TO:<bob@d%llu.example>\r\n",
+			(unsigned long long)(s->number % r->o.destinations));
 	else if (first <= 1 && last >= 1)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "RCPT TO:<bob@inside.example>\r\n");
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "RCPT TO:<bob@inside.example>\r\n");
 	if (last == 2 && r->o.uses_bdat)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "BDAT %zu LAST\r\n", s->head_n + r->body_n);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "BDAT %zu LAST\r\n",
+				      s->head_n + r->body_n);
 	else if (last == 2)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "DATA\r\n");
 	s->commands = last + 1;
@@ -347,8 +374,8 @@ session_end_content(struct run *r, struct session *s)
 	s->ended_at = now_ns();
 	if (s->wants_write)
 		watch(r, s, false);
-	if (r->o.pipelining != PIPELINING_ALL || r->o.uses_bdat || is_over(r) || !may_begin(r) ||
-	    s->sent >= r->o.per_connection)
+	if (r->o.pipelining != PIPELINING_ALL || r->o.uses_bdat || is_over(r) ||
+	    !may_begin(r) || s->sent >= r->o.per_connection)
 		return true;
 	s->is_final_due = true;
 	return session_next(r, s);
@@ -420,7 +447,10 @@ note_refusal(struct run *r, const char *line, size_t n)
 	r->refused++;
 	if (r->first_refusal[0] == '\0')
 		for (size_t i = 0; i < n && i < sizeof(r->first_refusal) - 1; i++)
-			r->first_refusal[i] = line[i] < ' ' || line[i] == '"' || line[i] == '\\' ? ' ' : line[i];
+			r->first_refusal[i] =
+				line[i] < ' ' || line[i] == '"' || line[i] == '\\'
+					? ' '
+					: line[i];
 	return false;
 }
 
@@ -462,7 +492,8 @@ session_reply(struct run *r, struct session *s, const char *line, size_t n)
 	switch (s->step) {
 	case STEP_GREETING:
 		s->step = STEP_HELLO;
-		return code == 220 && say(s, r->o.is_lmtp ? "LHLO load.example\r\n" : "EHLO load.example\r\n");
+		return code == 220 && say(s, r->o.is_lmtp ? "LHLO load.example\r\n"
+							  : "EHLO load.example\r\n");
 	case STEP_HELLO:
 		return code == 250 && session_next(r, s);
 	case STEP_ENVELOPE:
@@ -492,7 +523,8 @@ session_read(struct run *r, struct session *s)
 	s->input_n += (size_t)n;
 	size_t off = 0;
 	for (char *end; (end = memchr(s->input + off, '\n', s->input_n - off)) != NULL;) {
-		bool goes_on = session_reply(r, s, s->input + off, (size_t)(end - s->input) - off);
+		bool goes_on = session_reply(r, s, s->input + off,
+					     (size_t)(end - s->input) - off);
 		off = (size_t)(end - s->input) + 1;
 		if (!goes_on) {
 			session_close(r, s, s->step != STEP_QUIT);
@@ -518,8 +550,9 @@ print_latencies(const char *name, struct latencies *l)
 {
 	qsort(l->us, l->n, sizeof(*l->us), compare_latency);
 #define AT(q) (l->n == 0 ? 0 : l->us[(size_t)((double)(l->n - 1) * (q))])
-	printf(",\"%s\":{\"n\":%zu,\"p50\":%u,\"p90\":%u,\"p99\":%u,\"p999\":%u,\"max\":%u}", name, l->n, AT(0.5),
-	       AT(0.9), AT(0.99), AT(0.999), AT(1.0));
+	printf(",\"%s\":{\"n\":%zu,\"p50\":%u,\"p90\":%u,\"p99\":%u,\"p999\":%u,\"max\":%"
+	       "u}",
+	       name, l->n, AT(0.5), AT(0.9), AT(0.99), AT(0.999), AT(1.0));
 #undef AT
 }
 
@@ -530,10 +563,12 @@ print_result(struct run *r)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	printf("{\"accepted\":%llu,\"refused\":%llu,\"broken\":%llu,\"connections\":%llu,\"seconds\":%.3f,"
+	printf("{\"accepted\":%llu,\"refused\":%llu,\"broken\":%llu,\"connections\":%llu,"
+	       "\"seconds\":%.3f,"
 	       "\"rate\":%.1f,\"bytes\":%llu,\"cpu_s\":%.3f",
-	       (unsigned long long)r->accepted, (unsigned long long)r->refused, (unsigned long long)r->broken,
-	       (unsigned long long)r->opened, seconds, (double)r->accepted / seconds,
+	       (unsigned long long)r->accepted, (unsigned long long)r->refused,
+	       (unsigned long long)r->broken, (unsigned long long)r->opened, seconds,
+	       (double)r->accepted / seconds,
 	       (unsigned long long)r->accepted * (r->body_n + 240),
 	       (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 		       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
@@ -547,9 +582,12 @@ print_result(struct run *r)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: load --to ADDRESS:PORT [--connections N] [--per-connection N] [--total N]\n"
-			"	[--seconds S] [--size BYTES] [--pipelining none|envelope|all] [--bdat] [--lmtp]\n"
-			"	[--rate N] [--backlog-max N --sink-control PATH] [--raw-sync FILE]\n"
+	fprintf(stderr, "usage: load --to ADDRESS:PORT [--connections N] "
+			"[--per-connection N] [--total N]\n"
+			"	[--seconds S] [--size BYTES] [--pipelining "
+			"none|envelope|all] [--bdat] [--lmtp]\n"
+			"	[--rate N] [--backlog-max N --sink-control PATH] "
+			"[--raw-sync FILE]\n"
 			"	[--destinations N] [--from ADDRESS]\n");
 	exit(2);
 }
@@ -618,8 +656,12 @@ parse_option(struct options *o, const char *name, const char *value)
 static void
 parse_options(struct options *o, int argc, char **argv)
 {
-	*o = (struct options){ .connections = 50, .per_connection = 100, .size = 4096, .destinations = 1,
-			       .pipelining = PIPELINING_ENVELOPE, .from = "alice@outside.example" };
+	*o = (struct options){ .connections = 50,
+			       .per_connection = 100,
+			       .size = 4096,
+			       .destinations = 1,
+			       .pipelining = PIPELINING_ENVELOPE,
+			       .from = "alice@outside.example" };
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--lmtp") == 0)
 			o->is_lmtp = true;
@@ -651,7 +693,8 @@ start(struct run *r)
 	if (r->epoll < 0 || r->parked == NULL)
 		die("start");
 	if (r->o.raw_sync != NULL &&
-	    (r->raw_fd = open(r->o.raw_sync, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0)
+	    (r->raw_fd = open(r->o.raw_sync, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			      0600)) < 0)
 		die(r->o.raw_sync);
 	gauge_open(r);
 	r->begin = now_ns();
@@ -690,7 +733,8 @@ main(int argc, char **argv)
 	heard_at = now_ns();
 	while (r.open > 0) {
 		struct epoll_event events[EVENTS_MAX];
-		int n = epoll_wait(r.epoll, events, EVENTS_MAX, r.parked_n > 0 ? 1 : 1000);
+		int n = epoll_wait(r.epoll, events, EVENTS_MAX,
+				   r.parked_n > 0 ? 1 : 1000);
 		for (int i = 0; i < n; i++)
 			handle(&r, &events[i]);
 		if (n > 0 || r.parked_n > 0)

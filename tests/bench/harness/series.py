@@ -25,7 +25,7 @@ def size(bench):
     for label in bench.points(list(SIZES)):
         n = SIZES[label]
         with bench.relay("tdcd") as (server, sink):
-            points.append(point(n, feed(bench, server, sink, n, connections=20, per_connection=100,
+            points.append(point(n, feed(bench, server, sink, n, connections=20 if n <= 1 << 20 else 4, per_connection=100,
                                         seconds=bench.seconds), label))
     return points
 

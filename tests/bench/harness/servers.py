@@ -23,6 +23,7 @@ class Server:
     """`hop` is the port of the intake on localhost, `ca` the authority of its certificate."""
 
     name = None
+    quiet_times = 6  # in a row, each a quarter of a second
 
     def __init__(self, directory, hop, ca, messages_per_connection=10, traced=False, **settings):
         self.directory = pathlib.Path(directory)
@@ -32,6 +33,9 @@ class Server:
         self.group = Group(self.name)
         self.directory.mkdir(parents=True)
 
+    def rest(self):
+        """Until all that waits has been tried, with the intake down."""
+
     def prefix(self):
         return [*STRACE, str(self.trace)] if self.trace else []
 
@@ -40,11 +44,11 @@ class Server:
         text = self.trace.read_text(errors="replace")
         return len(re.findall(r"^\d+ +(?:fsync|fdatasync|sync_file_range|syncfs|sync|msync)\(", text, re.M))
 
-    def settle(self, least=1.5, most=20):
+    def settle(self, most=20):
         """Until the queue is empty and nothing more is done: deletes and the last checkpoint are in the bill."""
         wait_until(self.is_empty, 60, f"the queue of {self.name} to be empty")
         begin, before, quiet = time.monotonic(), self.group.cpu_s(), 0
-        while time.monotonic() < begin + most and (quiet < 3 or time.monotonic() < begin + least):
+        while time.monotonic() < begin + most and quiet < self.quiet_times:
             time.sleep(0.25)
             now = self.group.cpu_s()
             quiet = quiet + 1 if now - before < 0.005 else 0
@@ -90,7 +94,7 @@ class Tdcd(Server):
         self.port = free_port()
         path = self.directory / "tdc.yaml"
         path.write_text(yaml.safe_dump(self.configuration(), sort_keys=False))
-        self.process = Process([*self.prefix(), program("tdcd"), "--config", str(path), "--foreground"],
+        self.process = Process([*self.prefix(), program("tdcd"), "--config", str(path)],
                                self.directory / "output")
         self.group.add(self.process.pid)
         wait_until(lambda: not self.process.is_running() or self.answers(), 60, "tdcd to start")
@@ -204,12 +208,17 @@ class Postfix(Server):
             self.tracer.child.wait(30)
             self.tracer.stop()
 
+    def count(self, *queues):
+        return sum(len(files) for name in queues for _, _, files in os.walk(self.instance.queue / name))
+
     def waiting(self):
-        return sum(len(files) for name in ("maildrop", "incoming", "active", "deferred")
-                   for _, _, files in os.walk(self.instance.queue / name))
+        return self.count("maildrop", "incoming", "active", "deferred")
 
     def is_empty(self):
         return self.waiting() == 0
+
+    def rest(self):
+        wait_until(lambda: self.count("incoming", "active") == 0, 600, "Postfix to defer everything")
 
     def retry_now(self):
         subprocess.run(["/usr/sbin/postqueue", "-c", str(self.instance.config), "-f"], check=True)
