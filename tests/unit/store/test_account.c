@@ -107,6 +107,8 @@ applies(enum spool_change what, enum journal_state s)
 		return s == JOURNAL_HELD;
 	case CHANGE_RETRY_DEAD:
 		return s == JOURNAL_DEAD;
+	case CHANGE_RETRY_QUARANTINED:
+		return s == JOURNAL_QUARANTINED;
 	case CHANGE_DELETE:
 		return s != JOURNAL_DELIVERED;
 	case CHANGE_DUE_NOW:
@@ -122,7 +124,8 @@ change_model(struct model *m, struct model_row *r, enum spool_change what)
 		return;
 	if (what == CHANGE_HOLD)
 		r->state = JOURNAL_HELD;
-	if (what == CHANGE_RELEASE || what == CHANGE_RETRY_DEAD)
+	if (what == CHANGE_RELEASE || what == CHANGE_RETRY_DEAD ||
+	    what == CHANGE_RETRY_QUARANTINED)
 		r->state = JOURNAL_WAITING;
 	if (what == CHANGE_DELETE) {
 		r->is_gone = true;
@@ -133,7 +136,7 @@ change_model(struct model *m, struct model_row *r, enum spool_change what)
 static void
 change_some(struct fixture *f, struct model *m)
 {
-	enum spool_change what = (enum spool_change)next_random(m, CHANGE_DUE_NOW + 1);
+	enum spool_change what = (enum spool_change)next_random(m, CHANGE_RETRY_QUARANTINED + 1);
 	bool is_all = next_random(m, 12) == 0;
 
 	if (m->n == 0)
