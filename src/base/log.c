@@ -44,26 +44,25 @@ flush_locked(void)
 }
 
 int
-log_open_with_socket(const struct log_settings *s, const char *journald, struct err *e)
+log_open_with_socket(const struct log_settings *s, const char *path, struct err *e)
 {
 	struct log_sink made;
 	struct err why = { 0 };
-	const char *path = s->target == LOG_TO_FILE ? s->path : NULL;
 	bool is_fallen_back = false;
 
 	log_sink_init(&made);
 	made.form = s->form;
 	if (s->target == LOG_TO_JOURNALD)
 		is_fallen_back =
-			log_sink_open(&made, s->target, s->form, journald, &why) != 0;
+			log_sink_open(&made, s->target, s->form, path, &why) != 0;
 	else if (log_sink_open(&made, s->target, s->form, path, e) != 0)
 		return -1;
 	pthread_mutex_lock(&state.lock);
 	flush_locked();
-	/* syslog(3) is one connection per process: closing the old sink must not close
-	 * the new. */
-	if (state.sink.target == LOG_TO_SYSLOG && made.target == LOG_TO_SYSLOG)
-		state.sink.target = LOG_TO_STDERR;
+	if (state.sink.lost > 0) { /* the new target is told */
+		made.lost = state.sink.lost;
+		made.is_failed = true;
+	}
 	log_sink_close(&state.sink);
 	state.sink = made;
 	pthread_mutex_unlock(&state.lock);
@@ -80,7 +79,14 @@ log_open_with_socket(const struct log_settings *s, const char *journald, struct 
 int
 log_open(const struct log_settings *s, struct err *e)
 {
-	return log_open_with_socket(s, LOG_JOURNALD_SOCKET, e);
+	const char *const paths[] = {
+		[LOG_TO_STDERR] = NULL,
+		[LOG_TO_FILE] = s->path,
+		[LOG_TO_SYSLOG] = LOG_SYSLOG_SOCKET,
+		[LOG_TO_JOURNALD] = LOG_JOURNALD_SOCKET,
+	};
+
+	return log_open_with_socket(s, paths[s->target], e);
 }
 
 int
@@ -165,26 +171,11 @@ gather_locked(const struct log_record *r)
 	}
 }
 
-/* What syslog(3) gets has no time of ours: it adds its own. */
 static void
-syslog_locked(const struct log_record *r)
+elsewhere_locked(const struct log_record *r)
 {
-	if (state.sink.form == LOG_FORM_TEXT)
-		log_escape_cut(&state.datagram, r->text, LOG_MESSAGE_MAX);
-	else if (log_encode_json(&state.datagram, r) == 0)
-		state.datagram.n--; /* without its line feed */
-	const char *text = buf_text(&state.datagram);
-	if (text != NULL)
-		log_syslog_send((int)r->level, text);
-}
-
-static void
-journald_locked(const struct log_record *r)
-{
-	if (log_encode_journald(&state.datagram, r) == 0 &&
-	    log_encode(&state.gathered, state.sink.form, r) == 0)
-		log_sink_send(&state.sink, buf_span(&state.datagram),
-			      buf_span(&state.gathered));
+	if (log_encode(&state.gathered, state.sink.form, r) == 0)
+		log_sink_send_elsewhere(&state.sink, buf_span(&state.gathered));
 	buf_clear(&state.gathered);
 }
 
@@ -192,10 +183,13 @@ static void
 send_locked(const struct log_record *r)
 {
 	buf_clear(&state.datagram);
-	if (state.sink.target == LOG_TO_SYSLOG)
-		syslog_locked(r);
-	else
-		journald_locked(r);
+	if (log_encode_datagram(&state.datagram, &state.sink, r) != 0) {
+		state.sink.lost++; /* no memory */
+		return;
+	}
+	if (log_sink_send(&state.sink, buf_span(&state.datagram)) != 0 &&
+	    state.sink.target == LOG_TO_JOURNALD)
+		elsewhere_locked(r);
 }
 
 void

@@ -7,6 +7,8 @@
 #include "tdc/base/clock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static const struct {
 	const char *word, *name, *priority;
@@ -128,4 +130,37 @@ log_encode_journald(struct buf *out, const struct log_record *r)
 		buf_printf(out, "%" PRId64 "\n", f->number);
 	}
 	return out->failed ? -1 : 0;
+}
+
+int
+log_encode_syslog(struct buf *out, enum log_form form, const struct log_record *r)
+{
+	enum { FACILITY_MAIL = 2 << 3 };
+
+	buf_printf(out,
+		   "<%d>tdcd[%d]: ", FACILITY_MAIL + levels[r->level].priority[0] - '0',
+		   (int)getpid());
+	if (form == LOG_FORM_TEXT)
+		log_escape_cut(out, r->text, LOG_MESSAGE_MAX);
+	else if (log_encode_json(out, r) == 0)
+		out->n--; /* without its line feed */
+	return out->failed ? -1 : 0;
+}
+
+void
+log_lost_init(struct log_lost *l, uint64_t lost)
+{
+	int n = snprintf(l->text, sizeof(l->text),
+			 "%" PRIu64 " log lines could not be written and are lost", lost);
+
+	l->field = LF_INT("lost", lost);
+	l->record = (struct log_record){
+		.wall_ms = clock_system()->wall_ms(clock_system()),
+		.subsystem = LOG_DAEMON,
+		.level = LOG_LEVEL_WARNING,
+		.event = "log.lost",
+		.fields = &l->field,
+		.n_fields = 1,
+		.text = span_make(l->text, (size_t)n),
+	};
 }

@@ -19,14 +19,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum {
-	READER_WAIT_MS = 200,       /* for a reader that does not read            */
-	READER_REST_MS = 10 * 1000, /* after that, how long nobody waits for it   */
-};
+enum { READER_REST_MS = 10 * 1000 }; /* how long nobody waits for who did not read */
 
 void
 log_sink_init(struct log_sink *s)
@@ -52,24 +47,6 @@ open_file(const char *path, struct err *e)
 	return fd;
 }
 
-static int
-open_journald(const char *path, struct err *e)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct timeval wait = { .tv_usec = READER_WAIT_MS * 1000 };
-
-	if (access(path, W_OK) != 0 || strlen(path) >= sizeof(a.sun_path)) {
-		err_set(e, ERR_IO, errno, "journald's socket %s", path);
-		return -1;
-	}
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		err_set(e, err_kind_of_errno(errno), errno, "socket for journald");
-	else
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	return fd;
-}
-
 int
 log_sink_open(struct log_sink *s, enum log_target target, enum log_form form,
 	      const char *path, struct err *e)
@@ -82,11 +59,9 @@ log_sink_open(struct log_sink *s, enum log_target target, enum log_form form,
 		return err_set(e, ERR_MEMORY, 0, "no memory for the log");
 	if (target == LOG_TO_FILE)
 		made.fd = open_file(path, e);
-	else if (target == LOG_TO_JOURNALD)
-		made.fd = open_journald(path, e);
-	else if (target == LOG_TO_SYSLOG)
-		log_syslog_open();
-	if (made.fd < 0 && (target == LOG_TO_FILE || target == LOG_TO_JOURNALD)) {
+	else if (target != LOG_TO_STDERR)
+		made.fd = log_socket_open(target, path, e);
+	if (made.fd < 0 && target != LOG_TO_STDERR) {
 		free(made.path);
 		return -1;
 	}
@@ -111,8 +86,6 @@ log_sink_reopen(struct log_sink *s, struct err *e)
 void
 log_sink_close(struct log_sink *s)
 {
-	if (s->target == LOG_TO_SYSLOG)
-		log_syslog_close();
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->path);
@@ -125,11 +98,10 @@ now_ms(void)
 	return clock_system()->mono_ms(clock_system());
 }
 
-/* Whether the target is worth a wait: not while it fails, nor soon after it did. */
-static int64_t
-wait_of(const struct log_sink *s)
+int64_t
+log_sink_wait_ms(const struct log_sink *s)
 {
-	return s->is_failed || now_ms() < s->rests_until ? 0 : READER_WAIT_MS;
+	return s->is_failed || now_ms() < s->rests_until ? 0 : LOG_READER_WAIT_MS;
 }
 
 /* False: the time is over. An error is left to be found by the write. */
@@ -162,8 +134,8 @@ write_some(int fd, mode_t type, const char *p, size_t n)
 	return write(fd, p, n);
 }
 
-static int
-write_all(int fd, struct span bytes, int64_t wait_ms, size_t *written)
+int
+log_write(int fd, struct span bytes, int64_t wait_ms, size_t *written)
 {
 	struct stat st = { 0 };
 	int64_t until = wait_ms == 0 ? 0 : now_ms() + wait_ms;
@@ -195,8 +167,8 @@ count_lines(struct span bytes)
 	return n;
 }
 
-static void
-sink_failed(struct log_sink *s, uint64_t lines, int os)
+void
+log_sink_failed(struct log_sink *s, uint64_t lines, int os)
 {
 	char reason[128], text[ERR_TEXT_MAX];
 	size_t ignored;
@@ -213,33 +185,8 @@ sink_failed(struct log_sink *s, uint64_t lines, int os)
 			 s->path == NULL ? "" : s->path,
 			 strerror_r(os, reason, sizeof(reason)));
 	if (s->target != LOG_TO_STDERR && n > 0)
-		write_all(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))), 0,
+		log_write(STDERR_FILENO, span_make(text, strnlen(text, sizeof(text))), 0,
 			  &ignored);
-}
-
-/* The record that tells of the lost lines. */
-struct lost_record {
-	char text[160];
-	struct log_field field;
-	struct log_record record;
-};
-
-static void
-lost_record_init(struct lost_record *l, uint64_t lost)
-{
-	int n = snprintf(l->text, sizeof(l->text),
-			 "%" PRIu64 " log lines could not be written and are lost", lost);
-
-	l->field = LF_INT("lost", lost);
-	l->record = (struct log_record){
-		.wall_ms = clock_system()->wall_ms(clock_system()),
-		.subsystem = LOG_DAEMON,
-		.level = LOG_LEVEL_WARNING,
-		.event = "log.lost",
-		.fields = &l->field,
-		.n_fields = 1,
-		.text = span_make(l->text, (size_t)n),
-	};
 }
 
 /* It goes before what comes now. */
@@ -247,15 +194,15 @@ static int
 write_recovery(struct log_sink *s, int fd)
 {
 	size_t written = 0;
-	struct lost_record lost;
+	struct log_lost lost;
 	struct buf line;
 
-	lost_record_init(&lost, s->lost);
+	log_lost_init(&lost, s->lost);
 	buf_init(&line, LOG_VALUE_MAX);
 	if (s->is_torn)
 		buf_append_byte(&line, '\n');
 	log_encode(&line, s->form, &lost.record);
-	int os = line.failed ? ENOMEM : write_all(fd, buf_span(&line), 0, &written);
+	int os = line.failed ? ENOMEM : log_write(fd, buf_span(&line), 0, &written);
 	if (written > 0)
 		s->is_torn = written < line.n;
 	buf_done(&line);
@@ -276,61 +223,9 @@ log_sink_write(struct log_sink *s, struct span lines)
 		return;
 	int os = s->is_failed ? write_recovery(s, fd) : 0;
 	if (os == 0)
-		os = write_all(fd, lines, wait_of(s), &written);
+		os = log_write(fd, lines, log_sink_wait_ms(s), &written);
 	if (written > 0)
 		s->is_torn = lines.p[written - 1] != '\n';
 	if (os != 0)
-		sink_failed(s, count_lines(span_skip(lines, written)), os);
-}
-
-/* The socket itself ends the wait of a send that may wait. */
-static int
-send_datagram(struct log_sink *s, struct span datagram)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int flags = MSG_NOSIGNAL | (wait_of(s) == 0 ? MSG_DONTWAIT : 0);
-	ssize_t n;
-
-	memcpy(a.sun_path, s->path, strlen(s->path) + 1);
-	do {
-		n = sendto(s->fd, datagram.p, datagram.n, flags,
-			   (const struct sockaddr *)&a, sizeof(a));
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? errno : 0;
-}
-
-static int
-send_recovery(struct log_sink *s)
-{
-	struct lost_record lost;
-	struct buf datagram;
-
-	lost_record_init(&lost, s->lost);
-	buf_init(&datagram, LOG_VALUE_MAX);
-	int os = log_encode_journald(&datagram, &lost.record) != 0
-			 ? ENOMEM
-			 : send_datagram(s, buf_span(&datagram));
-	buf_done(&datagram);
-	if (os == 0)
-		s->lost = 0;
-	return os;
-}
-
-void
-log_sink_send(struct log_sink *s, struct span datagram, struct span line)
-{
-	size_t ignored;
-	int os = s->lost > 0 ? send_recovery(s) : 0;
-
-	if (os == 0)
-		os = send_datagram(s, datagram);
-	if (os == 0) {
-		s->is_failed = false;
-		return;
-	}
-	/* journald is not there: the line is worth more on stderr than nowhere. */
-	sink_failed(s, 0, os);
-	if (write_all(STDERR_FILENO, line, s->lost > 0 ? 0 : READER_WAIT_MS, &ignored) !=
-	    0)
-		s->lost++;
+		log_sink_failed(s, count_lines(span_skip(lines, written)), os);
 }

@@ -1,5 +1,6 @@
 """P8, P9 and the operator's commands against a live daemon."""
 
+import contextlib
 import json
 import re
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import time
 
 from rig import corpus, wire
-from rig.process import count, program, wait_until
+from rig.process import Process, count, program, wait_until
 from rig.unwrap import Journal
 
 from test_faults import arrived, feed
@@ -184,7 +185,6 @@ def test_untrusted_clients_are_turned_away_at_the_greeting(work):
     daemon.stop()
     daemon.process = None
     path = daemon.write_configuration()
-    from rig.process import Process
     daemon.process = Process([program("tdcd"), "--config", str(path), "--foreground"], work.directory / "x.log")
 
     def greeting():
@@ -247,7 +247,6 @@ def test_the_log_file_is_reopened_on_sigusr1(work):
     sink = work.sink()
     daemon = work.daemon(sink, start=False, log={"target": "file", "path": str(log), "form": "json"})
     path = daemon.write_configuration()
-    from rig.process import Process
     daemon.process = Process([program("tdcd"), "--config", str(path)], work.directory / "x.log")
     wait_until(daemon.accepts, 20, "tdcd")
     feed(daemon)
@@ -261,6 +260,33 @@ def test_the_log_file_is_reopened_on_sigusr1(work):
     for file in (log, work.directory / "mail.log.1"):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert any("queued for delivery" in line["text"] for line in lines), file
+
+
+def test_a_full_disk_under_the_log_costs_lines_and_nothing_else(work):
+    disk = work.directory / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], check=True)
+    work.started.callback(lambda: subprocess.run(["umount", disk], check=True))
+    log, ballast = disk / "mail.log", disk / "ballast"
+    sink = work.sink()
+    daemon = work.daemon(sink, start=False, log={"target": "file", "path": str(log)})
+    daemon.process = Process([program("tdcd"), "--config", str(daemon.write_configuration())], work.directory / "x.log")
+    wait_until(daemon.accepts, 20, "tdcd")
+    with open(ballast, "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while True:
+            f.write(b"x" * 4096)
+    messages = feed(daemon, 30)
+    daemon.wait_drained(30)
+    assert daemon.process.text().count("cannot be written: No space left on device; lines are lost") == 1
+    ballast.unlink()
+    messages += feed(daemon, 1)
+    daemon.wait_drained(30)
+    text = log.read_text()
+    assert re.search(r"^\S.* Warning: \d+ log lines could not be written and are lost$", text, re.M), text[-2000:]
+    assert text.endswith("\n") and text.count("log lines could not be written") == 1
+    assert arrived(sink) == sorted(messages)
+    daemon.assert_accounted()
+    daemon.stop()
 
 
 def test_tls_on_a_listener(work):
@@ -321,4 +347,78 @@ def test_stopping_with_many_waiting_is_quick(work):
     assert time.monotonic() - started < 10
     daemon.start()
     assert daemon.pending() == count(500, 5000)
+    daemon.stop()
+
+
+def body_files(daemon):
+    return sorted((daemon.spool / "bodies").glob("*/*.body"))
+
+
+def test_what_is_quarantined_gets_out_when_it_is_sound_again(work):
+    """A damaged body is never delivered; what can be had again is, once, and the account closes all the way."""
+    sink = work.sink()
+    daemon = work.daemon(sink, smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    messages = [b"Subject: %d\r\n\r\n" % i + b"a line of the body\r\n" * 20_000 for i in range(3)]
+    client = wire.Client(("127.0.0.1", daemon.smtp_port))
+    for data in messages:
+        client.data("a@outside.example", ["b@inside.example"], data)
+    client.quit()
+    daemon.stop()
+    files = body_files(daemon)
+    assert len(files) == 3
+    originals = [file.read_bytes() for file in files]
+    files[0].write_bytes(originals[0][:-3] + b"x\r\n")    # as long as it was
+    files[1].unlink()
+    daemon.route_to(sink)
+    daemon.write_configuration()
+    daemon.start()
+    daemon.ctl("delivernow", "all")
+    wait_until(lambda: daemon.states()["waiting"] == 0, 30, "an end of the attempts")
+    assert daemon.states()["quarantined"] == 2 and len(arrived(sink)) == 1
+    ids = [row["mid"] for row in daemon.json("quarantine")["journals"]]
+    assert len(ids) == 2
+    refused = daemon.ctl("quarantine", "retry", "all", check=False)
+    assert refused.returncode == 1 and "0 journals" in refused.stdout and "2 stay" in refused.stdout
+    assert "does not match its SHA-256" in refused.stderr and "file is gone" in refused.stderr, refused.stderr
+    assert daemon.states()["quarantined"] == 2
+    files[1].write_bytes(originals[1])
+    freed = daemon.ctl("quarantine", "retry", "all", check=False)
+    assert freed.returncode == 1 and "1 journals" in freed.stdout and "1 stay" in freed.stdout
+    wait_until(lambda: daemon.states()["waiting"] == 0 and len(arrived(sink)) == 2, 30, "the one that is sound")
+    assert set(arrived(sink)) < set(messages)
+    (left,) = [row["mid"] for row in daemon.json("quarantine")["journals"]]
+    assert daemon.ctl("dead", "delete", "--yes", left, check=False).returncode == 1     # it is none
+    assert daemon.states()["quarantined"] == 1
+    daemon.ctl("quarantine", "delete", "--yes", left)
+    account = daemon.assert_accounted()
+    assert account["deleted"] == 1 and account["states"]["quarantined"] == 0
+    daemon.stop()
+
+
+def test_clients_that_hold_the_control_socket_do_not_keep_the_operator_out(work):
+    """Silent ones, half requests and endless heads by the hundred: mail flows, and the operator gets in."""
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    rude = []
+    for i in range(200):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(daemon.socket)
+        try:
+            s.send([b"", b"GET /sta", b"POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n",
+                    b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 4000][i % 4])
+        except OSError:
+            pass
+        rude.append(s)
+    started = time.monotonic()
+    daemon.ctl("status")        # whoever has been silent for a second makes room
+    assert time.monotonic() - started < 30
+    messages = feed(daemon, 10)
+    wait_until(lambda: arrived(sink) == sorted(messages), 20, "the mail")
+    assert daemon.json("status")["version"]
+    for s in rude:
+        s.close()
+    daemon.wait_drained(20)
     daemon.stop()

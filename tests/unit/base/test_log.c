@@ -411,6 +411,37 @@ test_write_errors(void **s)
 }
 
 static void
+log_to_a_full_disk_and_elsewhere(const struct place *p)
+{
+	struct log_settings l = { .target = LOG_TO_FILE, .path = "/dev/full" };
+	struct err e = { 0 };
+
+	assert_int_equal(log_open(&l, &e), 0);
+	for (int i = 0; i < 5; i++)
+		log_event(LOG_DAEMON, WARNING, "a", F0, "lost %d", i);
+	l.path = p->file;
+	assert_int_equal(log_open(&l, &e), 0);
+	log_event(LOG_DAEMON, WARNING, "a", F0, "here");
+	log_event(LOG_DAEMON, WARNING, "a", F0, "and here");
+}
+
+static void
+test_a_new_target_is_told_what_was_lost(void **s)
+{
+	const struct place *p = *s;
+	char *said = stderr_of(p, log_to_a_full_disk_and_elsewhere);
+	char *text = file_text(p->file);
+
+	assert_int_equal(count(said, "\n"), 1);
+	assert_int_equal(
+		count(text, " Warning: 5 log lines could not be written and are lost\n"),
+		1);
+	assert_int_equal(count(text, "\n"), 3);
+	free(said);
+	free(text);
+}
+
+static void
 log_without_journald(const struct place *p)
 {
 	const struct log_settings j = { .target = LOG_TO_JOURNALD,
@@ -490,17 +521,104 @@ test_journald(void **s)
 	free(said);
 }
 
-static void
-test_syslog_does_not_crash(void **s)
+/* What came, whole; its length. */
+static size_t
+receive(int fd, char *got, size_t n)
 {
-	const struct log_settings l = { .target = LOG_TO_SYSLOG, .form = LOG_FORM_JSON };
-	struct err e = { 0 };
+	ssize_t r = recv(fd, got, n - 1, MSG_DONTWAIT);
+
+	got[r < 0 ? 0 : r] = '\0';
+	return r < 0 ? 0 : (size_t)r;
+}
+
+static const struct syslog_row {
+	const char *name;
+	enum log_form form;
+	enum log_level level;
+	const char *text;
+	const char *want; /* %d = the process */
+} syslog_rows[] = {
+	{ "facility mail, the level, and who says it", LOG_FORM_TEXT, LOG_LEVEL_INFO,
+	  "MID 6 ready", "<22>tdcd[%d]: MID 6 ready" },
+	{ "an error is an error", LOG_FORM_TEXT, LOG_LEVEL_ERROR, "e",
+	  "<19>tdcd[%d]: e" },
+	{ "a warning is a warning", LOG_FORM_TEXT, LOG_LEVEL_WARNING, "w",
+	  "<20>tdcd[%d]: w" },
+	{ "debug is debug", LOG_FORM_TEXT, LOG_LEVEL_DEBUG, "d", "<23>tdcd[%d]: d" },
+	{ "a value begins no event of its own", LOG_FORM_TEXT, LOG_LEVEL_INFO,
+	  "a\n<0>kernel: b", "<22>tdcd[%d]: a\\x0a<0>kernel: b" },
+	{ "json has no line feed behind it", LOG_FORM_JSON, LOG_LEVEL_INFO, "t",
+	  "<22>tdcd[%d]: {\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\","
+	  "\"subsystem\":\"daemon\",\"event\":\"x\",\"text\":\"t\"}" },
+};
+
+static void
+test_syslog_form(void **s)
+{
+	int failed = 0;
 
 	(void)s;
-	assert_int_equal(log_open(&l, &e), 0);
-	log_event(LOG_SERVER, WARNING, "x", F0, "%s", "%s %n");
-	assert_int_equal(log_open(&l, &e), 0);
-	log_event(LOG_SERVER, WARNING, "x", F0, "again");
+	for (size_t i = 0; i < sizeof(syslog_rows) / sizeof(syslog_rows[0]); i++) {
+		const struct syslog_row *row = &syslog_rows[i];
+		const struct log_record r = { .level = row->level,
+					      .event = "x",
+					      .text = span_of(row->text) };
+		char want[512];
+		struct buf out;
+
+		snprintf(want, sizeof(want), row->want, (int)getpid());
+		buf_init(&out, MAX);
+		assert_int_equal(log_encode_syslog(&out, row->form, &r), 0);
+		if (strcmp(buf_text(&out), want) != 0 && ++failed)
+			print_mismatch(row->name, buf_text(&out), want);
+		buf_done(&out);
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* It comes after us, goes, and comes back under its old path. */
+static void
+log_while_syslog_restarts(const struct place *p)
+{
+	const struct log_settings l = { .target = LOG_TO_SYSLOG,
+					.level = LOG_LEVEL_INFO };
+	char path[128], got[4096];
+	struct err e = { 0 };
+
+	snprintf(path, sizeof(path), "%s/journald", p->directory);
+	assert_int_equal(log_open_with_socket(&l, path, &e), 0);
+	log_event(LOG_SERVER, INFO, "x", F0, "before it is there");
+	for (int i = 0; i < 2; i++) {
+		int fd = journald_new(p, path, sizeof(path));
+		log_event(LOG_SERVER, INFO, "x", F0, "there %d", i);
+		assert_true(receive(fd, got, sizeof(got)) > 0);
+		assert_int_equal(
+			count(got, i == 0 ? ": 1 log lines could not be written"
+					  : ": 2 log lines could not be written"),
+			1);
+		assert_true(receive(fd, got, sizeof(got)) > 0);
+		assert_int_equal(count(got, "]: there "), 1);
+		/* At once again when it is told anew where to go. */
+		assert_int_equal(log_open_with_socket(&l, path, &e), 0);
+		log_event(LOG_SERVER, INFO, "x", F0, "still there");
+		assert_true(receive(fd, got, sizeof(got)) > 0);
+		assert_int_equal(count(got, "]: still there"), 1);
+		assert_int_equal(receive(fd, got, sizeof(got)), 0);
+		close(fd);
+		log_event(LOG_SERVER, INFO, "x", F0, "gone");
+		log_event(LOG_SERVER, WARNING, "x", F0, "still gone");
+	}
+}
+
+static void
+test_syslog_that_restarts(void **s)
+{
+	char *said = stderr_of(*s, log_while_syslog_restarts);
+
+	assert_int_equal(count(said, "cannot be written: No such file or directory"), 1);
+	assert_int_equal(count(said, "cannot be written: Connection refused"), 2);
+	assert_int_equal(count(said, "\n"), 3);
+	free(said);
 }
 
 /* ---------------------------------------------------------------- threads */
@@ -565,9 +683,11 @@ main(void)
 		AT_PLACE(test_gathering),
 		AT_PLACE(test_reopen),
 		AT_PLACE(test_write_errors),
+		AT_PLACE(test_a_new_target_is_told_what_was_lost),
 		AT_PLACE(test_journald_that_is_not_there),
 		AT_PLACE(test_journald),
-		AT_PLACE(test_syslog_does_not_crash),
+		cmocka_unit_test(test_syslog_form),
+		AT_PLACE(test_syslog_that_restarts),
 		AT_PLACE(test_threads),
 	};
 	setenv("TZ", "UTC", 1);

@@ -288,6 +288,54 @@ test_journald_and_stderr_that_are_not_read(void **state)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------ syslog */
+
+/* The datagrams of a syslog daemon, one on a line. */
+static size_t
+read_syslog(int fd, char *text)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, text + n, TEXT_MAX - n - 1, MSG_DONTWAIT)) > 0) {
+		n += (size_t)got;
+		text[n++] = '\n';
+	}
+	text[n] = '\0';
+	return n;
+}
+
+/* What is lost is not sent elsewhere: it is counted, and told when it is read again. */
+static void
+test_syslog_that_is_not_read(void **state)
+{
+	struct place *p = *state;
+	const struct clock *c = clock_system();
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct log_settings s = { .target = LOG_TO_SYSLOG };
+	struct err e = { 0 };
+	static char text[TEXT_MAX + 1], said[TEXT_MAX + 1];
+
+	open_pipe(p, &s);
+	s.target = LOG_TO_SYSLOG;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/log", p->directory);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(log_open_with_socket(&s, p->path, &e), 0);
+	int64_t from = c->mono_ms(c);
+	for (int i = 0; i < LINES; i++)
+		log_event(LOG_DAEMON, INFO, "a", F0, "line %d, more or less", i);
+	int64_t took = c->mono_ms(c) - from;
+	size_t n = read_syslog(fd, text);
+	log_event(LOG_DAEMON, INFO, "a", F0, "it is read again");
+	read_syslog(fd, text + n);
+	assert_int_equal(look(text, took), 0);
+	read_all(p, said);
+	assert_int_equal(count(said, "\n"), 1);
+	assert_int_equal(count(said, "lines are lost until it can\n"), 1);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -298,6 +346,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_journald_and_stderr_that_are_not_read, place_new,
 			place_free),
+		cmocka_unit_test_setup_teardown(test_syslog_that_is_not_read, place_new,
+						place_free),
 	};
 	setenv("TZ", "UTC", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
