@@ -43,7 +43,7 @@ take_line(struct span *rest)
 			return line;
 		}
 	}
-	check(!"a line without its end");
+	check(false && "a line without its end");
 	return *rest;
 }
 
@@ -150,7 +150,7 @@ take_part(struct span *rest, const char *boundary, size_t n)
 			return part;
 		}
 	}
-	check(!"a part without its end");
+	check(false && "a part without its end");
 	return *rest;
 }
 

@@ -68,7 +68,7 @@ def test_direct(work, feed, extensions):
     sink = work.sink(*[o for e in extensions for o in ("--no-extension", e)])
     daemon = work.daemon(sink)
     # Twenty of each class at least, and a thousand towards an intake that offers all.
-    total = count(3, 20 if extensions else math.ceil(1000 / len(classes))) * len(classes)
+    total = count(3, 20 if extensions else math.ceil(1060 / len(classes))) * len(classes)
     messages = corpus.make(classes, total, corpus.seed(), largest=count(1 << 20, 8 << 20))
     client, seen = connect(daemon), set()
     sent = []
