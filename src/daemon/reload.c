@@ -38,26 +38,6 @@ warn_not_reloadable(void *arg, const char *path)
 		  "%s differs; it takes a restart to change it", path);
 }
 
-/* What the parts took at their start and have no way to take again. */
-static void
-warn_kept(const struct setup *old, const struct setup *new)
-{
-	const struct {
-		const char *key;
-		bool differs;
-	} rows[] = {
-		{ "hostname (in EHLO to next hops)",
-		  strcmp(old->hostname, new->hostname) != 0 },
-		{ "deliver.window", old->deliver.window != new->deliver.window },
-		{ "deliver.max_connections",
-		  old->deliver.connections_max != new->deliver.connections_max },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].differs)
-			warn_not_reloadable(NULL, rows[i].key);
-}
-
 void
 daemon_refuse(const struct problems *p, struct err *e)
 {
@@ -106,7 +86,6 @@ take(struct daemon *d, struct loaded *l)
 
 	take_log(d, l->setup);
 	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
-	warn_kept(d->now.setup, l->setup);
 	setup_server_keep_sockets(&l->setup->server, &d->now.setup->server);
 	spool_reload(d->spool, &l->setup->spool);
 	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
@@ -125,7 +104,8 @@ daemon_take(struct daemon *d, struct loaded *l, struct err *e)
 {
 	/* The content ops read d->now.setup: deliver must not render between the two
 	 * halves, and cannot, since all of this is one callback of the loop. */
-	if (deliver_reload(d->deliver, l->policy, &l->setup->tls, e) != 0)
+	if (deliver_reload(d->deliver, &l->setup->deliver, l->policy, &l->setup->tls,
+			   e) != 0)
 		return -1;
 	take(d, l);
 	counter_add(COUNTER_RELOADS, 1);

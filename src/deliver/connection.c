@@ -1,6 +1,5 @@
 /*
- * connection.c - the states of a connection, its deadlines, and what happens when it
- * breaks.
+ * connection.c - the states of a connection, its life, and its deadlines.
  */
 #include "connection.h"
 #include "report.h"
@@ -12,11 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum {
-	QUIT_TIMEOUT_MS = 5000,
-	LOSSES_MAX =
-		3, /* then a journal that breaks connections is treated as the cause */
-};
+enum { QUIT_TIMEOUT_MS = 5000 };
 
 #define IN(state) (1u << CONNECTION_##state)
 #define ANEW      (IN(RESOLVING) | IN(CONNECTING) | IN(CLOSED))
@@ -87,7 +82,7 @@ connection_open(struct destination *x)
 	transaction_init(&c->transaction);
 	list_append(&x->busy, &c->node);
 	d->n_connections++;
-	establish_begin(c);
+	attempt_begin(c);
 }
 
 static void
@@ -135,17 +130,23 @@ connection_close(struct connection *c)
 }
 
 void
-connection_quit(struct connection *c)
+connection_say_quit(struct connection *c)
 {
 	static const char quit[] = "QUIT\r\n";
 
+	dialogue_send(&c->dialogue, COMMAND_QUIT, quit, sizeof(quit) - 1);
+	connection_arm(c);
+}
+
+void
+connection_quit(struct connection *c)
+{
 	if (c->dialogue.count > 0 || !dialogue_is_clean(&c->dialogue)) {
 		connection_close(c);
 		return;
 	}
 	connection_enter(c, CONNECTION_QUITTING);
-	dialogue_send(&c->dialogue, COMMAND_QUIT, quit, sizeof(quit) - 1);
-	connection_arm(c);
+	connection_say_quit(c);
 }
 
 unsigned
@@ -225,6 +226,8 @@ connection_arm(struct connection *c)
 		ms = k->idle_timeout_ms;
 	else if (t->is_reading)
 		ms = 0; /* for our own disk */
+	else if (t->is_proof_awaited)
+		ms = k->final_timeout_ms; /* BDAT's reply may come before QUIT's */
 	else if (is_final && (!t->is_all_queued || stream_output_queued(c->stream) > 0))
 		ms = k->block_timeout_ms;
 	stream_set_deadline(c->stream, ms);
@@ -242,127 +245,4 @@ connection_set_tls_text(struct connection *c)
 		 f->is_verified ? f->peer_name : "");
 	snprintf(c->destination->last_tls, sizeof(c->destination->last_tls), "%s",
 		 c->tls);
-}
-
-/* ------------------------------------------------------------------ the end */
-
-static void
-blame(struct connection *c, enum failure f, const struct err *why)
-{
-	/*
-	 * Peers close a connection when they have had enough of it; the next one will do.
-	 */
-	if (f == FAILURE_CLOSED && c->messages > 0)
-		return;
-	destination_failed(c->destination, f, why);
-}
-
-void
-connection_refused(struct connection *c, enum failure f, const struct err *why)
-{
-	struct item *i = transaction_finish(c);
-
-	lane_put_back(i);
-	blame(c, f, why);
-	connection_quit(c);
-}
-
-static void
-become_uncertain(struct connection *c, const struct err *why)
-{
-	struct outcome o;
-
-	outcome_init(&o, OUTCOME_UNCERTAIN, NULL);
-	o.was_attempted = true;
-	o.next_at = loop_wall_ms(c->deliver->loop) +
-		    destination_controls(c->destination)->uncertain_wait_ms;
-	outcome_set_text(&o, "", why->text);
-	outcome_record(c, c->transaction.item, &o);
-	transaction_finish(c);
-}
-
-/*
- * The connection broke in the middle of a journal. Mostly that is the network; but a
- * journal that breaks every connection would block its destination for ever. So the
- * second time others go first, and when they were delivered meanwhile, it is the journal
- * that waits.
- */
-static void
-lose_journal(struct connection *c, enum failure f, const struct err *why)
-{
-	bool was_sending = c->transaction.is_head_sent;
-	struct destination *x = c->destination;
-	struct item *i = c->transaction.item;
-	struct outcome o;
-
-	report_broken_off(c, i, why);
-	if (was_sending && i->losses++ == 0)
-		i->delivered_then = x->delivered;
-	if (was_sending && i->losses >= LOSSES_MAX && x->delivered != i->delivered_then) {
-		outcome_init(&o, OUTCOME_SOFT, NULL);
-		o.was_attempted = true;
-		outcome_set_text(&o, "4.4.2", why->text);
-		outcome_soft(c, i, &o);
-		transaction_finish(c);
-		return;
-	}
-	transaction_finish(c);
-	if (i->losses > 1)
-		lane_put_back_last(i);
-	else
-		lane_put_back(i);
-	blame(c, was_sending ? FAILURE_BACK_OFF : f, why);
-}
-
-/*
- * A peer that ends a used connection in order (close_notify), while the next journal is on
- * its way in one flight, has read nothing of it: it would have answered MAIL first. The
- * journal goes over another connection at once, and nobody is to blame. A cut is another
- * matter: replies may have been lost with it.
- */
-static bool
-peer_had_left(const struct connection *c)
-{
-	return c->messages > 0 && dialogue_next(&c->dialogue) == COMMAND_MAIL &&
-	       tls_ended_cleanly(c->stream);
-}
-
-void
-connection_broke(struct connection *c, enum failure f, const struct err *why)
-{
-	if (c->state < CONNECTION_PROFILE) {
-		establish_failed(c, f, why);
-		return;
-	}
-	if (c->state == CONNECTION_PROFILE)
-		blame(c, f, why);
-	if (c->transaction.item != NULL && peer_had_left(c)) {
-		lane_put_back(transaction_finish(c));
-	} else if (c->transaction.item != NULL && transaction_is_uncertain(c)) {
-		become_uncertain(c, why);
-		blame(c, FAILURE_BACK_OFF, why);
-	} else if (c->transaction.item != NULL) {
-		lose_journal(c, f, why);
-	}
-	connection_close(c);
-}
-
-void
-connection_wind_down(struct connection *c, enum connection_stop when)
-{
-	struct err e;
-
-	if (c->transaction.item != NULL && transaction_is_uncertain(c)) {
-		if (when == STOP_BEGINS)
-			return;
-		err_set(&e, ERR_SHUTDOWN, 0, "the daemon stopped before the reply came");
-		become_uncertain(c, &e);
-	} else if (c->transaction.item != NULL) {
-		lane_put_back(transaction_finish(c));
-	}
-	bool is_polite = c->state == CONNECTION_IDLE || c->state == CONNECTION_PROFILE;
-	if (when == STOP_BEGINS && is_polite)
-		connection_quit(c);
-	else if (when == STOP_IS_OVER || c->state != CONNECTION_QUITTING)
-		connection_close(c);
 }

@@ -77,7 +77,9 @@ struct transaction {
 	bool is_reading;    /* the body's next run is awaited                        */
 	bool is_all_queued; /* the final dot or the last octet is in the stream      */
 	bool is_one_flight; /* the content follows the envelope without waiting       */
-	bool must_keep_profile; /* an earlier life may have sent it with this one */
+	bool must_keep_profile;     /* an earlier life may have sent it with this one */
+	bool is_proof_awaited;      /* QUIT's reply shall prove the one that BDAT got */
+	struct smtp_reply unproven; /* that one                                   */
 };
 
 struct connection {
@@ -115,17 +117,13 @@ void connection_open(struct destination *x);
 void connection_close(struct connection *c);
 /* The polite way, when no reply is owed. */
 void connection_quit(struct connection *c);
-/* It broke: the journal, the destination and the connection get what each deserves. */
-void connection_broke(struct connection *c, enum failure f, const struct err *why);
-/* A reply before the content refused: no journal is to blame. */
-void connection_refused(struct connection *c, enum failure f, const struct err *why);
+/* QUIT, and its reply is owed. */
+void connection_say_quit(struct connection *c);
 /*
  * Ready for a journal, or (its messages are used up, the configuration is new, we stop)
  * for the end.
  */
 void connection_ready(struct connection *c);
-/* We stop. A journal whose final reply is awaited may stay until the grace is over. */
-void connection_wind_down(struct connection *c, enum connection_stop when);
 /* In state PROFILE: may it go on now? */
 void connection_profile_turn(struct connection *c);
 /* Sets the deadline that belongs to what is awaited now. */
@@ -134,12 +132,20 @@ void connection_set_tls_text(struct connection *c);
 /* How many journals it may carry in all. */
 unsigned connection_messages_max(const struct connection *c);
 
+/* ---- parting.c */
+/* It broke: the journal, the destination and the connection get what each deserves. */
+void connection_broke(struct connection *c, enum failure f, const struct err *why);
+/* A reply before the content refused: no journal is to blame. */
+void connection_refused(struct connection *c, enum failure f, const struct err *why);
+/* We stop. A journal whose final reply is awaited may stay until the grace is over. */
+void connection_wind_down(struct connection *c, enum connection_stop when);
+
 /* ---- attempt.c: hops and addresses, one after the other */
-int attempt_begin(struct attempt *a, struct destination *x, struct err *e);
-/* ---- establish.c: up to the ready connection */
-void establish_begin(struct connection *c);
+void attempt_begin(struct connection *c);
 /* This address failed; the next one, or the end. */
-void establish_failed(struct connection *c, enum failure f, const struct err *why);
+void attempt_failed(struct connection *c, enum failure f, const struct err *why);
+/* ---- establish.c: up to the ready connection; takes the socket in every case */
+void establish_begin(struct connection *c, int fd);
 void establish_reply(struct connection *c, enum command command,
 		     const struct smtp_reply *reply);
 
@@ -152,7 +158,7 @@ void transaction_done(struct transaction *t);
 void transaction_send(struct connection *c, struct item *i);
 void transaction_send_rcpt(struct connection *c);
 void transaction_send_data(struct connection *c);
-/* True when the final dot may have reached the peer: only its reply could tell. */
+/* True when the final dot may have reached the peer: only its reply can tell. */
 bool transaction_is_uncertain(const struct connection *c);
 /* Ends it; the item is the caller's again. */
 struct item *transaction_finish(struct connection *c);

@@ -78,21 +78,22 @@ send_body_run(struct connection *c, struct span run)
 	return send_span(c, run);
 }
 
-static int
-send_head(struct connection *c)
+/* BDAT, or the reply that DATA made owed. False: nothing may be said, the dialogue breaks. */
+static bool
+announce(struct connection *c)
 {
 	struct transaction *t = &c->transaction;
 	char line[48];
 
-	t->is_head_sent = true;
-	if (t->uses_bdat) {
-		int n = snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n",
-				 t->content.size);
-		dialogue_send(&c->dialogue, COMMAND_BDAT, line, (size_t)n);
-	} else {
+	if (!t->uses_bdat) {
 		dialogue_expect(&c->dialogue, COMMAND_CONTENT);
+		return true;
 	}
-	return send_span(c, buf_span(&t->content.head));
+	int n = snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n",
+			 t->content.size);
+	dialogue_send(&c->dialogue, COMMAND_BDAT, line, (size_t)n);
+	/* Octets without their BDAT would be read as commands. */
+	return !c->dialogue.is_blocked;
 }
 
 static int
@@ -174,7 +175,10 @@ pump(struct connection *c, struct err *e)
 	if (!t->is_head_sent) {
 		if (t->body_left == 0 && !checksum_is_right(t))
 			return corrupt(e, "does not match its SHA-256");
-		if (send_head(c) != 0 ||
+		if (!announce(c))
+			return CONTENT_LATER;
+		t->is_head_sent = true;
+		if (send_span(c, buf_span(&t->content.head)) != 0 ||
 		    (t->body_left == 0 && send_body_run(c, span_make("", 0)) != 0))
 			return corrupt(e, "cannot be sent");
 	}

@@ -131,17 +131,23 @@ accepted(void *arg, struct spool_journal *j)
 	}
 }
 
+static void
+take_settings(struct deliver *d, const struct deliver_settings *s)
+{
+	snprintf(d->hostname, sizeof(d->hostname), "%s", s->hostname);
+	d->window = s->window == 0             ? WINDOW
+		    : s->window < WINDOW_LEAST ? WINDOW_LEAST
+					       : s->window;
+	d->connections_max = s->connections_max == 0 ? CONNECTIONS : s->connections_max;
+}
+
 static int
 init(struct deliver *d, const struct deliver_settings *s,
      const struct tls_client_settings *tls, struct err *e)
 {
 	struct tls_context *context;
 
-	snprintf(d->hostname, sizeof(d->hostname), "%s", s->hostname);
-	d->window = s->window == 0             ? WINDOW
-		    : s->window < WINDOW_LEAST ? WINDOW_LEAST
-					       : s->window;
-	d->connections_max = s->connections_max == 0 ? CONNECTIONS : s->connections_max;
+	take_settings(d, s);
 	if (getrandom(&d->random, sizeof(d->random), 0) != (ssize_t)sizeof(d->random))
 		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
 	d->random |= 1;
@@ -225,7 +231,7 @@ deliver_start(struct deliver *d)
 }
 
 int
-deliver_reload(struct deliver *d, struct policy_set *p,
+deliver_reload(struct deliver *d, const struct deliver_settings *s, struct policy_set *p,
 	       const struct tls_client_settings *tls, struct err *e)
 {
 	struct tls_client_settings made;
@@ -238,6 +244,7 @@ deliver_reload(struct deliver *d, struct policy_set *p,
 		return -1;
 	}
 	tls_context_unref(context);
+	take_settings(d, s);
 	deliver_forget_tls(d);
 	deliver_free_tls(&d->tls);
 	d->tls = made;
@@ -247,7 +254,7 @@ deliver_reload(struct deliver *d, struct policy_set *p,
 	d->generation++;
 	for (struct list_node *n = list_first(&d->lanes); n != NULL;
 	     n = list_next(&d->lanes, n))
-		lane_resolve(list_entry(n, struct lane, node));
+		lane_reload(list_entry(n, struct lane, node));
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n))
 		destination_reload(list_entry(n, struct destination, node));

@@ -53,13 +53,27 @@ mix_number(uint64_t h, int64_t number)
 	return mix(h, &number, sizeof(number));
 }
 
+/* What we are for all destinations. */
+static uint64_t
+mix_self(uint64_t h, const struct deliver *d)
+{
+	const struct tls_client_settings *t = &d->tls;
+	const char *const texts[] = { d->hostname, t->ca_file, t->min_version,
+				      t->ciphers,  t->groups,  t->certificate_file,
+				      t->key_file };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		h = mix_text(h, texts[i]);
+	return h;
+}
+
 /* A number that changes when anything does that a delivery to this domain depends on. */
 static uint64_t
-fingerprint(const struct policy_set *p, const char *domain)
+fingerprint(const struct deliver *d, const char *domain)
 {
-	const struct smtp_route *route = policy_route(p, domain);
-	const struct destination_controls *c = policy_controls(p, domain);
-	uint64_t h = 0xcbf29ce484222325u;
+	const struct smtp_route *route = policy_route(d->policies, domain);
+	const struct destination_controls *c = policy_controls(d->policies, domain);
+	uint64_t h = mix_self(0xcbf29ce484222325u, d);
 
 	for (size_t i = 0; i < route->n_hops; i++) {
 		const struct next_hop *hop = &route->hops[i];
@@ -108,7 +122,7 @@ destination_find(struct deliver *d, const char *domain)
 	list_init(&x->busy);
 	x->profile = copy_or_null(spool_destination_profile(d->spool, domain));
 	x->recovered_profile = copy_or_null(x->profile);
-	x->fingerprint = fingerprint(d->policies, domain);
+	x->fingerprint = fingerprint(d, domain);
 	list_append(&d->destinations, &x->node);
 	return x;
 }
@@ -198,7 +212,7 @@ destination_probe_now(struct destination *x)
 void
 destination_reload(struct destination *x)
 {
-	uint64_t h = fingerprint(x->deliver->policies, x->domain);
+	uint64_t h = fingerprint(x->deliver, x->domain);
 
 	if (h != x->fingerprint && x->state != DESTINATION_UP)
 		destination_probe_now(x);

@@ -1,6 +1,6 @@
 /*
- * establish.c - from a domain to a connection that is ready: addresses, greeting, EHLO,
- * STARTTLS, EHLO.
+ * establish.c - from an open connection to one that is ready: greeting, EHLO, STARTTLS,
+ * EHLO; and what the stream tells of it ever after.
  *
  * In the clear nothing is said but EHLO and STARTTLS. What a peer sends behind its reply
  * to STARTTLS was not protected by anything, and is taken as an attack (CVE-2011-0411 and
@@ -12,14 +12,10 @@
 #include "tdc/base/counter.h"
 #include "tdc/loop/stream.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { INPUT_MAX = 16 * 1024, PROFILE_TEXT_MAX = 8192 };
-
-static void resolve_next(struct connection *c);
-static void connect_next(struct connection *c);
 
 /* ------------------------------------------------------------------ events */
 
@@ -30,7 +26,7 @@ on_reply(void *arg, enum command command, const struct smtp_reply *reply)
 
 	if (c->state < CONNECTION_PROFILE)
 		establish_reply(c, command, reply);
-	else if (command == COMMAND_QUIT)
+	else if (command == COMMAND_QUIT && c->transaction.item == NULL)
 		connection_close(c);
 	else
 		transaction_reply(c, command, reply);
@@ -121,75 +117,18 @@ static const struct stream_events stream_events = {
 	.on_error = on_error,
 };
 
-/* ------------------------------------------------------------------ addresses */
-
-static void
-give_up(struct connection *c)
-{
-	struct attempt *a = &c->attempt;
-	enum failure f = a->was_only_refused ? FAILURE_SUSPEND : FAILURE_BACK_OFF;
-
-	counter_add(COUNTER_CONNECTIONS_OUT_FAILED, 1);
-	destination_failed(c->destination, f, &a->error);
-	connection_close(c);
-}
-
-static void
-note_failure(struct connection *c, enum failure f, const struct err *why)
-{
-	struct attempt *a = &c->attempt;
-
-	a->error = *why;
-	if (f != FAILURE_SUSPEND)
-		a->was_only_refused = false;
-}
+/* ------------------------------------------------------------------ dialogue */
 
 void
-establish_failed(struct connection *c, enum failure f, const struct err *why)
-{
-	struct err e = *why;
-
-	if (c->remote[0] != '\0')
-		err_wrap(&e, "%s [%s]:%u", c->host, c->remote, (unsigned)c->port);
-	note_failure(c, f, &e);
-	dialogue_end(&c->dialogue);
-	stream_close(c->stream);
-	c->stream = NULL;
-	if (c->deliver->is_stopping)
-		connection_close(c);
-	else
-		connect_next(c);
-}
-
-static void
-set_names(struct connection *c, int fd, const struct socket_address *to)
-{
-	struct socket_address from = { .length = sizeof(from.storage) };
-
-	socket_address_format_host(to, c->remote);
-	if (getsockname(fd, (struct sockaddr *)&from.storage, &from.length) == 0)
-		socket_address_format_host(&from, c->local);
-	else
-		c->local[0] = '\0';
-}
-
-static void
-on_connected(void *arg, int fd, const struct err *e)
+establish_begin(struct connection *c, int fd)
 {
 	static const struct stream_settings settings = { .input_max = INPUT_MAX };
-	struct connection *c = arg;
-	struct err local;
+	struct err e;
 
-	c->connecting = NULL;
-	if (e != NULL) {
-		establish_failed(c, FAILURE_BACK_OFF, e);
-		return;
-	}
-	set_names(c, fd, &c->attempt.addresses[c->attempt.address - 1]);
 	if (stream_new(c->deliver->loop, fd, &settings, &stream_events, c, &c->stream,
-		       &local) != 0) {
+		       &e) != 0) {
 		c->stream = NULL;
-		establish_failed(c, FAILURE_BACK_OFF, &local);
+		attempt_failed(c, FAILURE_BACK_OFF, &e);
 		return;
 	}
 	connection_enter(c, CONNECTION_GREETING);
@@ -197,99 +136,6 @@ on_connected(void *arg, int fd, const struct err *e)
 	dialogue_expect(&c->dialogue, COMMAND_GREETING);
 	connection_arm(c);
 }
-
-static void
-connect_next(struct connection *c)
-{
-	struct attempt *a = &c->attempt;
-	const struct destination_controls *k = destination_controls(c->destination);
-	struct err e;
-
-	if (a->address >= a->n_addresses || a->tries >= ATTEMPT_ADDRESSES_MAX) {
-		a->hop++;
-		resolve_next(c);
-		return;
-	}
-	connection_enter(c, CONNECTION_CONNECTING);
-	const struct socket_address *to = &a->addresses[a->address++];
-	a->tries++;
-	counter_add(COUNTER_CONNECTIONS_OUT, 1);
-	socket_address_format_host(to, c->remote);
-	if (connecting_new(c->deliver->loop, to, NULL, k->connect_timeout_ms,
-			   on_connected, c, &c->connecting, &e) != 0) {
-		c->connecting = NULL;
-		establish_failed(c, FAILURE_BACK_OFF, &e);
-	}
-}
-
-static void
-hop_not_found(struct connection *c, const struct err *why)
-{
-	struct err e = *why;
-
-	err_wrap(&e, "%s", c->host);
-	/* The name does not exist: that is a no for good. */
-	note_failure(c, e.kind == ERR_NOT_FOUND ? FAILURE_SUSPEND : FAILURE_BACK_OFF, &e);
-	c->attempt.hop++;
-	resolve_next(c);
-}
-
-static void
-on_addresses(void *arg, const struct dns_addresses *found, const struct err *e)
-{
-	struct connection *c = arg;
-	struct attempt *a = &c->attempt;
-
-	c->query = NULL;
-	if (e != NULL) {
-		hop_not_found(c, e);
-		return;
-	}
-	a->address = 0;
-	a->n_addresses = found->count < ATTEMPT_ADDRESSES_MAX ? found->count
-							      : ATTEMPT_ADDRESSES_MAX;
-	memcpy(a->addresses, found->address, a->n_addresses * sizeof(a->addresses[0]));
-	connect_next(c);
-}
-
-static void
-resolve_next(struct connection *c)
-{
-	struct attempt *a = &c->attempt;
-	struct err e;
-
-	if (a->hop >= a->n_hops || a->tries >= ATTEMPT_ADDRESSES_MAX) {
-		give_up(c);
-		return;
-	}
-	const struct attempt_hop *hop = &a->hops[a->hop];
-	if (c->state != CONNECTION_RESOLVING)
-		connection_enter(c, CONNECTION_RESOLVING);
-	snprintf(c->host, sizeof(c->host), "%s", hop->host);
-	c->port = hop->port;
-	c->remote[0] = '\0';
-	a->address = a->n_addresses = 0;
-	if (dns_find_addresses(c->deliver->dns, hop->host, hop->port, on_addresses, c,
-			       &c->query, &e) != 0) {
-		c->query = NULL;
-		hop_not_found(c, &e);
-	}
-}
-
-void
-establish_begin(struct connection *c)
-{
-	struct err e;
-
-	if (attempt_begin(&c->attempt, c->destination, &e) != 0) {
-		note_failure(c, FAILURE_BACK_OFF, &e);
-		give_up(c);
-		return;
-	}
-	resolve_next(c);
-}
-
-/* ------------------------------------------------------------------ dialogue */
 
 static void
 on_ehlo_line(void *arg, int line, struct span text)
@@ -320,7 +166,7 @@ ask_for_tls(struct connection *c)
 
 	if ((c->capabilities.extensions & SMTP_EXT_STARTTLS) == 0) {
 		err_set(&e, ERR_TLS, 0, "STARTTLS is not offered");
-		establish_failed(c, FAILURE_BACK_OFF, &e);
+		attempt_failed(c, FAILURE_BACK_OFF, &e);
 		return;
 	}
 	connection_enter(c, CONNECTION_STARTTLS);
@@ -334,7 +180,7 @@ on_tls(void *arg, const struct tls_facts *facts, const struct err *e)
 
 	if (e != NULL) {
 		counter_add(COUNTER_TLS_FAILED, 1);
-		establish_failed(c, FAILURE_BACK_OFF, e);
+		attempt_failed(c, FAILURE_BACK_OFF, e);
 		return;
 	}
 	counter_add(facts->is_resumed ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL, 1);
@@ -356,7 +202,7 @@ start_tls(struct connection *c)
 		report_injection(c, stream_discard_input(c->stream));
 		err_set(&e, ERR_TLS, 0,
 			"plaintext behind the reply to STARTTLS: injection");
-		establish_failed(c, FAILURE_BACK_OFF, &e);
+		attempt_failed(c, FAILURE_BACK_OFF, &e);
 		return;
 	}
 	snprintf(key, sizeof(key), "%s:%u", c->host, (unsigned)c->port);
@@ -365,7 +211,7 @@ start_tls(struct connection *c)
 	    tls_client_start(context, c->stream,
 			     k->tls_name == NULL ? c->host : k->tls_name, k->tls_mode,
 			     key, on_tls, c, &e) != 0)
-		establish_failed(c, FAILURE_BACK_OFF, &e);
+		attempt_failed(c, FAILURE_BACK_OFF, &e);
 }
 
 static void
@@ -383,7 +229,7 @@ finish(struct connection *c)
 	buf_done(&text);
 	if (c->profile == NULL) {
 		err_set(&e, ERR_MEMORY, 0, "no memory for a render profile");
-		establish_failed(c, FAILURE_BACK_OFF, &e);
+		attempt_failed(c, FAILURE_BACK_OFF, &e);
 		return;
 	}
 	report_connected(c);
@@ -407,8 +253,7 @@ refused(struct connection *c, enum command command, const struct smtp_reply *rep
 			command_name(command), text);
 	else
 		err_set(&e, kind, 0, "%s was refused: %s", command_name(command), text);
-	establish_failed(c, v == VERDICT_SUSPEND ? FAILURE_SUSPEND : FAILURE_BACK_OFF,
-			 &e);
+	attempt_failed(c, v == VERDICT_SUSPEND ? FAILURE_SUSPEND : FAILURE_BACK_OFF, &e);
 }
 
 void

@@ -4,7 +4,8 @@
  *	lane         one policy's window of due journals  lane.c, sweep.c, withdrawal.c
  *	scheduler    which journal goes to which connection, when    scheduler.c
  *	destination  an intake's domain: up, backed off, suspended   destination.c
- *	connection   one SMTP session with a hop      connection.c, attempt.c, establish.c
+ *	connection   one SMTP session with a hop      connection.c, attempt.c, establish.c,
+ *	                                              parting.c
  *	transaction  one journal on a connection      transaction.c, content.c, replies.c
  *	outcome      what a reply means for a journal                outcome.c
  *
@@ -61,7 +62,7 @@ struct deliver {
 	int64_t wake_at;      /* mono ms of the timer; 0 = not set               */
 	int64_t paused_until; /* mono ms: trouble of our own                   */
 	int64_t next_sweep_at;
-	size_t waiting; /* answers of the spool that are still to come      */
+	size_t waiting;       /* answers of the spool that are still to come      */
 	bool must_find_lanes; /* there was no memory for one                      */
 	bool is_started;
 	bool is_stopping;
@@ -117,7 +118,8 @@ struct lane {
 struct lane *lane_find(struct deliver *d,
 		       const char *policy); /* makes it; NULL: no memory */
 void lane_free(struct lane *l);
-void lane_resolve(struct lane *l); /* finds the destination anew */
+/* Finds the destination anew; a smaller window lets go of what is behind it. */
+void lane_reload(struct lane *l);
 size_t lane_waiting(const struct lane *l);
 /* Takes a fresh journal in every case. */
 void lane_offer(struct lane *l, struct spool_journal *j);
@@ -175,7 +177,7 @@ struct destination {
 	int64_t down_since;    /* wall ms            */
 	int64_t next_probe_at; /* mono ms            */
 	int64_t wait_ms;       /* of the back-off    */
-	uint64_t fingerprint;  /* of its route and controls                          */
+	uint64_t fingerprint;  /* of its route, its controls, our name and TLS settings */
 
 	struct list idle, busy; /* connections: ready for a journal; all others        */
 	size_t in_flight;
@@ -216,7 +218,7 @@ void destination_failed(struct destination *x, enum failure f, const struct err 
 void destination_works(struct destination *x);
 /* The back-off ends: probe now. */
 void destination_probe_now(struct destination *x);
-/* Compares route and controls with what they were; changed: the back-off ends. */
+/* Compares what a delivery depends on with what it was; changed: the back-off ends. */
 void destination_reload(struct destination *x);
 /* How many more connections may be opened now. */
 size_t destination_room(struct destination *x);

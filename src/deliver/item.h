@@ -31,12 +31,13 @@ struct item {
 	struct spool_journal *journal; /* owned; NULL when finished, or a mark */
 	uint64_t mid;
 	enum item_state state;
-	bool is_old;             /* in which list of its lane it waits             */
-	uint64_t dcid;           /* in flight: where                               */
+	bool is_old;       /* in which list of its lane it waits             */
+	uint64_t dcid;     /* in flight: where                               */
 	uint64_t sequence; /* finished: of its outcome; a mark: of the latest fetch before
 			      its end */
 	unsigned changes;  /* a mark: of its row, under way                     */
-	unsigned losses;         /* connections that broke in its content            */
+	unsigned losses;   /* connections that broke in its content            */
+	unsigned departures;     /* that were ended in order behind its whole content   */
 	uint64_t delivered_then; /* by its destination, at the first of these         */
 };
 

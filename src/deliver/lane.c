@@ -14,11 +14,19 @@
 
 enum {
 	FETCH_BYTES = 1 << 20,
-	RESCAN_GAP_MS = 500,  /* rows that come due one by one are read together */
+	RESCAN_GAP_MS = 500, /* rows that come due one by one are read together */
 	PRUNE_EACH = 64,
 };
 
 /* ------------------------------------------------------------------ life */
+
+static void
+resolve(struct lane *l)
+{
+	const char *domain = policy_destination(l->deliver->policies, l->policy);
+
+	l->destination = domain == NULL ? NULL : destination_find(l->deliver, domain);
+}
 
 struct lane *
 lane_find(struct deliver *d, const char *policy)
@@ -42,7 +50,7 @@ lane_find(struct deliver *d, const char *policy)
 	list_init(&l->old);
 	list_init(&l->finished);
 	list_append(&d->lanes, &l->node);
-	lane_resolve(l);
+	resolve(l);
 	return l;
 }
 
@@ -70,12 +78,23 @@ lane_free(struct lane *l)
 	free(l);
 }
 
-void
-lane_resolve(struct lane *l)
+static void
+trim(struct lane *l, struct list *items)
 {
-	const char *domain = policy_destination(l->deliver->policies, l->policy);
+	while (items->count > l->deliver->window / 2) {
+		struct list_node *n = items->head.prev; /* the last */
+		list_remove(items, n);
+		item_free(&l->deliver->items, list_entry(n, struct item, node));
+		l->must_rescan = true; /* read later */
+	}
+}
 
-	l->destination = domain == NULL ? NULL : destination_find(l->deliver, domain);
+void
+lane_reload(struct lane *l)
+{
+	resolve(l);
+	trim(l, &l->fresh);
+	trim(l, &l->old);
 }
 
 size_t

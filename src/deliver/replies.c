@@ -46,6 +46,13 @@ envelope_refused(struct connection *c, enum command command,
 			   &e);
 }
 
+/* RFC 3463 3.2. */
+static bool
+speaks_of_address(const struct smtp_reply *reply)
+{
+	return strncmp(reply->enhanced, "2.1.", 4) == 0;
+}
+
 static void
 mail_accepted(struct connection *c)
 {
@@ -54,11 +61,16 @@ mail_accepted(struct connection *c)
 }
 
 static void
-rcpt_accepted(struct connection *c)
+rcpt_accepted(struct connection *c, const struct smtp_reply *reply)
 {
 	struct transaction *t = &c->transaction;
 
 	destination_works(c->destination);
+	/* A code that BDAT's reply may have as well tells nothing. */
+	if (t->uses_bdat && t->has_codes && !speaks_of_address(reply)) {
+		t->has_codes = false;
+		c->destination->replies_are_vague = true;
+	}
 	if (!t->uses_bdat && !t->is_pipelined)
 		transaction_send_data(c);
 	if (t->uses_bdat && !t->is_content_open) {
@@ -70,6 +82,15 @@ rcpt_accepted(struct connection *c)
 static void
 data_accepted(struct connection *c)
 {
+	struct err e;
+
+	/* What is here before the content was sent cannot be the reply to it. */
+	if (!dialogue_is_clean(&c->dialogue)) {
+		err_set(&e, ERR_PROTOCOL, 0,
+			"a reply to end of data before the data was sent");
+		connection_broke(c, FAILURE_BACK_OFF, &e);
+		return;
+	}
 	c->transaction.is_content_open = true;
 	transaction_go_on(c);
 }
@@ -86,8 +107,17 @@ may_be_moved(const struct connection *c, enum command command,
 		return false;
 	if (!dialogue_is_clean(&c->dialogue))
 		return true;
-	return c->transaction.has_codes && (strncmp(reply->enhanced, "2.", 2) != 0 ||
-					    strncmp(reply->enhanced, "2.1.", 4) == 0);
+	return c->transaction.has_codes &&
+	       (strncmp(reply->enhanced, "2.", 2) != 0 || speaks_of_address(reply));
+}
+
+/* A 2xx to BDAT that no code tells from RCPT's: transaction.c. */
+static void
+ask_for_proof(struct connection *c, const struct smtp_reply *reply)
+{
+	c->transaction.unproven = *reply;
+	c->transaction.is_proof_awaited = true;
+	connection_say_quit(c);
 }
 
 static void
@@ -103,7 +133,17 @@ content_accepted(struct connection *c, const struct smtp_reply *reply)
 	c->messages++;
 	outcome_record(c, c->transaction.item, &o);
 	transaction_finish(c);
-	connection_ready(c);
+}
+
+static void
+quit_replied(struct connection *c, const struct smtp_reply *reply)
+{
+	if (reply->code != 221) {
+		not_a_reply(c, COMMAND_QUIT, reply);
+		return;
+	}
+	content_accepted(c, &c->transaction.unproven);
+	connection_close(c);
 }
 
 static void
@@ -149,8 +189,11 @@ content_replied(struct connection *c, enum command command,
 		/* Its honest replies may look like this; from now on it gets DATA. */
 		c->destination->replies_are_vague = true;
 		not_a_reply(c, command, reply);
+	} else if (command == COMMAND_BDAT && !c->transaction.has_codes) {
+		ask_for_proof(c, reply);
 	} else {
 		content_accepted(c, reply);
+		connection_ready(c);
 	}
 }
 
@@ -170,8 +213,10 @@ transaction_reply(struct connection *c, enum command command,
 		mail_accepted(c);
 	} else if (command == COMMAND_DATA) {
 		data_accepted(c);
+	} else if (command == COMMAND_QUIT) {
+		quit_replied(c, reply);
 	} else {
-		rcpt_accepted(c);
+		rcpt_accepted(c, reply);
 	}
 	transaction_check_memory(c);
 }

@@ -6,13 +6,27 @@
  *	  enhanced codes, CHUNKING
  *	    up to 64 KiB        MAIL RCPT BDAT n LAST content
  *	    larger              MAIL RCPT                 | BDAT n LAST content
+ *	CHUNKING, no codes, and
+ *	    binary content      MAIL RCPT                 | BDAT n LAST content | QUIT
  *	neither                 MAIL | RCPT | DATA        | content .
  *
  * BDAT saves a round trip, and has a price: a reply that the peer sends twice moves all
- * that follow, and RCPT's could be taken for the content's. So it is used only where
- * enhanced status codes tell them apart (2.1.x speaks of an address, RFC 3463 3.2), and
- * they are asked for. Everywhere else it is DATA, whose 354 no other command can have;
- * but for binary content, which nothing else can carry.
+ * that follow, and RCPT's could be taken for the content's: a refused journal would count
+ * as delivered. So it is used only where enhanced status codes tell them apart (2.1.x
+ * speaks of an address, RFC 3463 3.2), and they are asked for. Everywhere else it is DATA,
+ * whose 354 no other command can have; but for binary content, which nothing else can
+ * carry.
+ *
+ * There the reply to BDAT is proven by the one to QUIT. Replies come in the order of the
+ * commands, and 221 is QUIT's alone. If it comes next, as many replies came as there were
+ * commands, and the one before it was BDAT's; however many surplus ones came, and however
+ * late, one of them or BDAT's own stands where 221 should be, and the journal is
+ * uncertain. A surplus reply that is there already when BDAT should be sent breaks the
+ * dialogue before a byte of the content is said. A NOOP in front of BDAT would be weaker:
+ * its 250 is as good as RCPT's, and is passed by one surplus reply. The price is a
+ * connection for each such journal; peers that offer CHUNKING and BINARYMIME but no
+ * codes are rare. Sending base64 instead would cost more where it matters: after an
+ * uncertain outcome the bytes must stay the same.
  */
 #include "connection.h"
 #include "report.h"
@@ -55,7 +69,7 @@ transaction_finish(struct connection *c)
 	t->item = NULL;
 	t->uses_bdat = t->has_codes = t->is_pipelined = t->is_one_flight = false;
 	t->is_content_open = t->is_head_sent = t->is_reading = t->is_all_queued = false;
-	t->must_keep_profile = false;
+	t->must_keep_profile = t->is_proof_awaited = false;
 	c->destination->in_flight--;
 	deliver_wake(c->deliver);
 	return i;
@@ -68,7 +82,8 @@ transaction_is_uncertain(const struct connection *c)
 	 * The end of the content is the last that is queued: if anything is left, it did
 	 * not go.
 	 */
-	return c->transaction.is_all_queued && stream_output_queued(c->stream) == 0;
+	return c->transaction.is_proof_awaited ||
+	       (c->transaction.is_all_queued && stream_output_queued(c->stream) == 0);
 }
 
 /* ---------------------------------------- the content's form */
@@ -180,7 +195,10 @@ transaction_check_memory(struct connection *c)
 	if (c->transaction.item == NULL || !c->dialogue.is_lossy)
 		return;
 	err_set(&e, ERR_MEMORY, 0, "no memory for what is sent");
-	break_off(c, CONTENT_FAILED, &e);
+	if (transaction_is_uncertain(c))
+		connection_broke(c, FAILURE_BACK_OFF, &e);
+	else
+		break_off(c, CONTENT_FAILED, &e);
 }
 
 /* ------------------------------------------------------------------ beginning */

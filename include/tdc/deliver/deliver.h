@@ -62,11 +62,14 @@ int deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *
 /* Begins to work: reads the queue. */
 void deliver_start(struct deliver *d);
 /*
- * New policies, routes, controls, TLS settings: used by the next attempt; back-offs of
- * destinations whose route or controls changed end at once.
+ * New settings, policies, routes, controls, TLS settings: used by the next attempt.
+ * Connections of the old ones end after the journal that they carry. Back-offs of
+ * destinations whose route or controls changed end at once; all of them, when the EHLO
+ * name or the TLS settings did. On failure nothing changes.
  */
-int deliver_reload(struct deliver *d, struct policy_set *p,
-		   const struct tls_client_settings *tls, struct err *e);
+int deliver_reload(struct deliver *d, const struct deliver_settings *s,
+		   struct policy_set *p, const struct tls_client_settings *tls,
+		   struct err *e);
 /*
  * No new attempts; sessions that sent a final dot get grace_ms for its reply, the others
  * are broken off. `done` runs exactly once, from the loop.

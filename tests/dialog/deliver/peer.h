@@ -27,13 +27,15 @@
 
 enum { PEER_SCRIPTS_MAX = 8, PEER_MESSAGES_MAX = 64, PEER_LINE_MAX = 4096 };
 
-/* In place of a reply: the connection is closed. */
-static const char CLOSE[] = "";
+/* At the end of a reply, or alone: then the connection is ended, in order or not. */
+#define CLOSE "\004"
+#define CUT   "\030"
 
 enum peer_drop {
 	DROP_NOWHERE,
 	DROP_IN_CONTENT,    /* after the first bytes of it  */
 	DROP_AFTER_CONTENT, /* all of it is here, no reply   */
+	DROP_AFTER_REPLY,   /* in order, right behind it    */
 };
 
 /* NULL = nothing is said. Replies are whole lines with their CRLF. */
@@ -42,7 +44,10 @@ struct peer_script {
 	const char *mail, *rcpt, *data, *content[4], *rset, *quit;
 	const char *mail_later; /* to MAIL once a message was taken; NULL = as `mail` */
 	const char *early;      /* said at the first bytes of the content */
-	const char *rcpt_late; /* RCPT's once more: to DATA, or behind BDAT's octets */
+	const char *rcpt_late;  /* RCPT's once more: to DATA, or behind BDAT's octets */
+	/* RFC 2920 3.2: they wait for the final reply, and go out with it. */
+	bool holds_envelope_replies;
+	unsigned good_messages; /* of a connection, before `drop` and the above begin */
 	enum peer_drop drop;
 	uint64_t drop_over; /* DROP_IN_CONTENT only of what announced more than this */
 	bool is_deaf_in_content; /* reads nothing any more */
@@ -98,6 +103,7 @@ struct peer_session {
 	uint64_t announced; /* SIZE= of MAIL */
 	struct smtp_data_decoder decoder;
 	struct buf message;
+	struct buf held; /* replies to the envelope */
 };
 
 static inline void
@@ -110,15 +116,41 @@ peer_session_close(struct peer_session *s)
 	s->peer->open--;
 }
 
+/* Without close_notify. */
+static inline void
+peer_session_cut(struct peer_session *s)
+{
+	shutdown(stream_fd(s->stream), SHUT_RDWR);
+	peer_session_close(s);
+}
+
 static inline void
 peer_say(struct peer_session *s, const char *text)
 {
 	if (text == NULL || s->is_dead)
 		return;
-	if (text[0] == '\0')
+	size_t n = strcspn(text, CLOSE CUT);
+	stream_write(s->stream, text, n);
+	stream_flush(s->stream);
+	if (text[n] == CLOSE[0])
 		peer_session_close(s);
+	else if (text[n] == CUT[0])
+		peer_session_cut(s);
+}
+
+static inline bool
+peer_is_bad_now(const struct peer_session *s)
+{
+	return s->messages >= s->script->good_messages;
+}
+
+static inline void
+peer_say_to_envelope(struct peer_session *s, const char *text)
+{
+	if (s->script->holds_envelope_replies && peer_is_bad_now(s))
+		buf_append_text(&s->held, text);
 	else
-		stream_write(s->stream, text, strlen(text));
+		peer_say(s, text);
 }
 
 static inline void
@@ -156,6 +188,7 @@ static inline void
 peer_content_ended(struct peer_session *s)
 {
 	struct peer *p = s->peer;
+	enum peer_drop drop = peer_is_bad_now(s) ? s->script->drop : DROP_NOWHERE;
 	unsigned n = s->messages++;
 	const char *reply = NULL;
 
@@ -171,10 +204,16 @@ peer_content_ended(struct peer_session *s)
 	} else {
 		buf_clear(&s->message);
 	}
-	if (s->script->drop == DROP_AFTER_CONTENT)
+	if (drop == DROP_AFTER_CONTENT) {
 		peer_session_close(s);
-	else
-		peer_say(s, reply);
+		return;
+	}
+	if (reply != NULL)
+		buf_append_text(&s->held, reply);
+	peer_say(s, buf_text(&s->held));
+	buf_clear(&s->held);
+	if (drop == DROP_AFTER_REPLY)
+		peer_session_close(s);
 }
 
 static inline void
@@ -237,10 +276,11 @@ peer_command(struct peer_session *s, struct span line)
 	else if (peer_is(line, "MAIL")) {
 		const char *size = strstr(line.p, "SIZE=");
 		s->announced = size == NULL ? 0 : strtoull(size + 5, NULL, 10);
-		peer_say(s, s->messages > 0 && k->mail_later != NULL ? k->mail_later
-								     : k->mail);
+		peer_say_to_envelope(s, s->messages > 0 && k->mail_later != NULL
+						? k->mail_later
+						: k->mail);
 	} else if (peer_is(line, "RCPT"))
-		peer_say(s, k->rcpt);
+		peer_say_to_envelope(s, k->rcpt);
 	else if (peer_is(line, "RSET"))
 		peer_say(s, k->rset);
 	else if (peer_is(line, "QUIT"))
@@ -336,6 +376,7 @@ peer_on_accept(void *arg, int fd, const struct socket_address *from)
 	s->peer = p;
 	s->script = &p->scripts[n];
 	buf_init(&s->message, SIZE_MAX);
+	buf_init(&s->held, PEER_LINE_MAX);
 	list_append(&p->sessions, &s->node);
 	p->connections++;
 	p->open++;
@@ -344,6 +385,15 @@ peer_on_accept(void *arg, int fd, const struct socket_address *from)
 	assert_int_equal(stream_new(p->loop, fd, NULL, &peer_events, s, &s->stream, &e),
 			 0);
 	peer_say(s, s->script->greeting);
+}
+
+/* The script of all further connections: a good one, to be changed. */
+static inline struct peer_script *
+peer_script_then(struct peer *p)
+{
+	assert_in_range(p->n_scripts, 1, PEER_SCRIPTS_MAX - 1);
+	p->scripts[p->n_scripts] = peer_script_good();
+	return &p->scripts[p->n_scripts++];
 }
 
 static inline void
@@ -372,6 +422,7 @@ peer_close(struct peer *p)
 		list_remove(&p->sessions, n);
 		peer_session_close(s);
 		buf_done(&s->message);
+		buf_done(&s->held);
 		free(s);
 	}
 	if (p->listener != NULL)

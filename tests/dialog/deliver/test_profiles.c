@@ -19,148 +19,112 @@ has_profile(struct world *w, size_t message, const char *profile)
 static void
 a_new_profile_is_recorded_before_its_first_use(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 1);
-	w.spool.refuses_profiles = true;
-	world_start(&w);
-	world_settle(&w);
+	w->spool.refuses_profiles = true;
+	world_run(w, 1);
 	/* It could not be recorded, so nothing was sent. */
-	assert_int_equal(w.spool.profiles_set, 1);
-	assert_null(strstr(buf_text(&w.peer.commands), "MAIL"));
-	assert_int_equal(world_destination(&w).state, DESTINATION_BACKED_OFF);
-	assert_non_null(strstr(world_destination(&w).last_error,
-			       "profile could not be recorded"));
-	w.spool.refuses_profiles = false;
-	world_pass(&w, 20000);
-	assert_string_equal(w.spool.destination_profile, "profile-4");
-	assert_true(has_profile(&w, 0, "profile-4"));
-	world_done(&w);
+	assert_int_equal(w->spool.profiles_set, 1);
+	assert_null(strstr(world_commands(w), "MAIL"));
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	assert_non_null(
+		strstr(world_destination(w).last_error, "profile could not be recorded"));
+	w->spool.refuses_profiles = false;
+	world_pass(w, 20000);
+	assert_string_equal(w->spool.destination_profile, "profile-4");
+	assert_true(has_profile(w, 0, "profile-4"));
 }
 
 static void
 a_known_profile_is_not_recorded_again(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 1);
-	w.spool.destination_profile = strdup("profile-4");
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.spool.profiles_set, 0);
-	assert_int_equal(w.spool.outcomes, 1);
-	world_done(&w);
+	w->spool.destination_profile = strdup("profile-4");
+	world_run(w, 1);
+	assert_int_equal(w->spool.profiles_set, 0);
+	assert_int_equal(w->spool.outcomes, 1);
 }
 
 static void
 what_may_have_been_in_flight_is_sent_with_the_profile_of_then(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 3);
-	w.spool.destination_profile = strdup("profile-of-then");
-	w.spool.unclean_mid = 2;
-	w.policies.controls.concurrency = 1;
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.spool.outcomes, 3);
-	assert_true(has_profile(&w, 0, "profile-of-then"));
-	assert_true(has_profile(&w, 1, "profile-of-then"));
-	assert_true(has_profile(&w, 2, "profile-4"));
-	world_done(&w);
+	w->spool.destination_profile = strdup("profile-of-then");
+	w->spool.unclean_mid = 2;
+	w->policies.controls.concurrency = 1;
+	world_run(w, 3);
+	assert_int_equal(w->spool.outcomes, 3);
+	assert_true(has_profile(w, 0, "profile-of-then"));
+	assert_true(has_profile(w, 1, "profile-of-then"));
+	assert_true(has_profile(w, 2, "profile-4"));
 }
 
 static void
 a_profile_that_is_not_known_any_more_gives_way(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 1);
-	w.spool.rows[0].state = JOURNAL_UNCERTAIN;
-	w.spool.rows[0].profile = strdup("profile-unknown");
-	w.content.unknown = "profile-unknown";
-	world_start(&w);
-	world_settle(&w);
-	assert_true(has_profile(&w, 0, "profile-4"));
-	world_done(&w);
+	world_rows(w, 1);
+	w->spool.rows[0].state = JOURNAL_UNCERTAIN;
+	w->spool.rows[0].profile = strdup("profile-unknown");
+	w->content.unknown = "profile-unknown";
+	world_start(w);
+	world_settle(w);
+	assert_true(has_profile(w, 0, "profile-4"));
 }
 
 static void
 a_profile_that_the_hop_cannot_carry_gives_way(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 1);
-	w.spool.rows[0].state = JOURNAL_UNCERTAIN;
-	w.spool.rows[0].profile = strdup("profile-earlier");
-	w.peer.scripts[0].ehlo_tls = without_8bit;
-	w.content.body = SMTP_BODY_8BITMIME; /* of any profile, here */
-	world_start(&w);
-	world_settle(&w);
-	assert_true(has_profile(&w, 0, "profile-0"));
-	world_done(&w);
+	world_rows(w, 1);
+	w->spool.rows[0].state = JOURNAL_UNCERTAIN;
+	w->spool.rows[0].profile = strdup("profile-earlier");
+	w->peer.scripts[0].ehlo_tls = without_8bit;
+	w->content.body = SMTP_BODY_8BITMIME; /* of any profile, here */
+	world_start(w);
+	world_settle(w);
+	assert_true(has_profile(w, 0, "profile-0"));
 }
 
 static void
 two_profiles_are_never_in_flight_together(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 24);
-	w.policies.controls.concurrency = 2;
-	w.peer.n_scripts = 2;
-	w.peer.scripts[1] = peer_script_good();
-	w.peer.scripts[1].ehlo_tls = without_8bit;
+	w->policies.controls.concurrency = 2;
+	peer_script_then(&w->peer)->ehlo_tls = without_8bit;
 	/* The first connection's journal is not answered: it is in flight all the while. */
-	w.peer.scripts[0].content[0] = NULL;
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.peer.connections, 2);
-	assert_int_equal(w.peer.n_messages_in_all, 1);
-	assert_string_equal(w.spool.destination_profile, "profile-4");
-	assert_int_equal(w.spool.profiles_set, 1);
+	w->peer.scripts[0].content[0] = NULL;
+	world_run(w, 24);
+	assert_int_equal(w->peer.connections, 2);
+	assert_int_equal(w->peer.n_messages_in_all, 1);
+	assert_string_equal(w->spool.destination_profile, "profile-4");
+	assert_int_equal(w->spool.profiles_set, 1);
 	/* Its reply comes, and the other hop has its turn. */
-	struct peer_session *s =
-		list_entry(list_first(&w.peer.sessions), struct peer_session, node);
-	w.peer.scripts[0] = peer_script_good();
-	peer_say(s, "250 2.0.0 taken\r\n");
-	world_settle(&w);
-	assert_int_equal(w.spool.outcomes, 24);
-	assert_in_range(w.spool.profiles_set, 2, 40);
-	assert_true(has_profile(&w, 0, "profile-4"));
-	assert_true(has_profile(&w, 1, "profile-0"));
-	world_done(&w);
+	w->peer.scripts[0] = peer_script_good();
+	peer_say(world_first_session(w), "250 2.0.0 taken\r\n");
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, 24);
+	assert_in_range(w->spool.profiles_set, 2, 40);
+	assert_true(has_profile(w, 0, "profile-4"));
+	assert_true(has_profile(w, 1, "profile-0"));
 }
 
 int
 main(void)
 {
-	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_new_profile_is_recorded_before_its_first_use),
-		cmocka_unit_test(a_known_profile_is_not_recorded_again),
-		cmocka_unit_test(
-			what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
-		cmocka_unit_test(a_profile_that_is_not_known_any_more_gives_way),
-		cmocka_unit_test(a_profile_that_the_hop_cannot_carry_gives_way),
-		cmocka_unit_test(two_profiles_are_never_in_flight_together),
+		WORLD_TEST(a_new_profile_is_recorded_before_its_first_use),
+		WORLD_TEST(a_known_profile_is_not_recorded_again),
+		WORLD_TEST(what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
+		WORLD_TEST(a_profile_that_is_not_known_any_more_gives_way),
+		WORLD_TEST(a_profile_that_the_hop_cannot_carry_gives_way),
+		WORLD_TEST(two_profiles_are_never_in_flight_together),
 	};
-	struct err e;
 
-	if (log_open(&quiet, &e) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates,
-				      world_remove_certificates);
+	return WORLD_RUN_TESTS(tests);
 }

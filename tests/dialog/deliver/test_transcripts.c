@@ -84,6 +84,13 @@ static const struct row rows[] = {
 	  { .body = SMTP_BODY_BINARYMIME, .must_use_bdat = true },
 	  false,
 	  false,
+	  EHLO "MAIL FROM:<> BODY=BINARYMIME|" RCPT "|BDAT 91 LAST|QUIT|" },
+	{ "binary content, with enhanced codes",
+	  "250-peer\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
+	  "250-ENHANCEDSTATUSCODES\r\n250 BINARYMIME\r\n",
+	  { .body = SMTP_BODY_BINARYMIME, .must_use_bdat = true },
+	  false,
+	  false,
 	  EHLO "MAIL FROM:<> BODY=BINARYMIME|" RCPT "|BDAT 91 LAST|" },
 	{ "a large body by DATA",
 	  "250-peer\r\n250 PIPELINING\r\n",
@@ -268,10 +275,7 @@ an_idle_connection_is_used_again_and_ends_with_quit(void **state)
 	assert_int_equal(w.peer.n_messages, 1);
 	world_pass(&w, 20000);
 	assert_int_equal(w.peer.open, 1);
-	struct fake_row fresh = { .mid = 50,
-				  .policy = "DEFAULT",
-				  .created_at = w.clock.wall };
-	w.spool.accepted(w.spool.accepted_arg, fake_journal(&w.spool, &fresh));
+	world_offer(&w, 50);
 	world_settle(&w);
 	assert_int_equal(w.peer.n_messages, 2);
 	assert_int_equal(w.peer.connections, 1);
@@ -342,8 +346,7 @@ a_peer_that_closes_after_a_few_is_not_to_blame(void **state)
 	 * are told.
 	 */
 	w.peer.scripts[0].content[0] = "250 2.0.0 taken\r\n421 4.7.0 enough\r\n";
-	w.peer.scripts[1] = peer_script_good();
-	w.peer.n_scripts = 2;
+	peer_script_then(&w.peer);
 	world_start(&w);
 	world_settle(&w);
 	assert_string_equal(world_log(&w), "1 delivered attempts=1 250 2.0.0 taken\n"
@@ -374,7 +377,6 @@ a_session_is_resumed(void **state)
 int
 main(void)
 {
-	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_set_of_extensions_has_its_dialogue),
 		cmocka_unit_test(a_connection_carries_ten_journals_then_says_quit),
@@ -385,10 +387,6 @@ main(void)
 		cmocka_unit_test(a_peer_that_closes_after_a_few_is_not_to_blame),
 		cmocka_unit_test(a_session_is_resumed),
 	};
-	struct err e;
 
-	if (log_open(&quiet, &e) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, world_setup_certificates,
-				      world_remove_certificates);
+	return WORLD_RUN_TESTS(tests);
 }

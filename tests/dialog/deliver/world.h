@@ -10,6 +10,7 @@
 
 #include "peer.h"
 
+#include "fake_routes.h"
 #include "fakes.h"
 
 #include "tdc/base/counter.h"
@@ -40,6 +41,7 @@ struct world {
 		const char *no_tail;
 	} content;
 	unsigned stopped;
+	struct deliver_settings settings;
 };
 
 /* ------------------------------------------------------------------ a renderer */
@@ -211,6 +213,7 @@ world_init(struct world *w)
 	w->dns.found.count = 1;
 	world_path(ca, "ca.pem");
 	w->tls.ca_file = ca;
+	w->settings.hostname = "me.example";
 }
 
 static inline void
@@ -229,11 +232,11 @@ world_rows(struct world *w, size_t n)
 static inline void
 world_start(struct world *w)
 {
-	struct deliver_settings s = { .hostname = "me.example" };
 	struct err e;
 
-	assert_int_equal(deliver_new(w->loop, &s, &w->spool, &w->dns, &w->policies,
-				     &w->tls, &world_ops, w, &w->deliver, &e),
+	assert_int_equal(deliver_new(w->loop, &w->settings, &w->spool, &w->dns,
+				     &w->policies, &w->tls, &world_ops, w, &w->deliver,
+				     &e),
 			 0);
 	deliver_start(w->deliver);
 }
@@ -318,6 +321,56 @@ world_pass(struct world *w, int64_t ms)
 	world_settle(w);
 }
 
+static inline void
+world_pass_often(struct world *w, int times, int64_t ms)
+{
+	while (times-- > 0)
+		world_pass(w, ms);
+}
+
+/* ------------------------------------------------------------------ what happens */
+
+/* A delivery that finds n rows, as far as it comes without time passing. */
+static inline void
+world_run(struct world *w, size_t n)
+{
+	world_rows(w, n);
+	world_start(w);
+	world_settle(w);
+}
+
+/* Another one is accepted. */
+static inline void
+world_offer(struct world *w, uint64_t mid)
+{
+	struct fake_row fresh = { .mid = mid,
+				  .policy = "DEFAULT",
+				  .created_at = w->clock.wall };
+
+	w->spool.accepted(w->spool.accepted_arg, fake_journal(&w->spool, &fresh));
+}
+
+static inline void
+world_reload(struct world *w)
+{
+	struct err e;
+
+	assert_int_equal(
+		deliver_reload(w->deliver, &w->settings, &w->policies, &w->tls, &e), 0);
+}
+
+static inline void
+world_stopped(void *arg)
+{
+	((struct world *)arg)->stopped++;
+}
+
+static inline void
+world_stop(struct world *w, int64_t grace_ms)
+{
+	deliver_stop(w->deliver, grace_ms, world_stopped, w);
+}
+
 /* ------------------------------------------------------------------ looking */
 
 static inline void
@@ -340,5 +393,57 @@ world_log(struct world *w)
 {
 	return buf_text(&w->spool.log);
 }
+
+/* All that was said under TLS; '|' ends a line. */
+static inline const char *
+world_commands(struct world *w)
+{
+	return buf_text(&w->peer.commands);
+}
+
+static inline struct peer_session *
+world_first_session(struct world *w)
+{
+	return list_entry(list_first(&w->peer.sessions), struct peer_session, node);
+}
+
+/* ------------------------------------------------------------------ tests in a world */
+
+/* The test's *state is a world of its own, which ends with it, also when it fails. */
+#define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
+
+static inline int
+world_open(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+
+	assert_non_null(w);
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+static inline int
+world_close(void **state)
+{
+	world_done(*state);
+	free(*state);
+	return 0;
+}
+
+static inline bool
+world_log_nothing(void)
+{
+	const struct log_settings quiet = { .target = LOG_TO_FILE, .path = "/dev/null" };
+	struct err e;
+
+	return log_open(&quiet, &e) == 0;
+}
+
+/* The body of main(). */
+#define WORLD_RUN_TESTS(tests)                                                           \
+	(!world_log_nothing() ? 1                                                        \
+			      : cmocka_run_group_tests(tests, world_setup_certificates,  \
+						       world_remove_certificates))
 
 #endif

@@ -1,0 +1,217 @@
+/*
+ * test_reload.c - a new configuration while journals wait and are on their way.
+ */
+#include "world.h"
+
+static void
+a_reload_that_changes_the_route_ends_the_back_off(void **state)
+{
+	struct world *w = *state;
+
+	w->dns.missing = "intake.example";
+	world_run(w, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
+	/* The same configuration changes nothing. */
+	world_reload(w);
+	world_pass(w, 1000);
+	assert_int_equal(w->dns.queries, 1);
+	w->policies.hops[0].host = "127.0.0.1";
+	w->policies.controls.tls_name = "intake.example";
+	world_reload(w);
+	world_pass(w, 1000);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+}
+
+static void
+a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing(void **state)
+{
+	struct tls_client_settings broken = { .ca_file = "/nonexistent" };
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	world_rows(w, 1);
+	world_start(w);
+	assert_int_equal(
+		deliver_reload(w->deliver, &w->settings, &w->policies, &broken, &e), -1);
+	assert_non_null(strstr(e.text, "/nonexistent"));
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, 1);
+}
+
+static void
+a_reload_ends_idle_connections_of_the_old_configuration(void **state)
+{
+	struct world *w = *state;
+
+	world_run(w, 1);
+	assert_int_equal(w->peer.open, 1);
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(w->peer.open, 0);
+	assert_non_null(strstr(world_commands(w), "|QUIT|"));
+}
+
+static void
+the_next_connection_says_the_new_name(void **state)
+{
+	struct world *w = *state;
+
+	world_run(w, 1);
+	w->settings.hostname = "other.example";
+	world_reload(w);
+	world_settle(w);
+	world_offer(w, 2);
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, 2);
+	assert_string_equal(buf_text(&w->peer.clear),
+			    "EHLO me.example|STARTTLS|EHLO other.example|STARTTLS|");
+	assert_non_null(strstr(world_commands(w), "QUIT|EHLO other.example|"));
+}
+
+static void
+a_new_name_ends_the_back_off(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].ehlo = "550 5.7.1 not with that name\r\n";
+	peer_script_then(&w->peer);
+	world_run(w, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
+	w->settings.hostname = "other.example";
+	world_reload(w);
+	world_settle(w);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+}
+
+static void
+so_does_another_ca_file(void **state)
+{
+	struct world *w = *state;
+	const char *right = w->tls.ca_file;
+	char wrong[128];
+
+	world_path(wrong, "other.pem");
+	w->tls.ca_file = wrong;
+	world_run(w, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	w->tls.ca_file = right;
+	world_reload(w);
+	world_settle(w);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+}
+
+/* Those that carry a journal are not broken off: they end after it. */
+static void
+fewer_connections_are_reached_as_journals_end(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	w->peer.scripts[0].content[0] = NULL;
+	world_run(w, 200);
+	assert_int_equal(w->peer.open, 5);
+	w->settings.connections_max = 2;
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(w->peer.open, 5);
+	assert_int_equal(world_destination(w).in_flight, 5);
+	/* Each reply ends one; a new one comes only when they are fewer than two. */
+	w->peer.scripts[0] = peer_script_good();
+	unsigned open = 5, made = w->peer.connections;
+	for (struct list_node *n = list_first(&w->peer.sessions); open > 2;
+	     n = list_next(&w->peer.sessions, n)) {
+		peer_say(list_entry(n, struct peer_session, node), "250 2.0.0 taken\r\n");
+		world_settle(w);
+		assert_int_equal(w->peer.open, --open);
+		assert_int_equal(w->peer.connections, made);
+	}
+	w->peer.most_open = 0;
+	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
+	     n = list_next(&w->peer.sessions, n)) {
+		struct peer_session *s = list_entry(n, struct peer_session, node);
+		if (!s->is_dead)
+			peer_say(s, "250 2.0.0 taken\r\n");
+	}
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, 200);
+	assert_int_equal(w->peer.most_open, 2);
+}
+
+static void
+more_connections_are_used_at_once(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].content[0] = NULL;
+	w->settings.connections_max = 1;
+	world_run(w, 40);
+	assert_int_equal(w->peer.open, 1);
+	w->settings.connections_max = 4;
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(w->peer.open, 4);
+}
+
+/* How many journals wait in memory: each has the body, one in flight twice (to read it). */
+static size_t
+window_of(struct world *w)
+{
+	return w->spool.body->refs - 1 - 2 * world_destination(w).in_flight;
+}
+
+static void
+a_larger_window_is_filled(void **state)
+{
+	struct world *w = *state;
+
+	w->settings.window = 40;
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL; /* one is in flight, the others wait */
+	world_run(w, 600);
+	assert_in_range(window_of(w), 1, 20);
+	w->settings.window = 400;
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(window_of(w), 200);
+}
+
+static void
+a_smaller_window_lets_go_and_loses_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL;
+	world_run(w, 600);
+	assert_in_range(window_of(w), 240, 250);
+	w->settings.window = 40;
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(window_of(w), 20);
+	w->peer.scripts[0] = peer_script_good();
+	peer_say(world_first_session(w), "250 2.0.0 taken\r\n");
+	world_pass_often(w, 20, 1000);
+	assert_int_equal(w->spool.outcomes, 600);
+	assert_int_equal(w->peer.n_messages_in_all, 600);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(a_reload_that_changes_the_route_ends_the_back_off),
+		WORLD_TEST(a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing),
+		WORLD_TEST(a_reload_ends_idle_connections_of_the_old_configuration),
+		WORLD_TEST(the_next_connection_says_the_new_name),
+		WORLD_TEST(a_new_name_ends_the_back_off),
+		WORLD_TEST(so_does_another_ca_file),
+		WORLD_TEST(fewer_connections_are_reached_as_journals_end),
+		WORLD_TEST(more_connections_are_used_at_once),
+		WORLD_TEST(a_larger_window_is_filled),
+		WORLD_TEST(a_smaller_window_lets_go_and_loses_nothing),
+	};
+
+	return WORLD_RUN_TESTS(tests);
+}
