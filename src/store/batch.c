@@ -9,73 +9,10 @@
  */
 #include "store/state.h"
 
-#include "tdc/base/cleanup.h"
 #include "tdc/base/counter.h"
 #include "tdc/base/fault.h"
 
 #include <stdlib.h>
-
-int
-ops_add(struct ops *o, struct store_op *op)
-{
-	if (o->n == o->cap) {
-		size_t cap = o->cap == 0 ? 64 : o->cap * 2;
-		struct store_op **grown = realloc(o->at, cap * sizeof(struct store_op *));
-		if (grown == NULL)
-			return -1;
-		o->at = grown;
-		o->cap = cap;
-	}
-	o->at[o->n++] = op;
-	return 0;
-}
-
-void
-op_init(struct store_op *op, const struct op_kind *kind, struct spool *sp)
-{
-	op->kind = kind;
-	op->spool = sp;
-}
-
-void
-op_submit(struct store_op *op)
-{
-	work_queue_push(op->spool->writer.queue, &op->job);
-}
-
-/* -- answers -- */
-
-static void
-op_answered(struct completion *c)
-{
-	struct store_op *op =
-		(struct store_op *)((char *)c - offsetof(struct store_op, completion));
-	op->kind->answer(op);
-}
-
-static void
-answer(struct writer *w, struct store_op *op)
-{
-	if (op->kind->answer == NULL) {
-		free(op);
-		return;
-	}
-	op->completion = (struct completion){ .run = op_answered };
-	*w->answers_end = &op->completion;
-	w->answers_end = &op->completion.next;
-}
-
-static void
-fail(struct writer *w, struct store_op *op, const struct err *e)
-{
-	if (op->kind->flags & OP_OUTCOME)
-		w->outcomes++;
-	op->error = *e;
-	op->has_more = false;
-	if (op->kind->failed != NULL)
-		op->kind->failed(w, op);
-	answer(w, op);
-}
 
 /* A row that cannot be changed is corrupt; nothing else stops for it. */
 static void
@@ -83,28 +20,15 @@ fail_for_good(struct writer *w, struct store_op *op, const struct err *e)
 {
 	if (op->kind->flags & OP_KEPT)
 		counter_add(COUNTER_QUARANTINED, 1);
-	fail(w, op, e);
-}
-
-/*
- * Keeps it for the next attempt; without memory for the list the attempt is lost, and
- * said so.
- */
-static void
-keep(struct writer *w, struct ops *list, struct store_op *op)
-{
-	if (ops_add(list, op) != 0)
-		fail(w, op,
-		     &(struct err){ .kind = ERR_MEMORY,
-				    .text = "no memory for a batch" });
+	op_fail(w, op, e);
 }
 
 void
 batch_give_up(struct writer *w, struct store_op *op)
 {
 	w->has_given_up = true;
-	fail(w, op,
-	     &(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
+	op_fail(w, op,
+		&(struct err){ .kind = ERR_SHUTDOWN, .text = "the spool was closed" });
 }
 
 void
@@ -117,120 +41,16 @@ batch_collect(struct writer *w, struct work_job *chain)
 	w->kept = kept;
 	w->kept.n = 0;
 	for (size_t i = 0; i < w->again.n; i++)
-		keep(w, &w->batch, w->again.at[i]);
+		ops_keep(w, &w->batch, w->again.at[i]);
 	w->again.n = 0;
 	while (chain != NULL) {
 		struct store_op *op = (struct store_op *)chain;
 		chain = chain->next;
 		if (op->has_failed)
-			answer(w, op);
+			op_answer(w, op);
 		else
-			keep(w, &w->batch, op);
+			ops_keep(w, &w->batch, op);
 	}
-}
-
-/* -- one transaction -- */
-
-static int
-run_statement(struct writer *w, enum statement which, struct err *e)
-{
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, e);
-	return st == NULL ? -1 : db_run(&w->db, st, e);
-}
-
-static void
-roll_back(struct writer *w)
-{
-	/* SQLITE_FULL and SQLITE_IOERR may have done it already. */
-	if (w->db.sql != NULL && sqlite3_get_autocommit(w->db.sql) == 0)
-		run_statement(w, STATEMENT_ROLLBACK, NULL);
-	pending_forget(w);
-}
-
-static unsigned
-flags_of(struct store_op **ops, size_t n)
-{
-	unsigned flags = 0;
-	for (size_t i = 0; i < n; i++)
-		flags |= ops[i]->kind->flags;
-	return flags;
-}
-
-static int
-commit(struct writer *w, unsigned flags, struct err *e)
-{
-	if (flags & OP_ACCEPTANCE)
-		fault_crash("store.before-commit");
-	if (flags & OP_OUTCOME)
-		fault_crash("store.outcome-before-commit");
-	if (run_statement(w, STATEMENT_COMMIT, e) != 0)
-		return -1;
-	if (flags & OP_ACCEPTANCE)
-		fault_crash("store.after-commit");
-	if (flags & OP_OUTCOME)
-		fault_crash("store.outcome-after-commit");
-	return 0;
-}
-
-static int
-apply_all(struct writer *w, struct store_op **ops, size_t n, struct err *e)
-{
-	for (size_t i = 0; i < n; i++) {
-		ops[i]->has_more = false;
-		if (ops[i]->kind->apply(w, ops[i], e) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-note_durability(struct writer *w, unsigned flags, size_t n)
-{
-	counter_add(COUNTER_COMMITS, 1);
-	w->is_wal_copied = false;
-	if (w->is_full) {
-		counter_add(COUNTER_SYNCS, 1);
-		w->unsynced = 0;
-		sweep(w);
-	} else if (flags & OP_OUTCOME) {
-		if (w->unsynced == 0)
-			w->unsynced_since = mono_now_ms();
-		w->unsynced += n;
-	} else if (w->unsynced == 0) {
-		w->unsynced_since = mono_now_ms();
-		w->unsynced = 1;
-	}
-}
-
-/* All or nothing. On failure nothing of it is left in the database or in memory. */
-static int
-transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
-{
-	unsigned flags = flags_of(ops, n);
-	int64_t since = mono_us();
-
-	if (writer_set_full(w, (flags & OP_SYNCED) != 0, e) != 0)
-		return -1;
-	pending_begin(w);
-	if (run_statement(w, STATEMENT_BEGIN, e) != 0 || apply_all(w, ops, n, e) != 0 ||
-	    pending_write(w, e) != 0 || commit(w, flags, e) != 0) {
-		roll_back(w);
-		return -1;
-	}
-	pending_take_over(w);
-	note_durability(w, flags, n);
-	int64_t took = mono_us() - since;
-	if (took > w->longest_commit_us)
-		w->longest_commit_us = took;
-	for (size_t i = 0; i < n; i++) {
-		if (ops[i]->kind->settled != NULL)
-			ops[i]->kind->settled(w, ops[i]);
-		if (ops[i]->has_more)
-			keep(w, &w->again, ops[i]);
-		else
-			answer(w, ops[i]);
-	}
-	return 0;
 }
 
 /* -- when it fails -- */
@@ -261,7 +81,7 @@ fail_acceptances(struct writer *w, const struct err *e)
 		if (b->at[i]->kind->flags & OP_KEPT)
 			b->at[n++] = b->at[i];
 		else
-			fail(w, b->at[i], e);
+			op_fail(w, b->at[i], e);
 	}
 	b->n = n;
 }
@@ -275,7 +95,7 @@ batch_without_log(struct writer *w)
 	err_set(&e, ERR_IO, 0, "%s", w->trouble);
 	fail_acceptances(w, &e);
 	for (size_t i = 0; i < w->batch.n; i++)
-		keep(w, &w->kept, w->batch.at[i]);
+		ops_keep(w, &w->kept, w->batch.at[i]);
 	w->batch.n = 0;
 }
 
@@ -330,7 +150,7 @@ batch_without_room(struct writer *w, struct err *e)
 	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
 	for (size_t i = 0; i < n; i++)
 		if (!is_alone || w->is_log_broken || transact_alone(w, b->at[i], e) != 0)
-			keep(w, &w->kept, b->at[i]);
+			ops_keep(w, &w->kept, b->at[i]);
 }
 
 static void
@@ -372,7 +192,7 @@ void
 batch_run(struct writer *w)
 {
 	struct ops *b = &w->batch;
-	bool has_acceptance = (flags_of(b->at, b->n) & OP_ACCEPTANCE) != 0;
+	bool has_acceptance = (ops_flags(b->at, b->n) & OP_ACCEPTANCE) != 0;
 	struct err e;
 
 	if (b->n > 0) {

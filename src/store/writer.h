@@ -93,8 +93,24 @@ int writer_open(struct writer *w, struct err *e);
 void writer_trouble(struct writer *w, const struct err *e); /* NULL: over */
 int writer_set_full(struct writer *w, bool is_full, struct err *e);
 
-/* -- batches (batch.c) -- */
+/* -- requests (ops.c) -- */
 int ops_add(struct ops *o, struct store_op *op);
+unsigned ops_flags(struct store_op **ops, size_t n); /* of all together */
+/*
+ * To a later batch; without memory for the list the attempt is lost, and said so.
+ */
+void ops_keep(struct writer *w, struct ops *list, struct store_op *op);
+void op_answer(struct writer *w, struct store_op *op);
+void op_fail(struct writer *w, struct store_op *op, const struct err *e);
+
+/* -- one transaction (transact.c) -- */
+/*
+ * All or nothing, and then they are answered. On failure nothing of it is left in the
+ * database or in memory, and the operations are still the caller's.
+ */
+int transact(struct writer *w, struct store_op **ops, size_t n, struct err *e);
+
+/* -- batches (batch.c) -- */
 void batch_collect(struct writer *w, struct work_job *chain);
 void batch_run(struct writer *w);
 void batch_publish(struct writer *w); /* view and answers to the loop */
