@@ -23,7 +23,7 @@ struct blocks {
 void blocks_init(struct blocks *b, size_t size, unsigned n_max);
 void blocks_done(struct blocks *b);
 void *blocks_get(struct blocks *b); /* NULL: no memory */
-void blocks_put(struct blocks *b, void *block);
+void blocks_put(struct blocks *b, void *p);
 
 /*
  * A place for at least `least` more bytes (or for what the buffer's maximum leaves, if

@@ -100,7 +100,7 @@ parse_value(struct fault *f, const char *value, struct err *e)
 	    (value[3] != '\0' && value[3] != ' '))
 		return err_set(e, ERR_SYNTAX, 0,
 			       "a reply is STAGE=CODE or STAGE=CODE text");
-	f->code = atoi(value);
+	f->code = (int)strtol(value, NULL, 10);
 	snprintf(f->text, sizeof(f->text), "%s%s", value,
 		 value[3] == '\0' ? " as ordered" : "");
 	return 0;

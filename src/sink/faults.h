@@ -64,9 +64,9 @@ struct faults {
 void faults_init(struct faults *f);
 void faults_clear(struct faults *f);
 /* "reply", "drop", ...: -1 and ERR_SYNTAX for another word or malformed text. */
-int faults_add(struct faults *f, const char *kind, const char *text, struct err *e);
+int faults_add(struct faults *all, const char *kind, const char *text, struct err *e);
 /* Counts a passage of every fault at this place; the first whose turn it is, or NULL. */
-const struct fault *faults_due(struct faults *f, enum fault_kind kind,
+const struct fault *faults_due(struct faults *all, enum fault_kind kind,
 			       enum sink_stage stage);
 
 #endif

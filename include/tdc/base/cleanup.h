@@ -19,7 +19,7 @@ free_ptr(void *p)
 }
 
 static inline void
-close_fd(int *fd)
+close_fd(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

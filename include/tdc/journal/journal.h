@@ -52,7 +52,7 @@ struct journal_settings {
 /*
  * The text of the profile: settings and the hop's extensions (enum smtp_extension bits).
  */
-int journal_profile_write(const struct journal_settings *s, unsigned extensions,
+int journal_profile_write(const struct journal_settings *s, unsigned extension_bits,
 			  struct buf *ret);
 
 enum journal_body_form { JOURNAL_BODY_AS_IS, JOURNAL_BODY_BASE64 };
