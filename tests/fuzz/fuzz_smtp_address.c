@@ -76,7 +76,7 @@ check_sender(struct span text)
 		check(!is_path);
 		return;
 	}
-	check(rest.n < text.n && rest.p[-1] == '>');
+	check(rest.n < text.n && text.p[text.n - rest.n - 1] == '>');
 	check(a.whole.n <= SMTP_ADDRESS_MAX && a.domain.n <= SMTP_DOMAIN_MAX);
 	check(!has_control(a.whole) && smtp_utf8_is_valid(a.whole));
 	check(!is_path || (span_equal(path.whole, a.whole) && rest.n == behind.n));

@@ -162,7 +162,7 @@ test_the_settings_are_copied_and_have_defaults(void **state)
 	assert_string_equal(c->queue_domain, "the.tdc.queue");
 	assert_int_equal(c->settings.recipients_max, 7);
 	assert_int_equal(c->settings.message_size_max, 256u << 20);
-	assert_int_equal(c->settings.command_line_max, 4096);
+	assert_int_equal(c->settings.command_line_max, 8192);
 	assert_int_equal(c->settings.connections_max, 500);
 	assert_int_equal(c->settings.connections_per_client_max, 200);
 	assert_int_equal(c->settings.idle_timeout_ms, 300000);
