@@ -208,6 +208,7 @@ on_tls(void *arg, const struct tls_facts *facts, const struct err *e)
 	s->has_tls = true; /* from here on nothing is plaintext, whatever became of it */
 	if (e != NULL) {
 		c->n[SINK_HANDSHAKES_FAILED]++;
+		s->is_waiting = false; /* no transaction was aborted */
 		stream_close(s->stream);
 		s->stream = NULL;
 		session_cut(s);
