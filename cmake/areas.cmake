@@ -2,7 +2,7 @@
 #
 # An area is src/NAME/*.c and include/tdc/NAME/*.h, built as the static library tdc_NAME. LOWER names
 # the areas below it that it uses; HOME the foreign libraries whose only home it is. The
-# test tests/meta/floors.py checks the same from the includes.
+# test tests/meta/test_floors.py checks the same from the includes.
 function(tdc_area name)
 	cmake_parse_arguments(A "" "" "LOWER;HOME" ${ARGN})
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c)
