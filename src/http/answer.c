@@ -24,7 +24,7 @@ static const struct row {
 	{ 500, "Internal Server Error", "no memory for the request" },
 	{ 501, "Not Implemented", "only chunked is known as a transfer encoding" },
 	{ 503, "Service Unavailable",
-	  "too many connections are open here already; try again in a moment" },
+	  "all 32 connections to this socket are at work; try again in a moment" },
 	{ 505, "HTTP Version Not Supported", "HTTP/1.1 is spoken here" },
 };
 

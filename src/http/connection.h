@@ -8,6 +8,7 @@
 #include "target.h"
 
 #include "tdc/base/list.h"
+#include "tdc/loop/loop.h"
 
 /*
  *	IDLE -> HEAD -> BODY -> ANSWERING -> WRITING -> IDLE, or the end
@@ -28,6 +29,9 @@ struct http_server {
 	http_handler_fn *fn;
 	void *arg;
 	struct list connections; /* of http_connection.node */
+	int waiting;             /* accepted, but there is no place for it; or -1 */
+	int64_t full_since;      /* loop's ms, while somebody waits in vain; or 0 */
+	struct timer look;
 };
 
 struct http_connection {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { LOOK_MS = 100 };
 
 /* ---------------------------------------------------------------- admission */
 
@@ -57,32 +57,71 @@ turn_away(const struct http_server *s, int fd)
 	close(fd);
 }
 
+static bool
+make_place(const struct http_server *s)
+{
+	if (s->connections.count < HTTP_CONNECTIONS_MAX)
+		return true;
+	struct http_connection *silent = longest_silent(s);
+	if (silent != NULL)
+		http_connection_free(silent);
+	return silent != NULL;
+}
+
+static void
+admit(struct http_server *s, int fd)
+{
+	struct err e;
+
+	s->full_since = 0;
+	/* Without memory the client sees its connection close. */
+	(void)http_connection_new(s, fd, &e);
+}
+
+/*
+ * One waits here, the others to be accepted. It is not turned away at once: a client that
+ * finds its connection closed as soon as it is made takes nobody to be there.
+ */
+static void
+look_for_place(void *arg)
+{
+	struct http_server *s = arg;
+	int fd = s->waiting;
+
+	if (make_place(s)) {
+		admit(s, fd);
+	} else if (loop_mono_ms(s->loop) - s->full_since >= HTTP_WAIT_MS) {
+		turn_away(s, fd);
+	} else {
+		timer_set(&s->look, LOOK_MS);
+		return;
+	}
+	s->waiting = -1;
+	listener_resume(s->listener);
+}
+
 static void
 on_accept(void *arg, int fd, const struct socket_address *peer)
 {
 	struct http_server *s = arg;
-	struct err e;
 
 	(void)peer;
-	if (s->connections.count >= HTTP_CONNECTIONS_MAX) {
-		struct http_connection *silent = longest_silent(s);
-		if (silent == NULL) {
-			turn_away(s, fd);
-			return;
-		}
-		http_connection_free(silent);
+	if (make_place(s)) {
+		admit(s, fd);
+		return;
 	}
-	/* Without memory the client sees its connection close. */
-	(void)http_connection_new(s, fd, &e);
+	s->waiting = fd;
+	if (s->full_since == 0)
+		s->full_since = loop_mono_ms(s->loop);
+	listener_pause(s->listener);
+	timer_set(&s->look, LOOK_MS);
 }
 
 int
 http_server_new(struct loop *l, const char *address, unsigned mode, http_handler_fn *fn,
 		void *arg, struct http_server **ret, struct err *e)
 {
-	struct listener_settings settings = { .mode = mode,
-					      .backlog = BACKLOG,
-					      .inherited_fd = -1 };
+	struct listener_settings settings = { .mode = mode, .inherited_fd = -1 };
 
 	if (socket_address_parse(address, &settings.address, e) != 0)
 		return -1;
@@ -92,8 +131,14 @@ http_server_new(struct loop *l, const char *address, unsigned mode, http_handler
 	s->loop = l;
 	s->fn = fn;
 	s->arg = arg;
+	s->waiting = -1;
 	list_init(&s->connections);
+	if (timer_init(&s->look, l, look_for_place, s, e) != 0) {
+		free(s);
+		return -1;
+	}
 	if (listener_new(l, &settings, on_accept, s, &s->listener, e) != 0) {
+		timer_done(&s->look);
 		free(s);
 		return -1;
 	}
@@ -107,6 +152,9 @@ http_server_free(struct http_server *s)
 	if (s == NULL)
 		return;
 	listener_free(s->listener);
+	timer_done(&s->look);
+	if (s->waiting >= 0)
+		close(s->waiting);
 	while (!list_is_empty(&s->connections))
 		http_connection_free(list_entry(list_first(&s->connections),
 						struct http_connection, node));

@@ -21,10 +21,12 @@ struct http_server;
 struct http_request;
 
 enum {
-	/* Beyond them whoever has been silent the longest loses its place, if that was a
-	 * second or more; otherwise the new one is answered 503. */
+	/* Beyond them new ones wait to be accepted. Whoever has been silent the longest loses
+	 * its place to them, if that was a second or more; while none is and all are at
+	 * work for longer than HTTP_WAIT_MS, a new one is answered 503. */
 	HTTP_CONNECTIONS_MAX = 32,
 	HTTP_SILENT_MS = 1000,
+	HTTP_WAIT_MS = 5000,
 	HTTP_HEAD_MAX = 16 << 10, /* request line and fields: 431           */
 	HTTP_BODY_MAX = 64 << 10, /* 413                                    */
 	HTTP_REQUEST_MS = 10000,  /* from its first byte to its last: 408    */
