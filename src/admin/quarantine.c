@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a delivery relies on: an original whose row tells less would be carried wrongly. */
+/* What a delivery relies on: by a row that tells less it would be carried wrongly. */
 enum {
 	FACTS_COMPARED = MIME_HAS_8BIT | MIME_HAS_NUL | MIME_HAS_BARE_CR |
 			 MIME_HAS_BARE_LF | MIME_HAS_LONG_LINE | MIME_HAS_NO_FINAL_CRLF |

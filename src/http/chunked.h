@@ -12,7 +12,7 @@ struct http_chunked { /* zeroed: at the beginning */
 	size_t trailer; /* bytes of it so far      */
 };
 
-/* Appends to `body`, whose maximum is the limit; *taken says how much of `in` was used. */
+/* Appends to `body`, whose maximum is the limit; *taken is how much of `in` was used. */
 enum http_parse http_chunked_feed(struct http_chunked *c, struct span in,
 				  struct buf *body, size_t *taken, int *status);
 

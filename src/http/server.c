@@ -161,7 +161,7 @@ http_server_free(struct http_server *s)
 	free(s);
 }
 
-/* ---------------------------------------------------------------- what the handler has */
+/* ---------------------------------------------------------------- requests */
 
 enum http_method
 http_request_method(const struct http_request *r)
