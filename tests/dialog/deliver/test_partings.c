@@ -159,6 +159,7 @@ before_anything_was_carried_an_end_in_order_is_uncertain(void **state)
 	w->peer.scripts[0].ehlo_tls = one_flight;
 	w->peer.scripts[0].mail = CLOSE;
 	world_run(w, 1);
+	assert_int_equal(w->peer.connections, 1); /* it was not sent again at once */
 	assert_string_equal(world_log(w),
 			    "1 uncertain attempts=1 the connection was closed instead of "
 			    "a reply to MAIL\n");
