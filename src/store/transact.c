@@ -72,6 +72,9 @@ note_durability(struct writer *w, unsigned flags, size_t n)
 int
 transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 {
+	/* What goes on for long ends between two of its steps. */
+	const struct err stopped = { .kind = ERR_SHUTDOWN,
+				     .text = "the spool was closed" };
 	unsigned flags = ops_flags(ops, n);
 	int64_t since = mono_us();
 
@@ -91,7 +94,9 @@ transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i]->kind->settled != NULL)
 			ops[i]->kind->settled(w, ops[i]);
-		if (ops[i]->has_more)
+		if (ops[i]->has_more && atomic_load(&w->is_stopping))
+			op_fail(w, ops[i], &stopped);
+		else if (ops[i]->has_more)
 			ops_keep(w, &w->again, ops[i]);
 		else
 			op_answer(w, ops[i]);

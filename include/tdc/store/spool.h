@@ -49,7 +49,7 @@ struct spool_recovery {
 	bool was_clean; /* the last stop was orderly */
 	uint64_t waiting, uncertain, held, dead, quarantined;
 	uint64_t orphan_files; /* bodies of drafts that were never committed; removed */
-	/* by the start itself: 0, damage is found by reading */
+	/* by how many there are more of these than at the start before: found meanwhile */
 	uint64_t newly_quarantined;
 	int64_t took_ms;
 };
@@ -236,7 +236,10 @@ enum spool_change {
 	 * spool_fetch_sound(). */
 	CHANGE_RETRY_QUARANTINED,
 };
-/* mid == 0: all rows in a state that the change applies to. Exactly once. */
+/*
+ * mid == 0: all rows in a state that the change applies to, in steps; spool_close() ends it
+ * between two of them (ERR_SHUTDOWN, and `changed` says how far it came). Exactly once.
+ */
 typedef void spool_change_fn(void *arg, uint64_t changed, const struct err *e);
 void spool_change(struct spool *sp, enum spool_change what, uint64_t mid,
 		  spool_change_fn *done, void *arg);

@@ -170,6 +170,57 @@ a_change_of_all_is_done_in_steps(void **state)
 	fixture_done(&f);
 }
 
+struct lock { /* what keeps the store thread from its first step */
+	sqlite3 *other;
+	struct spool *sp;
+};
+
+static void *
+let_go(void *arg)
+{
+	struct lock *l = arg;
+
+	while (!atomic_load(&l->sp->writer.is_stopping))
+		usleep(1000);
+	sqlite3_exec(l->other, "ROLLBACK", NULL, NULL, NULL);
+	return NULL;
+}
+
+static void
+a_change_of_all_does_not_hold_up_the_stop(void **state)
+{
+	enum { MANY = 12000 };
+	struct fixture f;
+	struct lock l;
+	pthread_t thread;
+	char path[320];
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	make_many(&f, MANY);
+	snprintf(path, sizeof(path), "%s/spool.tdc.queue", f.directory);
+	assert_int_equal(sqlite3_open(path, &l.other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(l.other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+			 SQLITE_OK);
+	l.sp = f.sp;
+	assert_int_equal(pthread_create(&thread, NULL, let_go, &l), 0);
+	f.is_answered = false;
+	spool_change(f.sp, CHANGE_HOLD, 0, on_changed, &f);
+	close_spool(&f);
+	pthread_join(thread, NULL);
+	sqlite3_close(l.other);
+	assert_true(f.is_answered);
+	assert_int_equal(f.error.kind, ERR_SHUTDOWN);
+	assert_in_range(f.changed, 1, MANY / 2);
+	open_spool(&f);
+	/* It is known how far it came. */
+	assert_true(f.recovery.was_clean);
+	assert_int_equal(f.recovery.held, MANY / 3 + f.changed);
+	assert_account(&f, "in the midst of it");
+	fixture_done(&f);
+}
+
 static void
 delete_all_takes_every_state_but_delivered(void **state)
 {
@@ -400,6 +451,7 @@ main(void)
 		cmocka_unit_test(every_change_of_every_state),
 		cmocka_unit_test(a_change_of_nobody_is_not_found),
 		cmocka_unit_test(a_change_of_all_is_done_in_steps),
+		cmocka_unit_test(a_change_of_all_does_not_hold_up_the_stop),
 		cmocka_unit_test(delete_all_takes_every_state_but_delivered),
 		cmocka_unit_test(a_change_in_some_states_leaves_the_others_alone),
 		cmocka_unit_test(lists_are_pages_in_mid_order),
