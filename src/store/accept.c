@@ -190,7 +190,8 @@ accept_answer(struct store_op *op)
 		if (c->body->at.place != BODY_FILE && c->draft != NULL) {
 			c->body->data = draft_take_data(c->draft);
 			c->body->pins++; /* not to be dropped before it is handed over */
-			hot_add(&sp->hot, c->body);
+			if (c->body->data != NULL)
+				hot_add(&sp->hot, c->body);
 			hand_over(sp, c);
 			c->body->pins--;
 			hot_set_max(&sp->hot, sp->hot.max);

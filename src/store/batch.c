@@ -18,7 +18,7 @@
 static void
 fail_for_good(struct writer *w, struct store_op *op, const struct err *e)
 {
-	if (op->kind->flags & OP_KEPT)
+	if (op->kind->flags & OP_ROW)
 		counter_add(COUNTER_QUARANTINED, 1);
 	op_fail(w, op, e);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COMPACTION_REST_MS = 10 * 60 * 1000 };
@@ -31,11 +32,27 @@ read_all(int fd, char *p, size_t n, uint64_t offset)
 	return 0;
 }
 
+/* A row may say anything; the file is as long as it is. */
+static bool
+is_inside(const struct compaction *c, size_t i, uint64_t end)
+{
+	return c->bodies[i].size <= end && c->bodies[i].offset <= end - c->bodies[i].size;
+}
+
 /* Copies what can be read; c->n is what was copied. */
 static int
 copy(struct segments *s, struct compaction *c, int from, struct err *e)
 {
+	struct stat st;
+
+	if (fstat(from, &st) != 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "a segment");
 	for (size_t i = 0; i < c->n; i++) {
+		if (!is_inside(c, i, (uint64_t)st.st_size)) {
+			c->is_damaged = true;
+			c->n = i;
+			return 0;
+		}
 		size_t size = (size_t)c->bodies[i].size;
 		SCOPED(free_ptr) char *p = malloc(size + 1);
 		if (p == NULL)
@@ -73,6 +90,7 @@ segment_compact(struct segments *s, struct compaction *c)
 	if (from >= 0)
 		close(from);
 	/* A failure leaves all as it was; it is tried again in its time. */
+	c->has_failed = c->op.error.kind != ERR_NONE;
 	c->op.error.kind = ERR_NONE;
 	op_submit(&c->op);
 	if (s->fd >= 0 && s->size >= s->spool->limits.segment_size)
@@ -119,13 +137,6 @@ compaction_apply(struct writer *w, struct store_op *op, struct err *e)
 	return db_run(&w->db, st, e);
 }
 
-static void
-compaction_settled(struct writer *w, struct store_op *op)
-{
-	(void)op;
-	w->is_compacting = false;
-}
-
 /*
  * What does not move now will not a second later: the copy would be made again and again,
  * until the disk is full.
@@ -136,6 +147,14 @@ compaction_failed(struct writer *w, struct store_op *op)
 	(void)op;
 	w->is_compacting = false;
 	w->no_compaction_until = mono_now_ms() + COMPACTION_REST_MS;
+}
+
+static void
+compaction_settled(struct writer *w, struct store_op *op)
+{
+	if (((struct compaction *)op)->has_failed)
+		compaction_failed(w, op);
+	w->is_compacting = false;
 }
 
 const struct op_kind compaction_kind = {

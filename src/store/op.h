@@ -25,6 +25,7 @@ enum op_flags {
 	OP_ACCEPTANCE =
 		4,      /* passes the crash points of acceptance                        */
 	OP_OUTCOME = 8, /* passes the crash points of outcomes                          */
+	OP_ROW = 16,    /* of one row, which is corrupt when it cannot be changed */
 };
 
 struct op_kind {

@@ -145,7 +145,7 @@ record_failed(struct writer *w, struct store_op *op)
 
 static const struct op_kind record_kind = {
 	.name = "outcome",
-	.flags = OP_KEPT | OP_OUTCOME,
+	.flags = OP_KEPT | OP_OUTCOME | OP_ROW,
 	.apply = record_apply,
 	.settled = record_settled,
 	.failed = record_failed,
@@ -259,7 +259,7 @@ quarantine_failed(struct writer *w, struct store_op *op)
 
 static const struct op_kind quarantine_kind = {
 	.name = "quarantine",
-	.flags = OP_KEPT,
+	.flags = OP_KEPT | OP_ROW,
 	.apply = quarantine_apply,
 	.settled = quarantine_settled,
 	.failed = quarantine_failed,

@@ -12,39 +12,67 @@ enum { PURGE_ROWS = 200, PURGE_EVERY_MS = 10000, PURGE_MIN_MS = 50 };
 struct purge {
 	struct store_op op;
 	int64_t before;
+	uint64_t failed_mid; /* the row that could not be deleted */
 };
 
 static int
 purge_apply(struct writer *w, struct store_op *op, struct err *e)
 {
 	struct purge *p = (struct purge *)op;
+	struct refused *refused = &w->spool->refused;
 	uint64_t mids[PURGE_ROWS];
 	size_t n = 0;
-	int r;
+	int r = 1;
+
+	p->failed_mid = 0;
 	{
 		SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_ENDED, e);
 		if (st == NULL)
 			return -1;
 		db_bind_int(st, 1, p->before);
-		db_bind_int(st, 2, PURGE_ROWS);
-		while ((r = db_step(&w->db, st, e)) == 1)
-			mids[n++] = (uint64_t)sqlite3_column_int64(st, 0);
+		db_bind_int(st, 2, PURGE_ROWS + (int64_t)refused_count(refused));
+		while (n < PURGE_ROWS && (r = db_step(&w->db, st, e)) == 1) {
+			mids[n] = (uint64_t)sqlite3_column_int64(st, 0);
+			if (!refused_has(refused, mids[n]))
+				n++;
+		}
 	}
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = row_delete(w, mids[i], e);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if ((r = row_delete(w, mids[i], e)) != 0)
+			p->failed_mid = mids[i];
 	op->has_more = n == PURGE_ROWS;
-	return r;
+	return r < 0 ? -1 : 0;
+}
+
+/* A row that cannot be deleted is left, or none behind it would ever go. */
+static void
+purge_failed(struct writer *w, struct store_op *op)
+{
+	struct purge *p = (struct purge *)op;
+
+	if (err_is_temporary(&op->error))
+		p->failed_mid = 0;
+	else if (p->failed_mid != 0)
+		refused_add(&w->spool->refused, p->failed_mid);
 }
 
 static void
 purge_answer(struct store_op *op)
 {
+	struct purge *p = (struct purge *)op;
+
+	if (p->failed_mid != 0 && !atomic_load(&op->spool->writer.is_stopping)) {
+		op->error.kind = ERR_NONE;
+		op_submit(op);
+		return;
+	}
 	op->spool->is_purging = false;
-	free(op);
+	free(p);
 }
 
 static const struct op_kind purge_kind = { .name = "purge",
 					   .apply = purge_apply,
+					   .failed = purge_failed,
 					   .answer = purge_answer };
 
 static void

@@ -23,6 +23,7 @@ reader_open(struct reader *r, struct err *e)
 
 	if (db_open(&fresh, r->spool->database, &s, e) != 0)
 		return -1;
+	db_keep_log(&fresh); /* the log is the store thread's affair */
 	pthread_mutex_lock(&r->lock);
 	r->db = fresh;
 	pthread_mutex_unlock(&r->lock);

@@ -78,11 +78,14 @@ load_destinations(struct spool *sp, struct err *e)
 }
 
 static int
-load_number(struct db *db, enum statement which, uint64_t *ret, struct err *e)
+load_number(struct db *db, enum statement which, int64_t key, uint64_t *ret,
+	    struct err *e)
 {
 	SCOPED(db_release) sqlite3_stmt *st = db_use(db, which, e);
 	if (st == NULL)
 		return -1;
+	if (key != 0)
+		db_bind_int(st, 1, key);
 	int r = db_step(db, st, e);
 	if (r == 1)
 		*ret = (uint64_t)sqlite3_column_int64(st, 0);
@@ -98,18 +101,26 @@ load_all(struct spool *sp, struct err *e)
 	if (account_load(&w->db, w->terms, &strangers, e) != 0 ||
 	    load_policies(w, e) != 0 || load_destinations(sp, e) != 0)
 		return -1;
-	return load_number(&w->db, STATEMENT_FILE_BYTES, &w->file_bytes, e);
+	return load_number(&w->db, STATEMENT_FILE_BYTES, 0, &w->file_bytes, e);
 }
 
 /* -- segments -- */
 
-/* Bytes behind the last committed one were never promised to anybody. */
+/*
+ * Bytes behind the last committed one were never promised to anybody. One number that is
+ * wrong must not cost any: the rows of its bodies are asked, too.
+ */
 static void
 cut_tail(struct spool *sp, uint64_t id, uint64_t size)
 {
 	char path[BODY_PATH_MAX];
 	struct stat st;
+	uint64_t end = 0;
 
+	if (load_number(&sp->writer.db, STATEMENT_SEGMENT_END, (int64_t)id, &end, NULL) !=
+	    0)
+		return;
+	size = end > size ? end : size;
 	segment_path(id, path);
 	int fd = openat(sp->directory_fd, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -243,6 +254,8 @@ begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
 	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
+	    row_meta_set(w, "quarantined", w->terms[TERM_STATE + JOURNAL_QUARANTINED],
+			 e) == 0 &&
 	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {
 		pending_take_over(w);
 		sweep_here(w);
@@ -253,15 +266,35 @@ begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
 	return -1;
 }
 
+/* The reservation may have been lost with its row; no MID of a row is given again. */
+static int
+behind_all_rows(struct db *db, int64_t *reserved, struct err *e)
+{
+	static const enum statement last[] = { STATEMENT_LAST_JOURNAL,
+					       STATEMENT_LAST_MESSAGE,
+					       STATEMENT_LAST_BODY };
+
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		uint64_t mid = 0;
+		if (load_number(db, last[i], 0, &mid, e) != 0)
+			return -1;
+		if (*reserved < (int64_t)mid)
+			*reserved = (int64_t)mid;
+	}
+	return 0;
+}
+
 int
 recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
 	struct db *db = &sp->writer.db;
-	int64_t since = mono_now_ms(), is_clean, reserved;
+	int64_t since = mono_now_ms(), is_clean, reserved, quarantined;
 	uint64_t last_segment = 0;
 
 	if (meta_get(db, "clean", 1, &is_clean, e) != 0 ||
-	    meta_get(db, "mid_reserved", 0, &reserved, e) != 0 || load_all(sp, e) != 0)
+	    meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
+	    meta_get(db, "quarantined", 0, &quarantined, e) != 0 ||
+	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, e) != 0)
 		return -1;
 	sp->next_mid = (uint64_t)reserved;
 	sp->mid_limit = sp->next_mid + 2 * MID_BLOCK;
@@ -278,6 +311,8 @@ recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 	r->held = (uint64_t)terms[TERM_STATE + JOURNAL_HELD];
 	r->dead = (uint64_t)terms[TERM_STATE + JOURNAL_DEAD];
 	r->quarantined = (uint64_t)terms[TERM_STATE + JOURNAL_QUARANTINED];
+	if (terms[TERM_STATE + JOURNAL_QUARANTINED] > quarantined)
+		r->newly_quarantined = r->quarantined - (uint64_t)quarantined;
 	r->took_ms = mono_now_ms() - since;
 	return 0;
 }

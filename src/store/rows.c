@@ -44,16 +44,18 @@ static int
 free_place(struct writer *w, sqlite3_stmt *st, struct err *e)
 {
 	const char *place = db_text(st, 0);
-	uint64_t size = (uint64_t)sqlite3_column_int64(st, 2);
+	int64_t size = sqlite3_column_int64(st, 2);
 
+	if (size < 0)
+		size = 0; /* damaged */
 	if (place != NULL && strcmp(place, "segment") == 0)
-		return pending_segment(w, (uint64_t)sqlite3_column_int64(st, 1),
-				       -(int64_t)size, 0, e);
+		return pending_segment(w, (uint64_t)sqlite3_column_int64(st, 1), -size, 0,
+				       e);
 	struct span name = db_blob(st, 3);
 	if (place != NULL && strcmp(place, "file") == 0 && name.n == UID_BYTES) {
 		struct uid file;
 		memcpy(file.b, name.p, UID_BYTES);
-		return pending_remove_file(w, &file, size, e);
+		return pending_remove_file(w, &file, (uint64_t)size, e);
 	}
 	return 0;
 }

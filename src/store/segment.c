@@ -24,8 +24,10 @@ segment_new(struct segments *s, struct err *e)
 {
 	char path[BODY_PATH_MAX];
 	struct spool *sp = s->spool;
+	/* A number that failed is not tried again: its file may be there. */
+	uint64_t id = s->next_id++;
 
-	segment_path(s->next_id, path);
+	segment_path(id, path);
 	int fd = openat(sp->directory_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 			0600);
 	if (fd < 0)
@@ -42,7 +44,7 @@ segment_new(struct segments *s, struct err *e)
 	}
 	close(directory);
 	s->fd = fd;
-	s->id = s->next_id++;
+	s->id = id;
 	s->size = 0;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct compaction {
 		uint64_t offset, size;      /* in `from`        */
 		uint64_t segment, moved_to; /* filled on the way */
 	} bodies[COMPACTION_BODIES];
+	bool has_failed; /* nothing was copied */
 	bool is_damaged; /* `from` cannot be read: it is left as it is */
 };
 extern const struct op_kind compaction_kind;

@@ -122,6 +122,7 @@
 	X(BODY_OF_FILE, 0, "SELECT 1 FROM body WHERE file = ?1") \
 	/* segments: compaction */ \
 	X(SEGMENT_BODIES, 0, "SELECT id, offset, size FROM body WHERE segment = ?1 LIMIT ?2") \
+	X(SEGMENT_END, 0, "SELECT max(offset + size) FROM body WHERE segment = ?1") \
 	X(SEGMENT_GET, 0, "SELECT state, live_bytes, size FROM segment WHERE id = ?1") \
 	X(SEGMENT_SPARSE, SCANS, \
 	  "SELECT id FROM segment WHERE state = 'closed' AND live_bytes > 0" \
@@ -133,6 +134,9 @@
 	X(SEGMENT_BYTES, SCANS, "SELECT total(size) FROM segment") \
 	X(FILE_BYTES, SCANS, "SELECT total(size) FROM body WHERE file IS NOT NULL") \
 	/* proofs, start-up and checks */ \
+	X(LAST_JOURNAL, 0, "SELECT max(mid) FROM journal") \
+	X(LAST_MESSAGE, 0, "SELECT max(mid) FROM message") \
+	X(LAST_BODY, 0, "SELECT max(id) FROM body") \
 	X(POLICY_ALL, SCANS, "SELECT id, name, waiting FROM policy ORDER BY id") \
 	X(ACCOUNT_ALL, SCANS, "SELECT term, n FROM account") \
 	X(DESTINATION_ALL, SCANS, \

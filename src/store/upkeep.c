@@ -85,13 +85,16 @@ compact(struct writer *w)
 	c->from = id;
 	db_bind_int(st, 1, (int64_t)id);
 	db_bind_int(st, 2, COMPACTION_BODIES);
+	int r = 1;
 	for (uint64_t bytes = 0; c->n < COMPACTION_BODIES && bytes < COMPACTION_BYTES &&
-				 db_step(&w->db, st, NULL) == 1;) {
+				 (r = db_step(&w->db, st, NULL)) == 1;) {
 		c->bodies[c->n].body = sqlite3_column_int64(st, 0);
 		c->bodies[c->n].offset = (uint64_t)sqlite3_column_int64(st, 1);
 		c->bodies[c->n].size = (uint64_t)sqlite3_column_int64(st, 2);
 		bytes += c->bodies[c->n++].size;
 	}
+	/* Live bytes of no body: it would be looked at every second. */
+	c->is_damaged = c->n == 0 && r == 0;
 	w->is_compacting = true;
 	segments_submit(&w->spool->segments, &c->op);
 }
@@ -133,7 +136,7 @@ static bool
 vacuum(struct writer *w)
 {
 	char sql[64];
-	int64_t pages;
+	int64_t pages, left;
 
 	if (w->unsynced > 0 || w->is_troubled ||
 	    db_ask(&w->db, "PRAGMA freelist_count", 0, &pages, NULL) != 0 ||
@@ -143,7 +146,9 @@ vacuum(struct writer *w)
 	if (db_exec(&w->db, sql, NULL) != 0)
 		return false;
 	w->is_wal_copied = false;
-	return true;
+	/* A database that others made may not be one that can be made shorter. */
+	return db_ask(&w->db, "PRAGMA freelist_count", 0, &left, NULL) == 0 &&
+	       left < pages;
 }
 
 /* -- in turn -- */

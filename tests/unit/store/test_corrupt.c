@@ -138,6 +138,30 @@ static const struct {
 };
 
 static void
+a_start_says_how_many_are_new_in_quarantine(void **state)
+{
+	static const uint64_t want[] = { 1, 2, 0 };
+	struct fixture f;
+	uint64_t mids[3];
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	assert_int_equal(f.recovery.newly_quarantined, 0);
+	for (uint64_t i = 0; i < 3; i++)
+		mids[i] = accept_one(&f, "DEFAULT", i, 100);
+	for (size_t i = 0, k = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		for (uint64_t n = 0; n < want[i]; n++)
+			record(&f, OUTCOME_QUARANTINED, mids[k++]);
+		close_spool(&f);
+		open_spool(&f);
+		assert_int_equal(f.recovery.quarantined, k);
+		assert_int_equal(f.recovery.newly_quarantined, want[i]);
+	}
+	fixture_done(&f);
+}
+
+static void
 a_lost_body_is_corrupt_and_said_so(void **state)
 {
 	(void)state;
@@ -452,6 +476,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_corrupt_row_is_quarantined_and_the_rest_comes),
+		cmocka_unit_test(a_start_says_how_many_are_new_in_quarantine),
 		cmocka_unit_test(a_lost_body_is_corrupt_and_said_so),
 		cmocka_unit_test(an_unusable_database_is_said_so),
 		cmocka_unit_test(no_damaged_page_brings_the_daemon_down),
