@@ -9,6 +9,8 @@
  * --pipelining all       besides, the next message's envelope goes out with the end of the last content
  * --bdat                 MAIL, RCPT and BDAT LAST with the content in one flight
  *
+ * Where the server does not offer PIPELINING, every command waits, too.
+ *
  * The end of the data is in the same write as the content. Latency is taken from that write's return to the last
  * byte of the final reply. --rate, and --backlog-max with tdcsink's control socket, hold the feeder back: the latter
  * so that no more than N accepted messages wait in the relay. --raw-sync FILE appends 4 KB to FILE and syncs it
@@ -70,7 +72,7 @@ struct session {
 	unsigned commands;    /* of it that were sent, without pipelining */
 	unsigned sent;        /* messages on this connection            */
 	bool is_final_due;    /* of the message before: its reply is the next one */
-	bool wants_write;
+	bool wants_write, may_pipeline;
 	int64_t ended_at;    /* ns: the last byte of the content went out */
 	char head[HEAD_MAX]; /* of the content; its Message-ID is unique */
 	size_t head_n, content_off;
@@ -374,8 +376,8 @@ session_end_content(struct run *r, struct session *s)
 	s->ended_at = now_ns();
 	if (s->wants_write)
 		watch(r, s, false);
-	if (r->o.pipelining != PIPELINING_ALL || r->o.uses_bdat || is_over(r) ||
-	    !may_begin(r) || s->sent >= r->o.per_connection)
+	if (r->o.pipelining != PIPELINING_ALL || !s->may_pipeline || r->o.uses_bdat ||
+	    is_over(r) || !may_begin(r) || s->sent >= r->o.per_connection)
 		return true;
 	s->is_final_due = true;
 	return session_next(r, s);
@@ -426,7 +428,8 @@ session_next(struct run *r, struct session *s)
 		make_head(r, s);
 	if (r->o.uses_bdat)
 		return say_envelope(r, s, 0, 2) && session_write_content(r, s);
-	return say_envelope(r, s, 0, r->o.pipelining == PIPELINING_NONE ? 0 : 2);
+	bool waits = r->o.pipelining == PIPELINING_NONE || !s->may_pipeline;
+	return say_envelope(r, s, 0, waits ? 0 : 2);
 }
 
 static void
@@ -487,6 +490,8 @@ session_reply(struct run *r, struct session *s, const char *line, size_t n)
 {
 	int code = atoi(line);
 
+	if (s->step == STEP_HELLO && n >= 14 && memcmp(line + 4, "PIPELINING", 10) == 0)
+		s->may_pipeline = true;
 	if (n > 3 && line[3] == '-')
 		return true;
 	switch (s->step) {

@@ -10,11 +10,13 @@ import time
 from rig.process import wait_until
 from rig.sink import Sink
 
+from .boxed import Exim, OpenSmtpd
 from .machine import bench_program, load, load_command
 from .measure import Group, Peak, Volume
-from .servers import SERVERS
+from .servers import Postfix, Tdcd
 
 GIB = 1 << 30
+SERVERS = {server.name: server for server in (Tdcd, Postfix, OpenSmtpd, Exim)}
 
 
 class Bench:

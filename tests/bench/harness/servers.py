@@ -237,5 +237,3 @@ class Postfix(Server):
                     delays.append(float(re.search(r" delay=([\d.]+)", line).group(1)))
         return delays
 
-
-SERVERS = {server.name: server for server in (Tdcd, Postfix)}
