@@ -109,8 +109,13 @@ void daemon_refuse(const struct problems *p, struct err *e);
 void daemon_stop(struct daemon *d, int signo);
 
 /* ---- signals.c */
+/* Before any thread. */
+void daemon_hold_signals(void);
 int daemon_watch_signals(struct daemon *d, struct err *e);
+/* They are ignored from here on. */
 void daemon_forget_signals(struct daemon *d);
+/* Custody is closed. */
+void daemon_signals_may_end_it(void);
 
 /* ---- notify.c: the service manager, if there is one */
 void notify_send(const char *state); /* "READY=1" */

@@ -14,6 +14,7 @@ static int
 start_process(struct daemon *d, struct err *e)
 {
 	(void)d;
+	daemon_hold_signals();
 	return process_prepare(e);
 }
 
@@ -92,6 +93,7 @@ start_reload(struct daemon *d, struct err *e)
 static void
 stop_reload(struct daemon *d)
 {
+	daemon_signals_may_end_it();
 	reload_free(d->reload);
 }
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pathlib
 import re
 import select
 import signal
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from rig import wire
-from rig.process import wait_until
+from rig.process import Process, program, wait_until
 
 from test_faults import arrived, feed
 
@@ -77,7 +78,7 @@ class SlowFile:
     def __init__(self, daemon):
         self.path = daemon.directory / "tdc.yaml"
         self.daemon = daemon
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
         os.mkfifo(self.path)
 
     def say(self, text=None):
@@ -171,8 +172,16 @@ def test_the_work_goes_on_while_files_are_read_and_who_asks_meanwhile_shares_one
     daemon.stop()
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-def test_a_stop_does_not_take_what_is_still_being_read(work, manager, signals):
+STOPS = {
+    "one signal": [signal.SIGTERM],
+    "a second signal, which comes at any time of the stop": [signal.SIGTERM, signal.SIGTERM],
+    "signals that ask for something else": [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1],
+}
+
+
+@pytest.mark.parametrize("signals", STOPS.values(), ids=STOPS.keys())
+@pytest.mark.parametrize("is_read", [True, False], ids=["the file is read in the end", "the file is never read"])
+def test_a_stop_does_not_take_what_is_still_being_read(work, manager, signals, is_read):
     sink = work.sink()
     daemon = work.daemon(sink, start=False)
     start_with(manager, work, daemon)
@@ -182,19 +191,47 @@ def test_a_stop_does_not_take_what_is_still_being_read(work, manager, signals):
     first = Asked(daemon)
     assert manager.recv(200).startswith(b"RELOADING=1\n")
     second = Asked(daemon)
-    for _ in range(signals):
-        daemon.process.child.send_signal(signal.SIGTERM)
+    for signo in signals:
+        daemon.process.child.send_signal(signo)
     # Only the reading is waited for; all custody is closed by then, and nobody waits for an answer.
     wait_until(lambda: "spool closed" in daemon.log(), 30, "the spool to be closed")
     assert first.answer() is None and second.answer() is None
     assert daemon.process.is_running()
-    slow.say()
-    assert daemon.process.child.wait(30) == 0, daemon.log()
+    if is_read:
+        slow.say()
+        assert daemon.process.child.wait(30) == 0, daemon.log()
+    else:
+        wait_until(lambda: daemon.process.child.send_signal(signal.SIGTERM) or not daemon.process.is_running(), 30,
+                   "the end by a signal")
+        assert daemon.process.child.returncode == -signal.SIGTERM
     assert "generation 2" not in daemon.log()
     slow.path.unlink()
     daemon.start()
     assert "after an unclean stop" not in daemon.log()
     assert arrived(sink) == sorted(messages)
+    daemon.stop()
+
+
+def test_a_signal_that_comes_during_the_start_waits_for_its_end(work, manager):
+    daemon = work.daemon(start=False)
+    log = work.directory / "start.log"
+    slow = SlowFile(daemon)
+    daemon.process = Process([program("tdcd"), "--config", str(slow.path)], log,
+                             env={"NOTIFY_SOCKET": str(work.directory / "notify")})
+    held = 1 << (signal.SIGHUP - 1) | 1 << (signal.SIGUSR1 - 1)
+
+    def is_held():
+        status = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
+        return int(re.search(r"^SigBlk:\t(\w+)$", status, re.M)[1], 16) == held
+    wait_until(is_held, 20, "the start")
+    daemon.process.child.send_signal(signal.SIGHUP)
+    daemon.process.child.send_signal(signal.SIGUSR1)
+    slow.say()
+    assert [manager.recv(200)[:9] for _ in range(2)] == [b"READY=1", b"RELOADING"]
+    slow.say()
+    assert manager.recv(200) == b"READY=1"
+    assert daemon.json("status")["configuration_generation"] == 2
+    assert is_held() is False
     daemon.stop()
 
 
