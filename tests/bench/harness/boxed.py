@@ -44,12 +44,18 @@ class Boxed(Server):
         for path, text in {"/etc/passwd": users, "/etc/group": groups}.items():
             binds[path] = box / pathlib.Path(path).name
             binds[path].write_text(text)
+        libraries = self.root / "usr/lib/x86_64-linux-gnu"
+        if libraries.exists():
+            # The programs start themselves again with a clean environment, so the linker's cache must know.
+            (box / "ld.so.conf").write_text(f"include /etc/ld.so.conf.d/*.conf\n{libraries}\n")
+            binds["/etc/ld.so.cache"] = box / "ld.so.cache"
+            subprocess.run(["ldconfig", "-X", "-C", box / "ld.so.cache", "-f", box / "ld.so.conf"], check=True)
         binds["/etc/ssl/certs/ca-certificates.crt"] = self.ca
         self.box = box
         command = self.command()
         script = " && ".join(f"mount --bind '{at}' '{path}'" for path, at in binds.items())
         self.process = Process(["unshare", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh", *self.prefix(), *command],
-                               self.directory / "output", env={"LD_LIBRARY_PATH": str(self.root / "usr/lib/x86_64-linux-gnu")})
+                               self.directory / "output")
         self.group.add(self.process.pid)
         wait_until(lambda: not self.process.is_running() or self.answers(), 30, f"{self.name} to start")
         assert self.process.is_running(), self.process.tail()
@@ -98,7 +104,7 @@ class OpenSmtpd(Boxed):
                         f"smtp limit max-mails 1000000\n"
                         f'action "relay" relay host smtp+tls://localhost:{self.hop} tls\n'
                         f'match from any for any action "relay"\n')
-        return [str(self.root / "usr/sbin/smtpd"), "-F", "-f", str(path)]
+        return [str(self.root / "usr/sbin/smtpd"), "-d", "-f", str(path)]
 
     def waiting(self):
         return self.files(self.box / "var-spool" / "smtpd" / "queue")
@@ -126,6 +132,7 @@ message_size_limit = 200M
 smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
 split_spool_directory = true
+keep_environment =
 queue_run_max = 20
 remote_max_parallel = 20
 begin acl
@@ -165,6 +172,5 @@ begin retry
         return self.files(self.box / "var-spool" / "exim4" / "input", "-H")
 
     def retry_now(self):
-        subprocess.run(["nsenter", "--mount", "--target", str(self.process.pid), str(self.root / "usr/sbin/exim4"), "-qff"],
-                       check=False, capture_output=True, stdin=subprocess.DEVNULL,
-                       env={**os.environ, "LD_LIBRARY_PATH": str(self.root / "usr/lib/x86_64-linux-gnu")})
+        subprocess.run(["nsenter", "--mount", "--target", str(self.process.pid), str(self.root / "usr/sbin/exim4"),
+                        "-qff"], check=False, capture_output=True, stdin=subprocess.DEVNULL)

@@ -83,7 +83,7 @@ class Bench:
         return min(50_000, 2 * GIB // max(size, 4096))
 
 
-def wait_for(sink, messages, seconds=900):
+def wait_for(sink, messages, seconds=600):
     """Until the sink has taken so many; the time of it."""
     wait_until(lambda: sink.counts()["messages"] >= messages, seconds, f"{messages} messages at the intake")
     return time.monotonic()

@@ -64,7 +64,10 @@ class Group:
 
     def pids(self):
         if self.path:
-            return [int(word) for word in (self.path / "cgroup.procs").read_text().split()]
+            try:
+                return [int(word) for word in (self.path / "cgroup.procs").read_text().split()]
+            except OSError:
+                return []
         return [each for root in self.roots for each in tree(root)]
 
     def cpu_s(self):
