@@ -65,8 +65,8 @@ ingest_feed(struct ingest *g, const char *p, size_t n)
 	mime_scan_feed(g->scan, p, n);
 	if (g->ops->draft_append(g->host, g->draft, p, n, &e) == 0)
 		return;
-	if (e.kind == ERR_SIZE)
-		g->is_too_large = true;
+	/* What the listener's limit allows and the spool does not, a reload has forbidden
+	 * meanwhile: the next attempt meets a limit that was told. */
 	ingest_give_up(g, &e);
 }
 

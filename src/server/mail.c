@@ -56,7 +56,7 @@ on_mail(struct session *s, const struct smtp_command *c)
 	}
 	if (transaction_begin(s, c, &e) != 0) {
 		mail_log_trouble(s, &e);
-		mail_refuse(s, e.kind == ERR_SIZE ? REPLY_TOO_LARGE : REPLY_NO_SPACE);
+		mail_refuse(s, REPLY_NO_SPACE);
 		return VERB_REFUSED;
 	}
 	s->messages++;
