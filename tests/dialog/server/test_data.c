@@ -156,6 +156,29 @@ static const struct {
 	  "250 2.0.0", 0 },
 };
 
+/* Fields beyond the limit are carried, and not looked at. */
+static void
+test_a_header_over_its_limit_is_no_reason_to_refuse(void **state)
+{
+	struct server_listener_settings s = { .header_size_max = 40 };
+	struct fake f = { 0 };
+	struct span body = span_of("Subject: seen\r\nX: 0123456789012345678901234\r\n"
+				   "Message-ID: <unseen@x>\r\n\r\nx\r\n");
+
+	(void)state;
+	fake_open(&f, &s);
+	fake_say(&f, ENVELOPE "DATA\r\n");
+	fake_forget(&f);
+	fake_send(&f, body.p, body.n);
+	fake_say(&f, ".\r\n");
+	assert_int_equal(fake_expect(&f, "a header over its limit", "250 2.0.0"), 0);
+	assert_int_equal(expect_body(&f, "a header over its limit", body), 0);
+	assert_true((f.facts.facts & MIME_HEADER_TOO_LARGE) != 0);
+	assert_string_equal(f.message->subject, "seen");
+	assert_null(f.message->message_id);
+	fake_close(&f);
+}
+
 static void
 test_bare_line_ends(void **state)
 {
@@ -319,6 +342,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_smuggling_ends_no_message),
 		cmocka_unit_test(test_unstuffed_dots_end_no_message),
+		cmocka_unit_test(test_a_header_over_its_limit_is_no_reason_to_refuse),
 		cmocka_unit_test(test_bare_line_ends),
 		cmocka_unit_test(test_no_content_is_refused),
 		cmocka_unit_test(test_a_large_message_by_data_and_by_bdat),
