@@ -141,7 +141,7 @@ static void
 a_change_of_all_is_done_in_steps(void **state)
 {
 	struct fixture f;
-	enum { MANY = 12000 };
+	enum { MANY = 5600 };
 
 	(void)state;
 	fixture_init(&f);
@@ -189,7 +189,7 @@ let_go(void *arg)
 static void
 a_change_of_all_does_not_hold_up_the_stop(void **state)
 {
-	enum { MANY = 12000 };
+	enum { MANY = 5600 };
 	struct fixture f;
 	struct lock l;
 	pthread_t thread;

@@ -242,7 +242,7 @@ an_unusable_database_is_said_so(void **state)
 
 /* -- any page -- */
 
-enum { DAMAGE_ROUNDS = 40, DAMAGE_ROWS = 40 };
+enum { DAMAGE_ROUNDS = 20, DAMAGE_ROWS = 40 };
 
 static char *
 read_database(struct fixture *f, size_t *n)
