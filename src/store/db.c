@@ -4,6 +4,8 @@
  */
 #include "store/db.h"
 
+#include "store/gather.h"
+
 #include "tdc/base/check.h"
 #include "tdc/base/cleanup.h"
 
@@ -119,9 +121,14 @@ db_open(struct db *db, const char *path, const struct db_settings *s, struct err
 					: SQLITE_OPEN_READONLY;
 
 	*db = (struct db){ 0 };
-	int rc = sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL);
-	if (db->sql == NULL)
+	if (s->mode == DB_WRITE && gather_new(&db->gather, e) != 0)
+		return -1;
+	int rc = sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX,
+				 db->gather == NULL ? NULL : gather_name(db->gather));
+	if (db->sql == NULL) {
+		db_close(db);
 		return err_set(e, ERR_MEMORY, 0, "no memory for a database connection");
+	}
 	sqlite3_extended_result_codes(db->sql, 1);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db->sql, (int)s->busy_ms);
@@ -148,6 +155,8 @@ db_close(struct db *db)
 	}
 	sqlite3_close_v2(db->sql);
 	db->sql = NULL;
+	gather_free(db->gather);
+	db->gather = NULL;
 }
 
 void

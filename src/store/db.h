@@ -26,8 +26,11 @@ enum db_mode {
 	DB_READ,  /* read-only                            */
 };
 
+struct gather;
+
 struct db {
 	sqlite3 *sql;
+	struct gather *gather; /* of the connection that writes */
 	sqlite3_stmt *ready[STATEMENT_COUNT];
 	bool has_failed_sync; /* since it was opened; closing leaves the log alone */
 };
