@@ -25,19 +25,15 @@ row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *po
 	return 0;
 }
 
-/* 1: *ret is the first column of what was deleted; 0: there was nothing. */
+/* A statement without rows that has one number. */
 static int
-delete_returning(struct writer *w, enum statement which, int64_t key, int64_t *ret,
-		 struct err *e)
+run_with(struct writer *w, enum statement which, int64_t key, struct err *e)
 {
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, which, e);
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, key);
-	int r = db_step(&w->db, st, e);
-	if (r == 1)
-		*ret = sqlite3_column_int64(st, 0);
-	return r;
+	return db_run(&w->db, st, e);
 }
 
 static int
@@ -63,33 +59,66 @@ free_place(struct writer *w, sqlite3_stmt *st, struct err *e)
 static int
 body_unref(struct writer *w, int64_t body, struct err *e)
 {
-	SCOPED(db_release) sqlite3_stmt *drop = db_use(&w->db, STATEMENT_BODY_DROP, e);
-	if (drop == NULL)
+	SCOPED(db_release) sqlite3_stmt *last = db_use(&w->db, STATEMENT_BODY_LAST, e);
+	if (last == NULL)
 		return -1;
-	db_bind_int(drop, 1, body);
-	int r = db_step(&w->db, drop, e);
-	if (r != 0)
-		return r == 1 ? free_place(w, drop, e) : -1;
-	SCOPED(db_release) sqlite3_stmt *unref = db_use(&w->db, STATEMENT_BODY_UNREF, e);
-	if (unref == NULL)
+	db_bind_int(last, 1, body);
+	int r = db_step(&w->db, last, e);
+	if (r < 0)
 		return -1;
-	db_bind_int(unref, 1, body);
-	return db_run(&w->db, unref, e);
+	if (r == 0)
+		return run_with(w, STATEMENT_BODY_UNREF, body, e);
+	if (free_place(w, last, e) != 0)
+		return -1;
+	sqlite3_reset(last); /* it must not read while its row goes */
+	return run_with(w, STATEMENT_BODY_DELETE, body, e);
+}
+
+/* 1: a row; its message and body, 0 where the message is missing. 0: there is none. */
+static int
+refers_to(struct writer *w, uint64_t mid, int64_t *message, int64_t *body, struct err *e)
+{
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_MESSAGE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)mid);
+	int r = db_step(&w->db, st, e);
+	if (r == 1) {
+		*message = sqlite3_column_int64(st, 0);
+		*body = sqlite3_column_int64(st, 1);
+	}
+	return r;
+}
+
+/* Whether another journal is of that message: 1, 0, or -1. */
+static int
+is_wanted(struct writer *w, int64_t message, struct err *e)
+{
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_OF_MESSAGE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, message);
+	return db_step(&w->db, st, e);
 }
 
 int
 row_delete(struct writer *w, uint64_t mid, struct err *e)
 {
-	int64_t message, body, other;
+	int64_t message, body;
 
-	int r = delete_returning(w, STATEMENT_JOURNAL_DELETE, (int64_t)mid, &message, e);
+	int r = refers_to(w, mid, &message, &body, e);
 	if (r != 1)
 		return r;
-	r = delete_returning(w, STATEMENT_JOURNAL_OF_MESSAGE, message, &other, e);
-	if (r != 0)
-		return r == 1 ? 0 : -1;
-	r = delete_returning(w, STATEMENT_MESSAGE_DELETE, message, &body, e);
-	return r == 1 ? body_unref(w, body, e) : r;
+	if (run_with(w, STATEMENT_JOURNAL_DELETE, (int64_t)mid, e) != 0)
+		return -1;
+	r = is_wanted(w, message, e);
+	if (r != 0 || body == 0)
+		return r < 0 ? -1 : 0;
+	if (run_with(w, STATEMENT_MESSAGE_DELETE, message, e) != 0)
+		return -1;
+	return body_unref(w, body, e);
 }
 
 int

@@ -81,11 +81,16 @@
 	  "UPDATE journal SET state = 'waiting', next_at = 0, attempts = 0, created_at = ?2," \
 	  " reason = NULL, ended_at = NULL WHERE mid = ?1") \
 	X(JOURNAL_NOW, 0, "UPDATE journal SET next_at = 0 WHERE mid = ?1 AND next_at > 0") \
-	X(JOURNAL_DELETE, 0, "DELETE FROM journal WHERE mid = ?1 RETURNING message") \
+	/* SELECT and DELETE: a RETURNING is a table in memory, made anew each time. */ \
+	X(JOURNAL_MESSAGE, 0, \
+	  "SELECT j.message, m.body FROM journal AS j LEFT JOIN message AS m ON m.mid = j.message" \
+	  " WHERE j.mid = ?1") \
+	X(JOURNAL_DELETE, 0, "DELETE FROM journal WHERE mid = ?1") \
 	X(JOURNAL_OF_MESSAGE, 0, "SELECT 1 FROM journal WHERE message = ?1 LIMIT 1") \
-	X(MESSAGE_DELETE, 0, "DELETE FROM message WHERE mid = ?1 RETURNING body") \
-	X(BODY_DROP, 0, \
-	  "DELETE FROM body WHERE id = ?1 AND refs <= 1 RETURNING place, segment, size, file") \
+	X(MESSAGE_DELETE, 0, "DELETE FROM message WHERE mid = ?1") \
+	X(BODY_LAST, 0, \
+	  "SELECT place, segment, size, file FROM body WHERE id = ?1 AND refs <= 1") \
+	X(BODY_DELETE, 0, "DELETE FROM body WHERE id = ?1") \
 	X(BODY_UNREF, 0, "UPDATE body SET refs = refs - 1 WHERE id = ?1") \
 	X(BODY_KEEP, 0, \
 	  "UPDATE body SET kept_until = max(coalesce(kept_until, 0), ?2) WHERE id =" \
