@@ -180,7 +180,8 @@ log_is_sound(struct writer *w)
 		log_failed(w, &(struct err){ .kind = ERR_IO,
 					     .text = "forcing the log to disk failed" });
 	if (w->is_log_broken &&
-	    (mono_now_ms() - w->renewed_at >= PROBE_MS || atomic_load(&w->is_stopping)))
+	    (mono_now_ms() - w->renewed_at >= w->spool->limits.tick_ms ||
+	     atomic_load(&w->is_stopping)))
 		try_to_renew(w);
 	return !w->is_log_broken;
 }

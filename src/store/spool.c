@@ -18,7 +18,7 @@
 #define KIB 1024ull
 #define MIB (1024ull * 1024)
 
-enum { SQLITE_HEAP_MIB = 10 };
+enum { SQLITE_HEAP_MIB = 10, TICK_MS = 1000 };
 
 static uint64_t
 or_default(uint64_t n, uint64_t fallback)
@@ -36,6 +36,7 @@ set_limits(struct spool *sp, const struct spool_settings *s)
 	l->segment_size = or_default(s->segment_size, 64 * MIB);
 	l->wal_max = or_default(s->wal_max, 64 * MIB);
 	l->body_workers = s->body_workers == 0 ? 2 : s->body_workers;
+	l->tick_ms = s->tick_ms == 0 ? TICK_MS : s->tick_ms;
 	l->is_unsafe = fault_is("store.synchronous-off");
 	if (l->segment_max < l->inline_max)
 		l->segment_max = l->inline_max;

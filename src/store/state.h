@@ -46,7 +46,7 @@ struct profile_entry {
 struct spool_limits { /* resolved settings; those of threads are atomic */
 	uint64_t inline_max, segment_max, segment_size, wal_max;
 	uint64_t in_flight_max, body_size_max;
-	unsigned body_workers;
+	unsigned body_workers, tick_ms;
 	_Atomic int64_t retention_ms;
 	bool is_unsafe; /* negative control of the tests: nothing is synced */
 };

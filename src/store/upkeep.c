@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 enum {
-	IDLE_MS = 1000,
-	UPKEEP_MS = 1000,
 	OLDEST_LOOKS = 1000,
 	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
 	VACUUM_STEP_PAGES = 256,
@@ -157,7 +155,7 @@ vacuum(struct writer *w)
 static void
 every_second(struct writer *w, int64_t now, bool is_idle)
 {
-	if (!is_idle && now - w->upkeep_at < UPKEEP_MS)
+	if (!is_idle && now - w->upkeep_at < w->spool->limits.tick_ms)
 		return;
 	w->upkeep_at = now;
 	count_bytes(w);
@@ -178,7 +176,7 @@ upkeep(struct writer *w, bool is_idle)
 	if (w->unsynced > 0 && now - w->unsynced_since >= SYNC_WITHIN_MS &&
 	    !w->is_troubled)
 		batch_sync(w, &e);
-	if (w->is_troubled && now - w->probed_at >= PROBE_MS)
+	if (w->is_troubled && now - w->probed_at >= w->spool->limits.tick_ms)
 		batch_sync(w, &e);
 	space_check_if_old(w->spool);
 	if (w->db.sql != NULL) {
@@ -201,12 +199,12 @@ upkeep_wait_ms(const struct writer *w)
 		return RETRY_MS;
 	/* Nothing is synced but by the probe, which has its time. */
 	if (w->is_troubled)
-		return IDLE_MS;
+		return w->spool->limits.tick_ms;
 	if (w->unsynced > 0) {
 		int64_t left = w->unsynced_since + SYNC_WITHIN_MS - mono_now_ms();
 		return left < 0 ? 0 : left;
 	}
 	if (w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))
-		return IDLE_MS;
+		return w->spool->limits.tick_ms;
 	return -1;
 }

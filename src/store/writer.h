@@ -20,7 +20,6 @@ enum {
 	WRITER_CACHE_KIB = 4096,
 	SYNC_WITHIN_MS = 1000, /* an outcome is on disk after this, at the latest */
 	RETRY_MS = 200,        /* kept operations, while the disk refuses */
-	PROBE_MS = 1000,       /* a write of ours, while the disk refuses */
 	CHECKPOINT_BYTES = 4 * 1024 * 1024,
 };
 

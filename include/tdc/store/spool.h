@@ -42,6 +42,8 @@ struct spool_settings {
 	int64_t retention_ms;
 	uint64_t wal_max;      /* hard limit of the WAL's bytes; 0 = 64 MiB */
 	unsigned body_workers; /* 0 = 2 */
+	/* of upkeep, and of looking whether a sick disk is well again; 0 = 1000 */
+	unsigned tick_ms;
 };
 
 /* What was found at the start; for one log line. */

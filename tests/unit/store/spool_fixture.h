@@ -137,7 +137,9 @@ fixture_init(struct fixture *f)
 	assert_non_null(mkdtemp(f->directory));
 	clock_manual_init(&f->clock, T0);
 	assert_int_equal(loop_new(&f->clock.base, &f->loop, &e), 0);
-	f->settings = (struct spool_settings){ .directory = f->directory, .reserve = 1 };
+	f->settings = (struct spool_settings){ .directory = f->directory,
+					       .reserve = 1,
+					       .tick_ms = 100 };
 }
 
 static UNUSED int

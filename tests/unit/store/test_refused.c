@@ -177,7 +177,7 @@ a_compaction_that_is_refused_is_over(void **state)
 	before = segment_bytes(&f);
 	settle(&f);
 	/* It is not made every second until the disk is full. */
-	for (int64_t until = now_ms() + 2500; now_ms() < until;)
+	for (int64_t until = now_ms() + 600; now_ms() < until;)
 		loop_run_once(f.loop, 20, NULL);
 	assert_int_equal(segment_bytes(&f), before);
 	assert_false(stop_writer(&f)->is_compacting);
@@ -228,7 +228,7 @@ the_store_thread_does_not_spin(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		struct spool sp = { .lock_fd = -1 };
+		struct spool sp = { .lock_fd = -1, .limits.tick_ms = 1000 };
 		struct writer w = { .spool = &sp,
 				    .is_troubled = waits[i].is_troubled,
 				    .unsynced = waits[i].unsynced,
