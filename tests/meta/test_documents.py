@@ -9,7 +9,7 @@ SOURCE = pathlib.Path(os.environ.get("TDC_SOURCE_DIR", pathlib.Path(__file__).pa
 PRESETS = {"dev", "asan", "tsan", "fuzz", "cover", "release"}
 
 # `path/name.ext` as the documents write it: from the top, or from one of these folders.
-TOPS = ("", "src", "include/tdc", "tests", "tests/system", "docs")
+TOPS = ("", "src", "include/tdc", "tests", "tests/system", "tests/bench", "docs")
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:c|h|py|sql|md|yaml|json|cmake))\b")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)\)")
 

@@ -136,7 +136,8 @@ change_model(struct model *m, struct model_row *r, enum spool_change what)
 static void
 change_some(struct fixture *f, struct model *m)
 {
-	enum spool_change what = (enum spool_change)next_random(m, CHANGE_RETRY_QUARANTINED + 1);
+	enum spool_change what =
+		(enum spool_change)next_random(m, CHANGE_RETRY_QUARANTINED + 1);
 	bool is_all = next_random(m, 12) == 0;
 
 	if (m->n == 0)
