@@ -33,6 +33,7 @@ spool_draft_new(struct spool *sp, uint64_t size_hint, struct spool_draft **ret,
 	d->spool = sp;
 	d->commit = c;
 	d->size_hint = size_hint;
+	d->size_max = sp->limits.body_size_max;
 	d->fd = -1;
 	d->waiting_end = &d->waiting;
 	*ret = d;
@@ -201,7 +202,7 @@ int
 spool_draft_append(struct spool_draft *d, const char *p, size_t n, struct err *e)
 {
 	check(!d->is_committing);
-	if (d->error.kind == ERR_NONE && n > d->spool->limits.body_size_max - d->size)
+	if (d->error.kind == ERR_NONE && n > d->size_max - d->size)
 		err_set(&d->error, ERR_SIZE, 0,
 			"larger than the maximum size of a message");
 	if (d->error.kind == ERR_NONE && d->is_file)

@@ -40,7 +40,8 @@ struct spool_draft {
 	size_t n, cap;
 	uint64_t size, written; /* all bytes; those handed to workers */
 	uint64_t size_hint;
-	struct err error; /* kind != ERR_NONE: spoiled */
+	uint64_t size_max; /* as it was when the draft began */
+	struct err error;  /* kind != ERR_NONE: spoiled */
 
 	bool is_file;
 	bool is_open; /* a worker has created it: several may write */

@@ -66,7 +66,8 @@ int spool_open(struct loop *l, const struct spool_settings *s, struct spool **re
 /* Commits what is queued, checkpoints, closes, frees. Drafts and readers must be gone. Blocks; callbacks
  * that are still due run inside this call. */
 void spool_close(struct spool *sp);
-/* Reloadable: reserve, retention_ms, hot_max, in_flight_max, body_size_max. */
+/* Reloadable: reserve, retention_ms, hot_max, in_flight_max, body_size_max (drafts keep
+ * the one that they began with). */
 void spool_reload(struct spool *sp, const struct spool_settings *s);
 
 /* What only this spool knows: random bytes, made at its creation (or at the opening of one that has
