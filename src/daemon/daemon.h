@@ -99,9 +99,8 @@ struct problems {
 };
 /* To the log, from any thread; arg: struct problems. */
 void problems_report(void *arg, bool is_error, const char *line);
-/* Afterwards *l holds what is to be freed elsewhere: the resolver that was at work. On -1
- * nothing changed, and *l is the caller's as before. */
-int daemon_take(struct daemon *d, struct loaded *l, struct err *e);
+/* Afterwards *l holds what is to be freed elsewhere: the resolver that was at work. */
+void daemon_take(struct daemon *d, struct loaded *l);
 /* Says so. The first of the problems, if there are any, becomes the error. */
 void daemon_refuse(const struct problems *p, struct err *e);
 

@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "inspect.h"
 
+#include "tdc/base/cleanup.h"
 #include "tdc/base/log.h"
 
 #include <inttypes.h>
@@ -167,8 +168,8 @@ static int
 start_deliver(struct daemon *d, struct err *e)
 {
 	return deliver_new(d->loop, &d->now.setup->deliver, d->spool, d->dns,
-			   d->now.policy, &d->now.setup->tls, &daemon_content_ops, d,
-			   &d->deliver, e);
+			   d->now.policy, TAKE_PTR(d->now.setup->tls),
+			   &daemon_content_ops, d, &d->deliver, e);
 }
 
 static void

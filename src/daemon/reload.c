@@ -6,6 +6,7 @@
  */
 #include "daemon.h"
 
+#include "tdc/base/cleanup.h"
 #include "tdc/base/counter.h"
 #include "tdc/base/log.h"
 
@@ -99,14 +100,13 @@ take(struct daemon *d, struct loaded *l)
 	loaded_done(&old);
 }
 
-int
-daemon_take(struct daemon *d, struct loaded *l, struct err *e)
+void
+daemon_take(struct daemon *d, struct loaded *l)
 {
 	/* The content ops read d->now.setup: deliver must not render between the two
 	 * halves, and cannot, since all of this is one callback of the loop. */
-	if (deliver_reload(d->deliver, &l->setup->deliver, l->policy, &l->setup->tls,
-			   e) != 0)
-		return -1;
+	deliver_reload(d->deliver, &l->setup->deliver, l->policy,
+		       TAKE_PTR(l->setup->tls));
 	take(d, l);
 	counter_add(COUNTER_RELOADS, 1);
 	log_event(LOG_DAEMON, INFO, "config.taken",
@@ -114,5 +114,4 @@ daemon_take(struct daemon *d, struct loaded *l, struct err *e)
 		  "configuration %s taken, generation %" PRIu64, d->options.config,
 		  d->generation);
 	notify_send("READY=1");
-	return 0;
 }

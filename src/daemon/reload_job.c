@@ -96,17 +96,12 @@ tell(struct list *waiters, const struct err *e)
 static int
 take(struct reload *r, struct err *e)
 {
-	int taken = -1;
-
-	if (r->is_failed)
+	if (r->is_failed) {
 		*e = r->failure;
-	else
-		taken = daemon_take(r->daemon, &r->loaded, e);
-	if (taken != 0) {
 		daemon_refuse(&r->problems, e);
-		loaded_done(&r->loaded);
 		return -1;
 	}
+	daemon_take(r->daemon, &r->loaded);
 	/* The burial before it is over: the thread had it before this load. */
 	r->retired = TAKE_PTR(r->loaded.resolver);
 	work_submit(r->thread, &r->burial);

@@ -169,35 +169,28 @@ setup_dns(const struct config *c, struct dns_settings *ret)
 	};
 }
 
-/* What only an attempt can tell: do the certificates load? */
+/* Files are read here, and not again: what was made goes to deliver as it is. */
 static int
-try_tls(const struct tls_client_settings *s, struct err *e)
-{
-	struct tls_context *context;
-
-	if (tls_client_context_new(s, &context, e) != 0)
-		return -1;
-	tls_context_unref(context);
-	return 0;
-}
-
-static int
-try_all_tls(const struct config *c, const struct tls_client_settings *s, struct err *e)
+make_tls(const struct config *c, struct deliver_tls **ret, struct err *e)
 {
 	const struct config_node *n = config_root(c);
+	struct tls_client_settings s;
+	struct deliver_tls *t;
 	char where[ERR_TEXT_MAX];
 
-	if (try_tls(s, e) != 0)
+	setup_tls(c, &s);
+	if (deliver_tls_new(&s, &t, e) != 0)
 		return err_wrap(e, "tls");
 	for (size_t i = 0; i < config_count(n, "destination_controls"); i++) {
 		const struct config_node *item = config_at(n, "destination_controls", i);
-		struct tls_client_settings own = *s;
-		own.ca_file = config_text(item, "ca_file");
-		if (own.ca_file == NULL || try_tls(&own, e) == 0)
+		const char *ca_file = config_text(item, "ca_file");
+		if (ca_file == NULL || deliver_tls_add(t, ca_file, e) == 0)
 			continue;
+		deliver_tls_free(t);
 		config_where(item, "ca_file", where, sizeof(where));
 		return err_wrap(e, "%s: destination_controls[].ca_file", where);
 	}
+	*ret = t;
 	return 0;
 }
 
@@ -229,13 +222,12 @@ setup_new(const struct config *c, struct setup **ret, struct err *e)
 		return err_set(e, ERR_MEMORY, 0, "no memory for settings");
 	setup_log(c, &s->log);
 	setup_spool(c, &s->spool);
-	setup_tls(c, &s->tls);
 	setup_dns(c, &s->dns);
 	s->admin_socket = config_text(n, "admin.socket");
 	s->admin_mode = setup_mode(config_text(n, "admin.mode"));
-	if (take_hostname(c, s->hostname, e) != 0 || try_all_tls(c, &s->tls, e) != 0 ||
+	if (take_hostname(c, s->hostname, e) != 0 || make_tls(c, &s->tls, e) != 0 ||
 	    setup_server(c, s->hostname, &s->server, e) != 0) {
-		free(s);
+		setup_free(s);
 		return -1;
 	}
 	setup_deliver(c, s->hostname, &s->deliver);
@@ -249,6 +241,7 @@ setup_free(struct setup *s)
 {
 	if (s == NULL)
 		return;
+	deliver_tls_free(s->tls);
 	setup_server_done(&s->server);
 	free(s);
 }

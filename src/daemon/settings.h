@@ -24,11 +24,10 @@ struct setup {
 	char hostname[HOSTNAME_MAX];
 	struct log_settings log;
 	struct spool_settings spool;
-	struct server_settings
-		server; /* its arrays and TLS contexts are the setup's own */
+	struct server_settings server; /* its arrays and TLS contexts are owned */
 	struct deliver_settings deliver;
 	struct journal_settings journal;
-	struct tls_client_settings tls;
+	struct deliver_tls *tls; /* until deliver takes it */
 	struct dns_settings dns;
 	const char *admin_socket;
 	unsigned admin_mode;

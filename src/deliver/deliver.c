@@ -142,24 +142,18 @@ take_settings(struct deliver *d, const struct deliver_settings *s)
 }
 
 static int
-init(struct deliver *d, const struct deliver_settings *s,
-     const struct tls_client_settings *tls, struct err *e)
+init(struct deliver *d, const struct deliver_settings *s, struct err *e)
 {
-	struct tls_context *context;
-
 	take_settings(d, s);
 	if (getrandom(&d->random, sizeof(d->random), 0) != (ssize_t)sizeof(d->random))
 		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
 	d->random |= 1;
-	if (deliver_copy_tls(&d->tls, tls, e) != 0)
-		return -1;
-	/* A CA file that cannot be read is told now. */
-	return deliver_tls_context(d, NULL, &context, e);
+	return 0;
 }
 
 int
 deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
-	    struct dns *dns, struct policy_set *p, const struct tls_client_settings *tls,
+	    struct dns *dns, struct policy_set *p, struct deliver_tls *tls,
 	    const struct deliver_content_ops *ops, void *ops_arg, struct deliver **ret,
 	    struct err *e)
 {
@@ -167,6 +161,7 @@ deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
 
 	if (d == NULL || timer_init(&d->timer, l, timer_fired, d, e) != 0) {
 		free(d);
+		deliver_tls_free(tls);
 		return err_set(e, ERR_MEMORY, 0, "no memory for deliveries");
 	}
 	d->loop = l;
@@ -175,15 +170,15 @@ deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
 	d->ops = ops;
 	d->ops_arg = ops_arg;
 	d->policies = policy_set_ref(p);
+	d->tls = tls;
 	d->pump.run = pump;
 	list_init(&d->lanes);
 	list_init(&d->destinations);
-	list_init(&d->tls_choices);
 	list_init(&d->withdrawn);
 	list_init(&d->given_back);
 	item_set_init(&d->items);
 	item_set_init(&d->marks);
-	if (init(d, s, tls, e) != 0) {
+	if (init(d, s, e) != 0) {
 		deliver_free(d);
 		return -1;
 	}
@@ -230,24 +225,13 @@ deliver_start(struct deliver *d)
 	deliver_wake(d);
 }
 
-int
+void
 deliver_reload(struct deliver *d, const struct deliver_settings *s, struct policy_set *p,
-	       const struct tls_client_settings *tls, struct err *e)
+	       struct deliver_tls *tls)
 {
-	struct tls_client_settings made;
-	struct tls_context *context;
-
-	if (deliver_copy_tls(&made, tls, e) != 0)
-		return -1;
-	if (tls_client_context_new(&made, &context, e) != 0) {
-		deliver_free_tls(&made);
-		return -1;
-	}
-	tls_context_unref(context);
 	take_settings(d, s);
-	deliver_forget_tls(d);
-	deliver_free_tls(&d->tls);
-	d->tls = made;
+	deliver_tls_free(d->tls);
+	d->tls = tls;
 	policy_set_ref(p);
 	policy_set_unref(d->policies);
 	d->policies = p;
@@ -260,7 +244,6 @@ deliver_reload(struct deliver *d, const struct deliver_settings *s, struct polic
 		destination_reload(list_entry(n, struct destination, node));
 	deliver_find_lanes(d);
 	deliver_wake(d);
-	return 0;
 }
 
 void
@@ -291,8 +274,7 @@ deliver_free(struct deliver *d)
 		destination_free(list_entry(n, struct destination, node));
 	withdrawal_done(d);
 	item_set_done(&d->items);
-	deliver_forget_tls(d);
-	deliver_free_tls(&d->tls);
+	deliver_tls_free(d->tls);
 	policy_set_unref(d->policies);
 	loop_task_cancel(d->loop, &d->pump);
 	timer_done(&d->timer);

@@ -57,7 +57,7 @@ mix_number(uint64_t h, int64_t number)
 static uint64_t
 mix_self(uint64_t h, const struct deliver *d)
 {
-	const struct tls_client_settings *t = &d->tls;
+	const struct tls_client_settings *t = &d->tls->settings;
 	const char *const texts[] = { d->hostname, t->ca_file, t->min_version,
 				      t->ciphers,  t->groups,  t->certificate_file,
 				      t->key_file };

@@ -27,11 +27,9 @@ enum {
 struct connection;
 struct destination;
 
-/* A TLS context per CA file; made when first needed, forgotten at a reload. */
-struct tls_choice {
-	struct list_node node;
-	char *ca_file; /* NULL = the settings' own */
-	struct tls_context *context;
+struct deliver_tls {
+	struct tls_client_settings settings; /* strings owned */
+	struct list choices;                 /* a context per CA file */
 };
 
 struct deliver {
@@ -44,8 +42,7 @@ struct deliver {
 	char hostname[DELIVER_NAME_MAX + 1];
 	size_t window;
 	size_t connections_max;
-	struct tls_client_settings tls; /* strings owned */
-	struct list tls_choices;
+	struct deliver_tls *tls;
 
 	struct list lanes, destinations;
 	struct item_set items;
@@ -81,12 +78,9 @@ void deliver_wake_at(struct deliver *d, int64_t mono_ms);
 void deliver_find_lanes(struct deliver *d);
 /* Trouble of our own (memory): nothing new for a second. */
 void deliver_pause(struct deliver *d, const struct err *why);
-int deliver_tls_context(struct deliver *d, const char *ca_file, struct tls_context **ret,
-			struct err *e);
-int deliver_copy_tls(struct tls_client_settings *to,
-		     const struct tls_client_settings *from, struct err *e);
-void deliver_forget_tls(struct deliver *d);
-void deliver_free_tls(struct tls_client_settings *s);
+/* The one that was made with this CA file (NULL: the settings' own); borrowed. */
+int deliver_tls_context(const struct deliver *d, const char *ca_file,
+			struct tls_context **ret, struct err *e);
 /* After a step towards the stop; tells `stopped` when nothing is left. */
 void deliver_check_stopped(struct deliver *d);
 

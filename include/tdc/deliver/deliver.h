@@ -52,11 +52,22 @@ struct deliver_settings {
 };
 
 /*
- * Borrows loop, spool, dns and tls until deliver_free(). Sets spool_on_accepted() itself.
+ * The TLS contexts of deliveries: one for the settings, one more for each CA file that
+ * destination controls name. Their files are read in these calls, on any thread, and never
+ * after them.
+ */
+struct deliver_tls;
+int deliver_tls_new(const struct tls_client_settings *s, struct deliver_tls **ret,
+		    struct err *e);
+int deliver_tls_add(struct deliver_tls *t, const char *ca_file, struct err *e);
+void deliver_tls_free(struct deliver_tls *t); /* NULL is fine */
+
+/*
+ * Borrows loop, spool and dns until deliver_free(); takes tls in every case. Sets
+ * spool_on_accepted() itself.
  */
 int deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
-		struct dns *d, struct policy_set *p,
-		const struct tls_client_settings *tls,
+		struct dns *d, struct policy_set *p, struct deliver_tls *tls,
 		const struct deliver_content_ops *ops, void *ops_arg,
 		struct deliver **ret, struct err *e);
 /* Begins to work: reads the queue. */
@@ -65,11 +76,10 @@ void deliver_start(struct deliver *d);
  * New settings, policies, routes, controls, TLS settings: used by the next attempt.
  * Connections of the old ones end after the journal that they carry. Back-offs of
  * destinations whose route or controls changed end at once; all of them, when the EHLO
- * name or the TLS settings did. On failure nothing changes.
+ * name or the TLS settings did. Takes tls.
  */
-int deliver_reload(struct deliver *d, const struct deliver_settings *s,
-		   struct policy_set *p, const struct tls_client_settings *tls,
-		   struct err *e);
+void deliver_reload(struct deliver *d, const struct deliver_settings *s,
+		    struct policy_set *p, struct deliver_tls *tls);
 /*
  * No new attempts; sessions that sent a final dot get grace_ms for its reply, the others
  * are broken off. `done` runs exactly once, from the loop.

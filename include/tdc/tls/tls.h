@@ -4,7 +4,9 @@
  *
  * Sessions are transforms of a stream: our own SSL over the stream's buffers, with
  * records of full size and one read per record. Never under TLS 1.2. Contexts are
- * counted by reference: a reload makes a new one, sessions keep theirs. Loop thread only.
+ * counted by reference: a reload makes a new one, sessions keep theirs. They are made on
+ * any thread, with all files read, and handed over; everything else is for the loop
+ * thread.
  */
 #ifndef TDC_TLS_TLS_H
 #define TDC_TLS_TLS_H

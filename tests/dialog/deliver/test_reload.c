@@ -24,19 +24,83 @@ a_reload_that_changes_the_route_ends_the_back_off(void **state)
 }
 
 static void
-a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing(void **state)
+a_ca_file_that_cannot_be_read_is_told_when_contexts_are_made(void **state)
 {
 	struct tls_client_settings broken = { .ca_file = "/nonexistent" };
 	struct world *w = *state;
+	struct deliver_tls *tls;
 	struct err e = { 0 };
 
-	world_rows(w, 1);
-	world_start(w);
-	assert_int_equal(
-		deliver_reload(w->deliver, &w->settings, &w->policies, &broken, &e), -1);
+	assert_int_equal(deliver_tls_new(&broken, &tls, &e), -1);
 	assert_non_null(strstr(e.text, "/nonexistent"));
+	e = (struct err){ 0 };
+	tls = world_tls(w);
+	assert_int_equal(deliver_tls_add(tls, "/nonexistent", &e), -1);
+	assert_non_null(strstr(e.text, "/nonexistent"));
+	/* It has what it had before. */
+	world_rows(w, 1);
+	world_start_with(w, tls);
 	world_settle(w);
 	assert_int_equal(w->spool.outcomes, 1);
+}
+
+/* A copy that only the making of contexts sees. */
+static void
+copy_file(const char *to, const char *from)
+{
+	char bytes[8192];
+	FILE *f = fopen(from, "r");
+
+	assert_non_null(f);
+	size_t n = fread(bytes, 1, sizeof(bytes), f);
+	assert_true(n > 0 && n < sizeof(bytes));
+	fclose(f);
+	f = fopen(to, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	fclose(f);
+}
+
+enum { OF_SETTINGS = 1, OF_CONTROLS = 2, BY_RELOAD = 4 };
+static const struct {
+	const char *name;
+	unsigned how;
+} gone[] = {
+	{ "the settings' file", OF_SETTINGS },
+	{ "the settings' file after a reload", OF_SETTINGS | BY_RELOAD },
+	{ "the controls' file", OF_CONTROLS },
+	{ "the controls' file after a reload", OF_CONTROLS | BY_RELOAD },
+	{ "one file for both", OF_SETTINGS | OF_CONTROLS },
+};
+
+static void
+no_ca_file_is_read_after_contexts_were_made(void **state)
+{
+	struct world *w = *state;
+	const char *right = w->tls.ca_file;
+	char path[128];
+
+	world_path(path, "gone.pem");
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		copy_file(path, right);
+		w->tls.ca_file = (gone[i].how & OF_SETTINGS) != 0 ? path : right;
+		w->policies.controls.ca_file =
+			(gone[i].how & OF_CONTROLS) != 0 ? path : NULL;
+		if (w->deliver == NULL) {
+			world_start(w);
+		} else if ((gone[i].how & BY_RELOAD) != 0) {
+			world_reload(w);
+		} else {
+			deliver_free(w->deliver);
+			world_start(w);
+		}
+		remove(path);
+		world_offer(w, i + 1);
+		world_settle(w);
+		if (w->spool.outcomes != i + 1)
+			fail_msg("%s: got %zu deliveries, want %zu", gone[i].name,
+				 (size_t)w->spool.outcomes, i + 1);
+	}
 }
 
 static void
@@ -202,7 +266,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_reload_that_changes_the_route_ends_the_back_off),
-		WORLD_TEST(a_reload_with_a_ca_file_that_cannot_be_read_changes_nothing),
+		WORLD_TEST(a_ca_file_that_cannot_be_read_is_told_when_contexts_are_made),
+		WORLD_TEST(no_ca_file_is_read_after_contexts_were_made),
 		WORLD_TEST(a_reload_ends_idle_connections_of_the_old_configuration),
 		WORLD_TEST(the_next_connection_says_the_new_name),
 		WORLD_TEST(a_new_name_ends_the_back_off),

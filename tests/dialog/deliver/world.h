@@ -229,16 +229,35 @@ world_rows(struct world *w, size_t n)
 						      .created_at = w->clock.wall };
 }
 
+/* With the CA file of the controls, if they have one. */
+static inline struct deliver_tls *
+world_tls(struct world *w)
+{
+	const char *ca_file = w->policies.controls.ca_file;
+	struct deliver_tls *tls;
+	struct err e;
+
+	assert_int_equal(deliver_tls_new(&w->tls, &tls, &e), 0);
+	if (ca_file != NULL)
+		assert_int_equal(deliver_tls_add(tls, ca_file, &e), 0);
+	return tls;
+}
+
 static inline void
-world_start(struct world *w)
+world_start_with(struct world *w, struct deliver_tls *tls)
 {
 	struct err e;
 
 	assert_int_equal(deliver_new(w->loop, &w->settings, &w->spool, &w->dns,
-				     &w->policies, &w->tls, &world_ops, w, &w->deliver,
-				     &e),
+				     &w->policies, tls, &world_ops, w, &w->deliver, &e),
 			 0);
 	deliver_start(w->deliver);
+}
+
+static inline void
+world_start(struct world *w)
+{
+	world_start_with(w, world_tls(w));
 }
 
 static inline void
@@ -353,10 +372,7 @@ world_offer(struct world *w, uint64_t mid)
 static inline void
 world_reload(struct world *w)
 {
-	struct err e;
-
-	assert_int_equal(
-		deliver_reload(w->deliver, &w->settings, &w->policies, &w->tls, &e), 0);
+	deliver_reload(w->deliver, &w->settings, &w->policies, world_tls(w));
 }
 
 static inline void

@@ -187,7 +187,8 @@ open_parts(struct fixture *f)
 						.queue_domain = "the.tdc.queue" };
 	const struct dns_settings dns = { 0 };
 	const struct deliver_settings deliver = { .hostname = "h.example" };
-	const struct tls_client_settings tls = { 0 };
+	const struct tls_client_settings tls_settings = { 0 };
+	struct deliver_tls *tls;
 	const struct admin_settings admin = { .socket = f->socket,
 					      .mode = 0600,
 					      .version = "9.9" };
@@ -199,7 +200,8 @@ open_parts(struct fixture *f)
 	must(spool_open(f->loop, &spool, &f->spool, &recovery, &e), &e);
 	must(server_new(f->loop, &server, f->spool, f->policy, &f->server, &e), &e);
 	must(dns_new(f->loop, &dns, &f->dns, &e), &e);
-	must(deliver_new(f->loop, &deliver, f->spool, f->dns, f->policy, &tls,
+	must(deliver_tls_new(&tls_settings, &tls, &e), &e);
+	must(deliver_new(f->loop, &deliver, f->spool, f->dns, f->policy, tls,
 			 &content_ops, NULL, &f->deliver, &e),
 	     &e);
 	must(admin_new(f->loop, &admin, f->spool, f->server, f->deliver, &ops, f,
