@@ -32,6 +32,7 @@ struct loaded {
 };
 
 struct reload;
+struct spool_watch;
 
 struct daemon {
 	struct options options;
@@ -43,6 +44,7 @@ struct daemon {
 	struct loop *loop;
 	struct loop_task flush;
 	struct spool *spool;
+	struct spool_watch *spool_watch;
 	struct dns *dns;
 	struct server *server;
 	struct admin_listener *listeners; /* as they were bound; names are copies */
@@ -83,6 +85,12 @@ extern const struct admin_daemon_ops daemon_admin_ops;      /* arg: struct daemo
 /* ---- bound.c: what admin and the log say of the listeners, whatever a reload brings */
 int bound_new(struct daemon *d, struct err *e);
 void bound_free(struct daemon *d);
+
+/* ---- watch_spool.c */
+/* Borrows both until it is freed. More journals in quarantine than these are news. */
+int spool_watch_new(struct loop *l, const struct spool *sp, uint64_t quarantined,
+		    struct spool_watch **ret, struct err *e);
+void spool_watch_free(struct spool_watch *w);
 
 /* ---- reload_job.c */
 int reload_new(struct daemon *d, struct reload **ret, struct err *e);

@@ -121,12 +121,17 @@ start_spool(struct daemon *d, struct err *e)
 		  r.was_clean ? "a clean stop" : "an unclean stop", r.waiting,
 		  r.uncertain, r.held, r.dead, r.quarantined, r.newly_quarantined,
 		  r.orphan_files);
-	return 0;
+	if (spool_watch_new(d->loop, d->spool, r.quarantined - r.newly_quarantined,
+			    &d->spool_watch, e) == 0)
+		return 0;
+	spool_close(d->spool);
+	return -1;
 }
 
 static void
 stop_spool(struct daemon *d)
 {
+	spool_watch_free(d->spool_watch);
 	spool_close(d->spool);
 	log_event(LOG_STORE, INFO, "spool.closed", F0, "spool closed");
 }
