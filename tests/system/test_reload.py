@@ -18,6 +18,10 @@ from rig.process import Process, program, wait_until
 from test_faults import arrived, feed
 
 
+# Of the system: none of them has signed anything here.
+OTHER_CA = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+
+
 def by_name(daemon, sink, address):
     """The route goes to a name that only the hosts file knows."""
     daemon.configuration["smtp_routes"] = [
@@ -67,6 +71,35 @@ def test_a_next_hop_is_found_by_the_new_hosts_file_after_sighup(work):
     daemon.wait_drained(30)
     assert arrived(sink) == sorted(messages)
     assert "takes a restart" not in daemon.log()
+    daemon.stop()
+
+
+def test_ca_files_are_read_by_the_reload_and_not_after_it(work):
+    """Deliveries work with what was read, whatever becomes of the files."""
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    copies = [work.directory / "tls.pem", work.directory / "controls.pem"]
+    messages = []
+    # The one for all, then the one for the destination, where the other trusts nobody who is here.
+    for trusted in range(2):
+        for i, copy in enumerate(copies):
+            copy.write_text((pathlib.Path(sink.ca) if i == trusted else OTHER_CA).read_text())
+        daemon.configuration["tls"]["ca_file"] = str(copies[0])
+        if trusted == 1:
+            daemon.controls["ca_file"] = str(copies[1])
+        daemon.write_configuration()
+        hang_up(daemon, taken=True)
+        for copy in copies:
+            copy.unlink()
+        messages += feed(daemon, 3)
+        daemon.wait_drained(30)
+        assert arrived(sink) == sorted(messages)
+    # A file that is gone when it is to be read is told, and changes nothing.
+    hang_up(daemon, taken=False)
+    assert "controls.pem" in daemon.log() or "tls.pem" in daemon.log()
+    messages += feed(daemon, 3)
+    daemon.wait_drained(30)
+    assert arrived(sink) == sorted(messages)
     daemon.stop()
 
 
