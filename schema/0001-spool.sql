@@ -1,6 +1,7 @@
 -- The spool: body, message and journal apart; the account in the same file.
 -- docs/spool.md explains every column. src/store/schema.c has the same text,
--- and a test compares them.
+-- and a test compares them. Words are compared with OR: SQLite makes a table in memory
+-- of an IN list of three, anew for each row.
 CREATE TABLE meta (
 	key TEXT PRIMARY KEY,
 	value ANY
@@ -29,7 +30,8 @@ CREATE TABLE destination (
 
 CREATE TABLE segment (
 	id INTEGER PRIMARY KEY,
-	state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'kept')),
+	state TEXT NOT NULL CHECK (
+		state = 'open' OR state = 'closed' OR state = 'kept'),
 	live_bytes INTEGER NOT NULL,
 	size INTEGER NOT NULL
 ) STRICT;
@@ -43,7 +45,8 @@ CREATE TABLE body (
 	longest_line INTEGER NOT NULL,
 	refs INTEGER NOT NULL,
 	kept_until INTEGER,
-	place TEXT NOT NULL CHECK (place IN ('inline', 'segment', 'file')),
+	place TEXT NOT NULL CHECK (
+		place = 'inline' OR place = 'segment' OR place = 'file'),
 	segment INTEGER REFERENCES segment,
 	offset INTEGER,
 	file BLOB,
@@ -59,8 +62,9 @@ CREATE INDEX body_file ON body(file, size) WHERE file IS NOT NULL;
 CREATE TABLE message (
 	mid INTEGER PRIMARY KEY,
 	body INTEGER NOT NULL REFERENCES body,
-	source TEXT NOT NULL CHECK (source IN
-		('smtp', 'lmtp', 'milter', 'replay', 'forward')),
+	source TEXT NOT NULL CHECK (
+		source = 'smtp' OR source = 'lmtp' OR source = 'milter' OR
+		source = 'replay' OR source = 'forward'),
 	accepted_at INTEGER NOT NULL,
 	sender TEXT NOT NULL,
 	recipients TEXT NOT NULL,
@@ -84,10 +88,12 @@ CREATE TABLE journal (
 	mid INTEGER PRIMARY KEY,
 	uid BLOB NOT NULL UNIQUE CHECK (length(uid) = 16),
 	message INTEGER NOT NULL REFERENCES message,
-	kind TEXT NOT NULL CHECK (kind IN ('journal', 'replay', 'forward')),
+	kind TEXT NOT NULL CHECK (
+		kind = 'journal' OR kind = 'replay' OR kind = 'forward'),
 	policy INTEGER NOT NULL REFERENCES policy,
-	state TEXT NOT NULL CHECK (state IN
-		('waiting', 'uncertain', 'held', 'delivered', 'dead', 'quarantined')),
+	state TEXT NOT NULL CHECK (
+		state = 'waiting' OR state = 'uncertain' OR state = 'held' OR
+		state = 'delivered' OR state = 'dead' OR state = 'quarantined'),
 	attempts INTEGER NOT NULL DEFAULT 0,
 	created_at INTEGER NOT NULL,
 	next_at INTEGER NOT NULL DEFAULT 0,
@@ -103,6 +109,6 @@ CREATE INDEX journal_due ON journal(policy, next_at)
 	WHERE state IN ('waiting', 'uncertain');
 CREATE INDEX journal_message ON journal(message);
 CREATE INDEX journal_state ON journal(state)
-	WHERE state IN ('held', 'dead', 'quarantined');
+	WHERE state = 'held' OR state = 'dead' OR state = 'quarantined';
 CREATE INDEX journal_ended ON journal(ended_at)
 	WHERE state = 'delivered';

@@ -121,6 +121,12 @@ db_open(struct db *db, const char *path, const struct db_settings *s, struct err
 					: SQLITE_OPEN_READONLY;
 
 	*db = (struct db){ 0 };
+	/*
+	 * Nobody asks how much memory SQLite has; counting it is a lock around each
+	 * malloc(). Of use before SQLite's first call in the process only, and refused
+	 * afterwards.
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (s->mode == DB_WRITE && gather_new(&db->gather, e) != 0)
 		return -1;
 	int rc = sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX,
