@@ -4,8 +4,8 @@
 #include "tdc/base/buf.h"
 
 #include "tdc/base/check.h"
+#include "tdc/base/format.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +84,8 @@ buf_reserve(struct buf *b, size_t n)
 		b->failed = true;
 		return NULL;
 	}
+	if (b->p != NULL && b->cap - b->off - b->n >= n)
+		return b->p + b->off + b->n;
 	char *room = buf_make_room(b, n);
 	if (room == NULL)
 		b->failed = true;
@@ -135,7 +137,7 @@ buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	va_list again;
 
 	va_copy(again, ap);
-	int n = vsnprintf(small, sizeof(small), fmt, ap);
+	int n = format_text(small, sizeof(small), fmt, ap);
 	if (n < 0)
 		b->failed = true;
 	else if ((size_t)n < sizeof(small))
@@ -143,12 +145,12 @@ buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	else if ((size_t)n > b->max - b->n)
 		b->failed = true;
 	else {
-		/* vsnprintf writes a NUL, for which a byte over the maximum is kept. */
+		/* format_text() writes a NUL, for which a byte over the maximum is kept. */
 		char *room = b->failed ? NULL : buf_make_room(b, (size_t)n + 1);
 		if (room == NULL)
 			b->failed = true;
 		else {
-			vsnprintf(room, (size_t)n + 1, fmt, again);
+			format_text(room, (size_t)n + 1, fmt, again);
 			b->n += (size_t)n;
 		}
 	}

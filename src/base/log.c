@@ -10,17 +10,18 @@
 
 #include "tdc/base/check.h"
 #include "tdc/base/clock.h"
+#include "tdc/base/format.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 static struct {
 	pthread_mutex_t lock;
 	struct log_sink sink;
 	struct buf gathered;
 	struct buf datagram; /* scratch of journald and syslog */
+	struct log_stamp stamp;
 	bool has_gatherer;
 	pthread_t gatherer;
 	void (*on_first)(void *arg);
@@ -200,12 +201,13 @@ log_line(enum log_subsystem sub, enum log_level level, const char *event,
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	int n = format_text(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		n = 0;
 	struct log_record r = {
 		.wall_ms = clock_system()->wall_ms(clock_system()),
+		.stamp = &state.stamp,
 		.subsystem = sub,
 		.level = level,
 		.event = event,

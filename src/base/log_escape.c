@@ -7,7 +7,7 @@
  */
 #include "log_internal.h"
 
-#include <stdio.h>
+#include <string.h>
 
 static size_t
 utf8_length(unsigned char first)
@@ -65,20 +65,71 @@ append_hex(struct buf *out, const char *before, const unsigned char *p, size_t n
 	}
 }
 
-static int
-escape(struct buf *out, struct span s, size_t max, bool (*is_special)(unsigned char c),
-       const char *hex_prefix)
+enum notation { FOR_TEXT, FOR_JSON };
+
+static bool
+is_plain(unsigned char c, enum notation notation)
 {
+	return c >= 0x20 && c < 0x7F && (notation == FOR_TEXT || (c != '"' && c != '\\'));
+}
+
+/* Not zero: one of the eight bytes is this one. */
+static uint64_t
+has_byte(uint64_t word, unsigned char c)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t x = word ^ (ones * c);
+
+	return (x - ones) & ~x & (ones << 7);
+}
+
+static bool
+is_plain_word(uint64_t word, enum notation notation)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t found = word | ((word - ones * 0x20) & ~word); /* over 127, under ' ' */
+
+	found = (found & (ones << 7)) | has_byte(word, 0x7F);
+	if (notation == FOR_JSON)
+		found |= has_byte(word, '"') | has_byte(word, '\\');
+	return found == 0;
+}
+
+/* How many bytes at p need nothing: ASCII that can be seen. Eight at a time. */
+static size_t
+plain_length(const unsigned char *p, size_t n, enum notation notation)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		if (!is_plain_word(word, notation))
+			break;
+	}
+	while (i < n && is_plain(p[i], notation))
+		i++;
+	return i;
+}
+
+static int
+escape(struct buf *out, struct span s, size_t max, enum notation notation)
+{
+	const char *hex_prefix = notation == FOR_JSON ? "\\\\x" : "\\x";
 	const unsigned char *p = (const unsigned char *)s.p;
+	size_t most = s.n < max ? s.n : max;
 	size_t plain = 0; /* where the run that needs nothing began */
 	size_t i = 0;
 
-	while (i < s.n) {
+	while (i < most) {
+		i += plain_length(p + i, most - i, notation);
+		if (i == most)
+			break;
 		uint32_t c = 0;
 		size_t length = utf8_decode(p + i, s.n - i, &c);
 		if (i + (length == 0 ? 1 : length) > max)
 			break;
-		if (length > 0 && is_harmless(c) && !is_special(p[i])) {
+		if (length > 1 && is_harmless(c)) {
 			i += length;
 			continue;
 		}
@@ -98,33 +149,20 @@ escape(struct buf *out, struct span s, size_t max, bool (*is_special)(unsigned c
 	return out->failed ? -1 : 0;
 }
 
-static bool
-nothing_is_special(unsigned char c)
-{
-	(void)c;
-	return false;
-}
-
-static bool
-is_special_in_json(unsigned char c)
-{
-	return c == '"' || c == '\\';
-}
-
 int
 log_escape(struct buf *out, struct span s)
 {
-	return escape(out, s, SIZE_MAX, nothing_is_special, "\\x");
+	return escape(out, s, SIZE_MAX, FOR_TEXT);
 }
 
 int
 log_escape_cut(struct buf *out, struct span s, size_t max)
 {
-	return escape(out, s, max, nothing_is_special, "\\x");
+	return escape(out, s, max, FOR_TEXT);
 }
 
 int
 log_escape_json(struct buf *out, struct span s, size_t max)
 {
-	return escape(out, s, max, is_special_in_json, "\\\\x");
+	return escape(out, s, max, FOR_JSON);
 }

@@ -32,13 +32,26 @@ log_subsystem_name(enum log_subsystem sub)
 	return subsystems[sub];
 }
 
+/* The record's time, formatted once for all lines of a unit of `unit_ms`. */
+static void
+append_time(struct buf *out, const struct log_record *r, int64_t unit_ms,
+	    void (*format)(int64_t wall_ms, char *text))
+{
+	struct log_stamp own = { 0 }, *s = r->stamp == NULL ? &own : r->stamp;
+	int64_t at = r->wall_ms - (r->wall_ms % unit_ms + unit_ms) % unit_ms;
+
+	if (s->format != format || s->at != at) {
+		format(r->wall_ms, s->text);
+		s->format = format;
+		s->at = at;
+	}
+	buf_append_text(out, s->text);
+}
+
 int
 log_encode_text(struct buf *out, const struct log_record *r)
 {
-	char when[CLOCK_TEXT_MAX];
-
-	clock_format_log(r->wall_ms, when);
-	buf_append_text(out, when);
+	append_time(out, r, 1000, clock_format_log);
 	buf_append_byte(out, ' ');
 	buf_append_text(out, levels[r->level].word);
 	buf_append_text(out, ": ");
@@ -59,11 +72,8 @@ append_json_text(struct buf *out, const char *key, struct span value, size_t max
 int
 log_encode_json(struct buf *out, const struct log_record *r)
 {
-	char when[CLOCK_TEXT_MAX];
-
-	clock_format_iso(r->wall_ms, when);
 	buf_append_text(out, "{\"time\":\"");
-	buf_append_text(out, when);
+	append_time(out, r, 1, clock_format_iso);
 	buf_append_byte(out, '"');
 	append_json_text(out, "level", span_of(levels[r->level].name), LOG_VALUE_MAX);
 	append_json_text(out, "subsystem", span_of(log_subsystem_name(r->subsystem)),

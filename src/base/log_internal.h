@@ -8,6 +8,7 @@
 #define TDC_BASE_LOG_INTERNAL_H
 
 #include "tdc/base/buf.h"
+#include "tdc/base/clock.h"
 #include "tdc/base/log.h"
 
 enum {
@@ -19,8 +20,16 @@ enum { LOG_READER_WAIT_MS = 200 }; /* for a reader that does not read */
 #define LOG_JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define LOG_SYSLOG_SOCKET   "/dev/log"
 
+/* The printed time of the line before, for those that follow at once. */
+struct log_stamp {
+	int64_t at; /* the second, or the millisecond where it is printed */
+	void (*format)(int64_t wall_ms, char *text); /* NULL: nothing kept yet */
+	char text[CLOCK_TEXT_MAX];
+};
+
 struct log_record {
 	int64_t wall_ms;
+	struct log_stamp *stamp; /* borrowed for the call; NULL: none is kept */
 	enum log_subsystem subsystem;
 	enum log_level level;
 	const char *event;
