@@ -38,8 +38,8 @@ int64_t loop_mono_ms(const struct loop *l);
 int64_t loop_wall_ms(const struct loop *l);
 const struct clock *loop_clock(const struct loop *l);
 
-/* For http (libcurl, evhttp) only: who else needs libevent adds to this header
- * instead. */
+/* For a library that can work on libevent alone; nobody needs it yet. Timers, descriptors
+ * and signals are below: who lacks something adds to this header instead. */
 struct event_base *loop_event_base(struct loop *l);
 
 /* -- timers: embedded in their owner (which does not move); `fn` runs once per timer_set(), by the
