@@ -49,6 +49,7 @@ struct daemon {
 	struct server *server;
 	struct admin_listener *listeners; /* as they were bound; names are copies */
 	size_t n_listeners;
+	struct journal_renderer *renderer;
 	struct deliver *deliver;
 	struct reload *reload;
 	struct admin *admin;

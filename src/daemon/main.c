@@ -170,6 +170,18 @@ stop_dns(struct daemon *d)
 }
 
 static int
+start_renderer(struct daemon *d, struct err *e)
+{
+	return journal_renderer_new(spool_secret(d->spool), &d->renderer, e);
+}
+
+static void
+stop_renderer(struct daemon *d)
+{
+	journal_renderer_free(d->renderer);
+}
+
+static int
 start_deliver(struct daemon *d, struct err *e)
 {
 	return deliver_new(d->loop, &d->now.setup->deliver, d->spool, d->dns,
@@ -278,6 +290,7 @@ static const struct step {
 	{ "spool", start_spool, stop_spool },
 	{ "listeners", start_server, stop_server },
 	{ "dns", start_dns, stop_dns },
+	{ "journals", start_renderer, stop_renderer },
 	{ "delivery", start_deliver, stop_deliver },
 	{ "control socket", start_admin, stop_admin },
 	{ "signals", start_signals, stop_signals },

@@ -24,7 +24,7 @@ content_render(void *arg, const char *profile, const struct spool_journal *j,
 	const struct daemon *d = arg;
 	struct journal_rendering r = { 0 };
 
-	if (journal_render(profile, j, intake, spool_secret(d->spool), &r, e) != 0)
+	if (journal_render(d->renderer, profile, j, intake, &r, e) != 0)
 		return -1;
 	/* The buffers go over as they are. */
 	*ret = (struct deliver_content){

@@ -58,6 +58,14 @@ sha256_update(struct sha256 *h, const void *p, size_t n)
 		check(EVP_DigestUpdate(h->context, p, n) == 1);
 }
 
+int
+sha256_copy(struct sha256 *to, const struct sha256 *from, struct err *e)
+{
+	return EVP_MD_CTX_copy_ex(to->context, from->context) == 1
+		       ? 0
+		       : err_set(e, ERR_MEMORY, 0, "no memory for a digest");
+}
+
 void
 sha256_finish(struct sha256 *h, uint8_t digest[SHA256_BYTES])
 {

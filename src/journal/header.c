@@ -6,37 +6,60 @@
  */
 #include "render.h"
 
-#include "tdc/base/clock.h"
 #include "tdc/mime/text.h"
 
-#include <stdio.h>
+enum {
+	LINE_WANTED = 78,    /* a longer one is folded by mime_field_write()            */
+	VALUE_AS_IT_IS = 66, /* has no run of blanks that mime_field_write() would cut  */
+	DIGITS_MAX = 20,
+};
 
+/* Printable, and so short that mime_field_write() would change nothing about it. */
 static bool
-is_printable(struct span value)
+goes_as_it_is(size_t name_n, struct span value)
 {
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] < ' ' || value.p[i] > '~')
-			return false;
-	return true;
+	return value.n > 0 && value.n <= VALUE_AS_IT_IS &&
+	       name_n + 2 + value.n <= LINE_WANTED && value.p[0] != ' ' &&
+	       value.p[value.n - 1] != ' ';
 }
 
 static void
 write_field(const struct rendering_parts *r, struct buf *out, const char *name,
 	    struct span value)
 {
-	struct buf clean;
+	struct buf *clean = &r->writer->clean;
 
-	if (is_printable(value)) { /* nearly all; no copy */
-		mime_field_write(out, name, value, false);
+	if (text_is_printable(value)) { /* nearly all; no copy */
+		size_t n = strlen(name);
+		if (!goes_as_it_is(n, value)) {
+			mime_field_write(out, name, value, false);
+			return;
+		}
+		buf_append(out, name, n);
+		buf_append(out, ": ", 2);
+		buf_append_span(out, value);
+		buf_append(out, "\r\n", 2);
 		return;
 	}
-	buf_init(&clean, value.n + 1);
-	clean_text_append(&clean, value);
-	if (clean.failed)
+	buf_clear(clean);
+	clean_text_append(clean, value);
+	if (clean->failed)
 		out->failed = true;
 	else
-		mime_field_write(out, name, buf_span(&clean), r->carry.is_global);
-	buf_done(&clean);
+		mime_field_write(out, name, buf_span(clean), r->carry.is_global);
+}
+
+static void
+write_number(struct buf *out, uint64_t number)
+{
+	char digits[DIGITS_MAX];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buf_append(out, digits + at, sizeof(digits) - at);
 }
 
 static void
@@ -69,15 +92,14 @@ add_recipient(void *arg, const struct message_recipient *r)
 static void
 write_recipients(const struct rendering_parts *r, struct buf *out)
 {
-	struct buf list;
+	struct buf *list = &r->writer->list;
 
-	buf_init(&list, out->max);
-	recipients_each(r->journal, add_recipient, &list);
-	if (list.failed)
+	buf_clear(list);
+	recipients_each(r->journal, add_recipient, list);
+	if (list->failed)
 		out->failed = true;
 	else
-		write_field(r, out, "X-CSE-RcptTo", buf_span(&list));
-	buf_done(&list);
+		write_field(r, out, "X-CSE-RcptTo", buf_span(list));
 }
 
 static void
@@ -98,13 +120,19 @@ header_write_facts(const struct rendering_parts *r, struct buf *out)
 {
 	const struct spool_message *m = r->journal->message;
 	char sha256[2 * sizeof(r->facts->sha256) + 1];
-	char loop_mark[UID_TEXT_MAX + HMAC_TAG_TEXT_MAX];
 
-	snprintf(loop_mark, sizeof(loop_mark), "%s %s", r->uid, r->tag);
-	write_text(r, out, mime_loop_mark, loop_mark);
+	/* Id and tag are hexadecimal, each of one length: two lines in any case. */
+	buf_append_text(out, mime_loop_mark);
+	buf_append(out, ": ", 2);
+	buf_append(out, r->uid, UID_TEXT_MAX - 1);
+	buf_append(out, "\r\n ", 3);
+	buf_append(out, r->tag, HMAC_TAG_TEXT_MAX - 1);
+	buf_append(out, "\r\n", 2);
 	hex_format(r->facts->sha256, sizeof(r->facts->sha256), sha256);
 	write_text(r, out, "X-TDC-SHA256", sha256);
-	buf_printf(out, "X-TDC-Size: %llu\r\n", (unsigned long long)r->facts->size);
+	buf_append_text(out, "X-TDC-Size: ");
+	write_number(out, r->facts->size);
+	buf_append(out, "\r\n", 2);
 	if (r->mark[0] != '\0')
 		write_text(r, out, "X-TDC-Mark", r->mark);
 	if (is_field_name(r->profile->client_ip_field) && m->client_address != NULL)
@@ -138,7 +166,6 @@ header_write_outer(const struct rendering_parts *r, struct buf *out)
 {
 	const struct spool_journal *j = r->journal;
 	const char *subject = j->message->subject;
-	char date[CLOCK_TEXT_MAX];
 
 	if (r->profile->format == JOURNAL_FORMAT_EXCHANGE)
 		buf_append_text(out, "X-MS-Journal-Report:\r\n");
@@ -148,13 +175,18 @@ header_write_outer(const struct rendering_parts *r, struct buf *out)
 						    : r->profile->header_to);
 	write_text(r, out, "Subject",
 		   subject == NULL || subject[0] == '\0' ? "(no subject)" : subject);
-	clock_format_mail(j->message->accepted_at, date);
-	buf_printf(out, "Date: %s\r\n", date);
-	buf_printf(out, "Message-ID: <%s@", r->uid);
+	buf_append_text(out, "Date: ");
+	buf_append_text(out, renderer_date(r->writer, j->message->accepted_at));
+	buf_append_text(out, "\r\nMessage-ID: <");
+	buf_append(out, r->uid, UID_TEXT_MAX - 1);
+	buf_append(out, "@", 1);
 	clean_text_append(out, span_of(r->profile->hostname));
 	buf_append_text(out,
 			">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
 	header_write_facts(r, out);
-	buf_printf(out, "Content-Type: multipart/mixed; boundary=\"tdc-%s\"\r\n", r->uid);
-	buf_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n", outer_encoding(r));
+	buf_append_text(out, "Content-Type: multipart/mixed; boundary=\"tdc-");
+	buf_append(out, r->uid, UID_TEXT_MAX - 1);
+	buf_append_text(out, "\"\r\nContent-Transfer-Encoding: ");
+	buf_append_text(out, outer_encoding(r));
+	buf_append(out, "\r\n\r\n", 4);
 }

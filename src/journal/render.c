@@ -14,6 +14,8 @@
 enum {
 	HEAD_MAX = 128 * 1024, /* without the recipients           */
 	HEAD_PER_RECIPIENT_MAX = 8192,
+	HEAD_USUAL = 2048, /* one allocation for nearly all    */
+	SCRATCH_KEPT_MAX = 65536,
 	REPORT_LINE_MAX = 998, /* RFC 5322 2.1.1                   */
 	MARKED_BINARY = MIME_HAS_NUL | MIME_HAS_BARE_CR | MIME_HAS_BARE_LF,
 };
@@ -21,66 +23,80 @@ enum {
 static bool
 has_long_line(struct span text)
 {
-	size_t line = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		line = text.p[i] == '\n' ? 0 : line + 1;
-		if (line > REPORT_LINE_MAX + 1) /* the CR counts here */
+	while (text.n > REPORT_LINE_MAX + 1) { /* the CR counts here */
+		const char *lf = memchr(text.p, '\n', REPORT_LINE_MAX + 2);
+		if (lf == NULL)
 			return true;
+		text = span_skip(text, (size_t)(lf + 1 - text.p));
 	}
 	return false;
 }
 
 static void
+write_boundary(const struct rendering_parts *r, const char *before, const char *after,
+	       struct buf *out)
+{
+	buf_append_text(out, before);
+	buf_append(out, r->uid, UID_TEXT_MAX - 1);
+	buf_append_text(out, after);
+}
+
+static void
 write_report_part(const struct rendering_parts *r, struct buf *out)
 {
-	buf_printf(out,
-		   "--tdc-%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-		   "Content-Transfer-Encoding: %s\r\n\r\n",
-		   r->uid,
-		   r->report_is_base64 ? "base64"
-		   : r->report_is_8bit ? "8bit"
-				       : "7bit");
+	struct span report = buf_span(&r->writer->report);
+
+	write_boundary(r, "--tdc-",
+		       "\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		       "Content-Transfer-Encoding: ",
+		       out);
+	buf_append_text(out, r->report_is_base64 ? "base64"
+			     : r->report_is_8bit ? "8bit"
+						 : "7bit");
+	buf_append(out, "\r\n\r\n", 4);
 	if (!r->report_is_base64) {
-		buf_append_span(out, buf_span(&r->report));
+		buf_append_span(out, report);
 		return;
 	}
 	struct mime_base64 b;
 	mime_base64_init(&b);
-	mime_base64_encode(&b, buf_span(&r->report), out);
+	mime_base64_encode(&b, report, out);
 	mime_base64_finish(&b, out);
 }
 
 static void
 write_original_header(const struct rendering_parts *r, struct buf *out)
 {
-	buf_printf(out, "\r\n--tdc-%s\r\n", r->uid);
-	if (r->carry.is_attached)
-		buf_printf(out,
-			   "Content-Type: application/octet-stream; name=\"%s.eml\"\r\n"
-			   "Content-Transfer-Encoding: base64\r\n"
-			   "Content-Disposition: attachment; filename=\"%s.eml\"\r\n\r\n",
-			   r->uid, r->uid);
-	else
-		buf_printf(out,
-			   "Content-Type: message/%s\r\nContent-Transfer-Encoding: "
-			   "%s\r\n\r\n",
-			   r->carry.is_global ? "global" : "rfc822",
-			   encoding_of_original(r));
+	write_boundary(r, "\r\n--tdc-", "\r\n", out);
+	if (r->carry.is_attached) {
+		write_boundary(r, "Content-Type: application/octet-stream; name=\"",
+			       ".eml\"\r\nContent-Transfer-Encoding: base64\r\n", out);
+		write_boundary(r, "Content-Disposition: attachment; filename=\"",
+			       ".eml\"\r\n\r\n", out);
+		return;
+	}
+	buf_append_text(out, "Content-Type: message/");
+	buf_append_text(out, r->carry.is_global ? "global" : "rfc822");
+	buf_append_text(out, "\r\nContent-Transfer-Encoding: ");
+	buf_append_text(out, encoding_of_original(r));
+	buf_append(out, "\r\n\r\n", 4);
 }
 
 static void
 write_multipart(struct rendering_parts *r, struct buf *head, struct buf *tail)
 {
-	report_write(r->journal, &r->report);
-	r->report_is_8bit = !text_is_ascii(buf_span(&r->report));
+	struct buf *report = &r->writer->report;
+
+	report_write(r->journal, report);
+	r->report_is_8bit = !text_is_ascii(buf_span(report));
 	r->report_is_base64 = (r->report_is_8bit &&
 			       (r->profile->extensions & SMTP_EXT_8BITMIME) == 0) ||
-			      has_long_line(buf_span(&r->report));
+			      has_long_line(buf_span(report));
+	buf_reserve(head, HEAD_USUAL);
 	header_write_outer(r, head);
 	write_report_part(r, head);
 	write_original_header(r, head);
-	buf_printf(tail, "\r\n--tdc-%s--\r\n", r->uid);
+	write_boundary(r, "\r\n--tdc-", "--\r\n", tail);
 }
 
 /* "binary: bare-cr, nul": the original goes out with bytes that DATA would not carry. */
@@ -145,47 +161,64 @@ render(struct rendering_parts *r, struct journal_rendering *ret, struct err *e)
 		header_write_facts(r, &ret->head);
 	else
 		write_multipart(r, &ret->head, &ret->tail);
-	if (ret->head.failed || ret->tail.failed || r->report.failed)
+	if (ret->head.failed || ret->tail.failed || r->writer->report.failed)
 		return err_set(e, ERR_MEMORY, 0, "no memory to render a journal");
 	set_transport(r, ret);
 	return 0;
 }
 
-int
-journal_render(const char *profile, const struct spool_journal *j, const char *intake,
-	       const uint8_t *secret, struct journal_rendering *ret, struct err *e)
+/* Of a message with very many recipients nothing is kept. */
+static void
+tidy(struct buf *b)
 {
-	struct profile p;
+	if (b->cap > SCRATCH_KEPT_MAX)
+		buf_done(b);
+	buf_clear(b);
+}
 
-	if (profile_parse(profile, &p, e) != 0)
+int
+journal_render(struct journal_renderer *w, const char *profile,
+	       const struct spool_journal *j, const char *intake,
+	       struct journal_rendering *ret, struct err *e)
+{
+	const struct profile *p = renderer_profile(w, profile, e);
+
+	if (p == NULL)
 		return -1;
 	size_t head_max = HEAD_MAX + j->message->n_recipients * HEAD_PER_RECIPIENT_MAX;
 	struct rendering_parts r = {
-		.profile = &p,
+		.writer = w,
+		.profile = p,
 		.journal = j,
 		.facts = spool_body_facts(j->body),
 		.intake = intake,
 	};
-	struct journal_rendering made = { .form = JOURNAL_BODY_AS_IS };
 	uid_format(&j->uid, r.uid);
-	if (hmac_tag(secret, span_of(r.uid), r.tag, e) != 0)
+	if (hmac_key_tag(w->key, span_of(r.uid), r.tag, e) != 0)
 		return -1;
-	r.carry = carry_decide(&p, r.facts->facts, r.facts->header_size);
-	set_mark(&r.carry, r.facts->facts, p.version, made.mark);
-	snprintf(made.mail_from, sizeof(made.mail_from), "%s", p.mail_from);
+	struct journal_rendering made = { .form = JOURNAL_BODY_AS_IS };
+	r.carry = carry_decide(p, r.facts->facts, r.facts->header_size);
+	set_mark(&r.carry, r.facts->facts, p->version, made.mark);
+	memcpy(made.mail_from, p->mail_from, strlen(p->mail_from) + 1);
 	made.is_held = r.carry.is_held;
 	r.mark = made.mark;
-	buf_init(&r.report, head_max);
+	w->report.max = w->list.max = head_max;
 	buf_init(&made.head, head_max);
 	buf_init(&made.tail, 256);
 	int result = made.is_held ? 0 : render(&r, &made, e);
-	buf_done(&r.report);
+	tidy(&w->report);
+	tidy(&w->list);
+	tidy(&w->clean);
 	if (result != 0)
 		journal_rendering_done(&made);
 	else
 		*ret = made;
 	return result;
 }
+
+_Static_assert(sizeof(((struct journal_rendering *)0)->mail_from) ==
+		       sizeof(((struct profile *)0)->mail_from),
+	       "the envelope sender fits");
 
 void
 journal_rendering_done(struct journal_rendering *r)

@@ -6,6 +6,7 @@
 
 #include "profile.h"
 
+#include "tdc/base/clock.h"
 #include "tdc/digest/hmac.h"
 #include "tdc/mime/scan.h"
 
@@ -17,8 +18,30 @@ struct carry {
 };
 struct carry carry_decide(const struct profile *p, unsigned facts, uint64_t header_size);
 
+enum { PROFILES_KEPT = 4 };
+
+struct journal_renderer {
+	struct hmac_key *key; /* of the loop mark */
+	struct {
+		char *text; /* NULL: free */
+		struct profile profile;
+	} kept[PROFILES_KEPT];
+	size_t next; /* the place that is given up next */
+	/* Empty between renderings. */
+	struct buf report; /* text of the first part */
+	struct buf list;   /* recipients             */
+	struct buf clean;  /* a value                */
+	int64_t dated_at;  /* second of accepted_at that `date` stands for */
+	char date[CLOCK_TEXT_MAX];
+};
+/* The profile, valid until the next call; NULL with *e: as profile_parse() says. */
+const struct profile *renderer_profile(struct journal_renderer *w, const char *text,
+				       struct err *e);
+const char *renderer_date(struct journal_renderer *w, int64_t wall_ms);
+
 /* All that the writers of one rendering share; lives on the stack of journal_render(). */
 struct rendering_parts {
+	struct journal_renderer *writer;
 	const struct profile *profile;
 	const struct spool_journal *journal;
 	const struct body_facts *facts;
@@ -27,7 +50,6 @@ struct rendering_parts {
 	char tag[HMAC_TAG_TEXT_MAX]; /* of the uid: together, the loop mark */
 	struct carry carry;
 	const char *mark;
-	struct buf report; /* text of the first part                   */
 	bool report_is_8bit, report_is_base64;
 };
 
@@ -41,6 +63,8 @@ void recipients_each(const struct spool_journal *j, recipient_fn *fn, void *arg)
  */
 void clean_text_append(struct buf *out, struct span text);
 bool text_is_ascii(struct span text);
+/* ASCII without control characters: can stand anywhere as it is. */
+bool text_is_printable(struct span text);
 
 void report_write(const struct spool_journal *j, struct buf *out);
 /* Fields X-CSE-*, X-TDC-*, client address: common to all formats. */

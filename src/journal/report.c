@@ -52,6 +52,10 @@ clean_text_append(struct buf *out, struct span text)
 {
 	size_t from = 0, at = 0;
 
+	if (text_is_printable(text)) { /* nearly all */
+		buf_append_span(out, text);
+		return;
+	}
 	while (at < text.n) {
 		uint32_t code = 0;
 		size_t length = utf8_take(text.p + at, text.n - at, &code);
@@ -68,13 +72,53 @@ clean_text_append(struct buf *out, struct span text)
 		buf_append(out, text.p + from, at - from);
 }
 
+static const uint64_t each_byte = 0x0101010101010101u;
+
+/* Eight bytes; what is missing at the end is `fill`. */
+static uint64_t
+word_at(struct span text, size_t at, uint64_t fill)
+{
+	uint64_t word = fill;
+
+	memcpy(&word, text.p + at, text.n - at < 8 ? text.n - at : 8);
+	return word;
+}
+
 bool
 text_is_ascii(struct span text)
 {
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] >= 0x80)
-			return false;
-	return true;
+	uint64_t seen = 0, word;
+	size_t i = 0;
+
+	for (; i + 8 <= text.n; i += 8) {
+		memcpy(&word, text.p + i, 8);
+		seen |= word;
+	}
+	if (i < text.n)
+		seen |= word_at(text, i, 0);
+	return (seen & each_byte * 0x80) == 0;
+}
+
+/* The high bit of some byte is set in the result when one is over 0x7e or under 0x20. */
+static uint64_t
+odd_bytes(uint64_t word)
+{
+	return word | (word + each_byte) | (word - each_byte * 0x20);
+}
+
+bool
+text_is_printable(struct span text)
+{
+	uint64_t seen = 0, word;
+	size_t i = 0;
+
+	for (; i + 8 <= text.n; i += 8) {
+		memcpy(&word, text.p + i, 8);
+		seen |= odd_bytes(word);
+	}
+	if (i < text.n)
+		seen |= odd_bytes(word_at(text, i, each_byte * ' '));
+	return (seen & each_byte * 0x80) == 0;
 }
 
 void

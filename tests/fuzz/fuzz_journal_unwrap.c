@@ -367,6 +367,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t secret[HMAC_KEY_BYTES] = { 1 };
 	struct made m = { 0 };
 	struct journal_rendering r;
+	struct journal_renderer *renderer;
 	struct buf profile, whole;
 	struct err e;
 	unsigned offered = 0;
@@ -389,12 +390,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&profile, 8192);
 	buf_init(&whole, SIZE_MAX);
 	check(journal_profile_write(&settings, offered, &profile) == 0);
-	check(journal_render(buf_text(&profile), &m.journal, "t@intake.example", secret,
+	check(journal_renderer_new(secret, &renderer, &e) == 0);
+	check(journal_render(renderer, buf_text(&profile), &m.journal, "t@intake.example",
 			     &r, &e) == 0);
 	wrap(&m, &r, &whole);
 	check_claims(&r, buf_span(&whole));
 	check_unwrap(&m, &r, buf_span(&whole));
 	journal_rendering_done(&r);
+	journal_renderer_free(renderer);
 	buf_done(&whole);
 	buf_done(&profile);
 	while (m.n_strings > 0)

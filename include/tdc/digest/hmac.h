@@ -28,6 +28,16 @@ int hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
 
 int hmac_tag(const uint8_t key[HMAC_KEY_BYTES], struct span text,
 	     char tag[HMAC_TAG_TEXT_MAX], struct err *e);
+/*
+ * A key that makes many tags: it is taken in once. One thread at a time; a tag made by
+ * it is that of hmac_tag().
+ */
+struct hmac_key;
+int hmac_key_new(const uint8_t key[HMAC_KEY_BYTES], struct hmac_key **ret, struct err *e);
+void hmac_key_free(struct hmac_key *k); /* NULL is fine */
+int hmac_key_tag(struct hmac_key *k, struct span text, char tag[HMAC_TAG_TEXT_MAX],
+		 struct err *e);
+
 /* Takes the same time whatever the tag's digits are. */
 int hmac_tag_verify(const uint8_t key[HMAC_KEY_BYTES], struct span text, struct span tag,
 		    bool *is_right, struct err *e);

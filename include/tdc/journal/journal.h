@@ -5,7 +5,7 @@
  * the hop can carry. The same row and profile give the same bytes for ever, in the spool
  * that the row is in (a released renderer version never changes its output). Constant
  * memory: head and tail are small, the body streams between them untouched or as base64.
- * Pure; any one thread.
+ * Any one thread.
  */
 #ifndef TDC_JOURNAL_JOURNAL_H
 #define TDC_JOURNAL_JOURNAL_H
@@ -70,13 +70,23 @@ struct journal_rendering {
 	char mark[JOURNAL_MARK_MAX];
 };
 /*
+ * What renderings have in common and is made once: the key of the loop mark, the profiles
+ * of late, parsed, and room to write in. The bytes do not depend on what it remembers.
+ * `secret` is the spool's, of HMAC_KEY_BYTES: by the loop mark that it makes, the spool
+ * knows its own journals again.
+ */
+struct journal_renderer;
+int journal_renderer_new(const uint8_t *secret, struct journal_renderer **ret,
+			 struct err *e);
+void journal_renderer_free(struct journal_renderer *w); /* NULL is fine */
+/*
  * `recipients` of the row's rids are named in the report. -1: ERR_SYNTAX for a profile of
  * an unknown version, ERR_MEMORY. The intake, RCPT TO's address, is not in the
- * bytes; it decides only whether SMTPUTF8 is needed. `secret` is the spool's, of
- * HMAC_KEY_BYTES: by the loop mark that it makes, the spool knows its own journals again.
+ * bytes; it decides only whether SMTPUTF8 is needed.
  */
-int journal_render(const char *profile, const struct spool_journal *j, const char *intake,
-		   const uint8_t *secret, struct journal_rendering *ret, struct err *e);
+int journal_render(struct journal_renderer *w, const char *profile,
+		   const struct spool_journal *j, const char *intake,
+		   struct journal_rendering *ret, struct err *e);
 void journal_rendering_done(struct journal_rendering *r);
 
 /* "<uid@hostname>", as it stands in the journal's Message-ID field. */

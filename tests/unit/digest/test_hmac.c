@@ -112,6 +112,30 @@ no_digit_of_a_tag_may_be_missing_or_another(void **state)
 	assert_false(is_right(key, text, span_of(longer)));
 }
 
+static void
+a_kept_key_makes_the_same_tags_again_and_again(void **state)
+{
+	static const char *const texts[] = { "a text", "",
+					     "another, which is longer than "
+					     "a block of the digest, so "
+					     "that it takes two" };
+	uint8_t key[HMAC_KEY_BYTES] = { 1, 2, 3 };
+	char want[HMAC_TAG_TEXT_MAX], got[HMAC_TAG_TEXT_MAX];
+	struct hmac_key *k;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(hmac_key_new(key, &k, &e), 0);
+	for (size_t i = 0; i < 6; i++) {
+		struct span text = span_of(texts[i % 3]);
+		assert_int_equal(hmac_tag(key, text, want, &e), 0);
+		assert_int_equal(hmac_key_tag(k, text, got, &e), 0);
+		assert_string_equal(got, want);
+	}
+	hmac_key_free(k);
+	hmac_key_free(NULL);
+}
+
 int
 main(void)
 {
@@ -119,6 +143,7 @@ main(void)
 		cmocka_unit_test(known_codes),
 		cmocka_unit_test(a_tag_holds_for_its_key_and_its_text),
 		cmocka_unit_test(no_digit_of_a_tag_may_be_missing_or_another),
+		cmocka_unit_test(a_kept_key_makes_the_same_tags_again_and_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

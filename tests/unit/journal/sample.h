@@ -70,7 +70,21 @@ sample_settings(void)
 	};
 }
 
-/* 0, or what journal_render() said; the profile is written and used as text. */
+/* 0, or what journal_render() said, by a renderer of its own. */
+static inline int
+sample_render_text(const struct sample *s, const char *profile, const char *intake,
+		   const uint8_t *secret, struct journal_rendering *ret, struct err *e)
+{
+	struct journal_renderer *w;
+
+	if (journal_renderer_new(secret, &w, e) != 0)
+		return -1;
+	int result = journal_render(w, profile, &s->journal, intake, ret, e);
+	journal_renderer_free(w);
+	return result;
+}
+
+/* The same; the profile is written and used as text. */
 static inline int
 sample_render_as(const struct sample *s, const struct journal_settings *settings,
 		 unsigned extensions, char version, struct journal_rendering *ret,
@@ -82,8 +96,9 @@ sample_render_as(const struct sample *s, const struct journal_settings *settings
 	int result = journal_profile_write(settings, extensions, &profile);
 	if (result == 0) {
 		profile.p[profile.off + 1] = version; /* "v2 ..." */
-		result = journal_render(buf_text(&profile), &s->journal,
-					"tenant@intake.example", SAMPLE_SECRET, ret, e);
+		result =
+			sample_render_text(s, buf_text(&profile), "tenant@intake.example",
+					   SAMPLE_SECRET, ret, e);
 	}
 	buf_done(&profile);
 	return result;

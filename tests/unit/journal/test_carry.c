@@ -222,8 +222,8 @@ an_intake_with_utf8_in_its_address_needs_smtputf8(void **state)
 	sample_init(&s);
 	buf_init(&profile, 8192);
 	assert_int_equal(journal_profile_write(&settings, ALL, &profile), 0);
-	assert_int_equal(journal_render(buf_text(&profile), &s.journal, "\xc3\xbc@x",
-					SAMPLE_SECRET, &r, &e),
+	assert_int_equal(sample_render_text(&s, buf_text(&profile), "\xc3\xbc@x",
+					    SAMPLE_SECRET, &r, &e),
 			 0);
 	assert_true(r.needs_smtputf8);
 	journal_rendering_done(&r);

@@ -332,7 +332,7 @@ head_under(const struct sample *s, uint8_t first)
 	struct journal_rendering r;
 	struct err e;
 
-	if (journal_render(profile, &s->journal, "a@b", secret, &r, &e) != 0)
+	if (sample_render_text(s, profile, "a@b", secret, &r, &e) != 0)
 		fail_msg("%s", e.text);
 	char *head = strdup(buf_text(&r.head));
 	assert_non_null(head);
@@ -372,9 +372,100 @@ an_unknown_profile_is_a_syntax_error(void **state)
 
 	(void)state;
 	sample_init(&s);
-	assert_int_equal(
-		journal_render("v9 x=y", &s.journal, "a@b", SAMPLE_SECRET, &r, &e), -1);
+	assert_int_equal(sample_render_text(&s, "v9 x=y", "a@b", SAMPLE_SECRET, &r, &e),
+			 -1);
 	assert_int_equal(e.kind, ERR_SYNTAX);
+}
+
+/* From: of its own, so that no two of these profiles make the same bytes. */
+static char *
+numbered_head(struct journal_renderer *w, const struct sample *s, int number)
+{
+	struct journal_settings settings = sample_settings();
+	struct journal_rendering r;
+	struct buf profile;
+	char from[40];
+	struct err e;
+
+	snprintf(from, sizeof(from), "from-%d@example.org", number);
+	settings.header_from = from;
+	buf_init(&profile, 8192);
+	assert_int_equal(journal_profile_write(&settings, 0, &profile), 0);
+	assert_int_equal(
+		journal_render(w, buf_text(&profile), &s->journal, "a@b", &r, &e), 0);
+	char *head = strdup(buf_text(&r.head));
+	assert_non_null(head);
+	assert_non_null(strstr(head, from));
+	journal_rendering_done(&r);
+	buf_done(&profile);
+	return head;
+}
+
+static void
+what_was_rendered_before_changes_nothing(void **state)
+{
+	/* More profiles than are kept, some again; a broken one and another day between. */
+	static const int order[] = { 1, 1, 2, 3, 1, 4, 5, 6, 1, 6, 2, 7, 7, 3 };
+	struct journal_renderer *w, *fresh;
+	struct journal_rendering r;
+	struct sample s;
+	struct err e;
+
+	(void)state;
+	sample_init(&s);
+	assert_int_equal(journal_renderer_new(SAMPLE_SECRET, &w, &e), 0);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		s.message.accepted_at += i % 3 == 0 ? 999 : 86400000;
+		s.journal.uid.b[0] = (uint8_t)i;
+		s.message.n_recipients = i % 3;
+		s.message.subject = (char *)(uintptr_t)(i % 2 == 0 ? "a\x01z" : "b");
+		assert_int_equal(journal_renderer_new(SAMPLE_SECRET, &fresh, &e), 0);
+		char *got = numbered_head(w, &s, order[i]);
+		char *want = numbered_head(fresh, &s, order[i]);
+		assert_string_equal(got, want);
+		free(got);
+		free(want);
+		journal_renderer_free(fresh);
+		assert_int_equal(journal_render(w, "v1 x=y", &s.journal, "a@b", &r, &e),
+				 -1);
+	}
+	journal_renderer_free(w);
+}
+
+static void
+a_short_value_stands_as_a_longer_one_is_written(void **state)
+{
+	static const struct {
+		const char *subject, *want;
+	} cases[] = {
+		{ "a  b", "\r\nSubject: a  b\r\n" },
+		{ " a", "\r\nSubject: a\r\n" },
+		{ "a ", "\r\nSubject: a\r\n" },
+		{ " ", "\r\nSubject:\r\n" },
+		{ "~\x7f", "\r\nSubject: ~?\r\n" },
+		{ "1234567\t", "\r\nSubject: 1234567?\r\n" },
+		{ "a 23456789 123456789 123456789 123456789 123456789 123456789 12345",
+		  "\r\nSubject: a 23456789 123456789 123456789 123456789 123456789 "
+		  "123456789 12345\r\n" },
+		{ "a 23456789 123456789 123456789 123456789 123456789 123456789 "
+		  "123456789",
+		  "\r\nSubject: a 23456789 123456789 123456789 123456789 123456789 "
+		  "123456789\r\n 123456789\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct journal_settings settings = sample_settings();
+		struct journal_rendering r;
+		struct sample s;
+		struct err e;
+		sample_init(&s);
+		s.message.subject = (char *)(uintptr_t)cases[i].subject;
+		assert_int_equal(sample_render(&s, &settings, 0, &r, &e), 0);
+		if (strstr(buf_text(&r.head), cases[i].want) == NULL)
+			fail_msg("\"%s\" became %s", cases[i].subject, buf_text(&r.head));
+		journal_rendering_done(&r);
+	}
 }
 
 static void
@@ -405,6 +496,8 @@ main(void)
 		cmocka_unit_test(a_message_without_subject_or_client_is_whole),
 		cmocka_unit_test(the_loop_mark_is_the_secrets_and_the_journals),
 		cmocka_unit_test(an_unknown_profile_is_a_syntax_error),
+		cmocka_unit_test(what_was_rendered_before_changes_nothing),
+		cmocka_unit_test(a_short_value_stands_as_a_longer_one_is_written),
 		cmocka_unit_test(the_message_id_is_told_as_it_stands_in_the_field),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
