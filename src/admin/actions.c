@@ -29,7 +29,7 @@ const struct action action_retry_quarantined = { "retry", "retried from quaranti
 						 CHANGE_RETRY_QUARANTINED,
 						 IN(QUARANTINED), false };
 const struct action action_delivernow = { "delivernow", "made due", CHANGE_DUE_NOW,
-					  IN(WAITING), false };
+					  IN(WAITING) | IN(UNCERTAIN), false };
 
 void
 action_states(unsigned states, char *text, size_t n)
@@ -127,7 +127,7 @@ on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 	list_remove(&due->journals, &j->node);
 	enum journal_state state = j->state;
 	spool_journal_free(j);
-	if (action->change == CHANGE_DUE_NOW && state == JOURNAL_WAITING) {
+	if (action->change == CHANGE_DUE_NOW && (c->states & (1u << state)) != 0) {
 		/* It has no time of its own: only its destination kept it. */
 		deliver_now(c->admin->deliver, c->mid);
 		answer_changed(c, 0);

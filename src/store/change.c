@@ -13,6 +13,7 @@ enum { CHANGE_ROWS = 1000, CHANGE_LOOKS = 5000 }; /* changed, looked at: per ste
 
 #define IN(s) (1u << (s))
 #define WAITS (IN(JOURNAL_WAITING) | IN(JOURNAL_UNCERTAIN))
+#define STAYS JOURNAL_STATE_COUNT /* in its state */
 
 /* Which states a change applies to, and what it makes of them. */
 static const struct {
@@ -23,14 +24,13 @@ static const struct {
 } changes[] = {
 	[CHANGE_HOLD] = { WAITS, JOURNAL_HELD, false, STATEMENT_JOURNAL_MOVE },
 	[CHANGE_RELEASE] = { IN(JOURNAL_HELD), JOURNAL_WAITING, false,
-			     STATEMENT_JOURNAL_MOVE },
+			     STATEMENT_JOURNAL_AGAIN },
 	[CHANGE_RETRY_DEAD] = { IN(JOURNAL_DEAD), JOURNAL_WAITING, false,
 				STATEMENT_JOURNAL_AGAIN },
 	[CHANGE_DELETE] = { WAITS | IN(JOURNAL_HELD) | IN(JOURNAL_DEAD) |
 				    IN(JOURNAL_QUARANTINED),
-			    JOURNAL_STATE_COUNT, true, STATEMENT_JOURNAL_DELETE },
-	[CHANGE_DUE_NOW] = { IN(JOURNAL_WAITING), JOURNAL_WAITING, false,
-			     STATEMENT_JOURNAL_NOW },
+			    STAYS, true, STATEMENT_JOURNAL_DELETE },
+	[CHANGE_DUE_NOW] = { WAITS, STAYS, false, STATEMENT_JOURNAL_NOW },
 	[CHANGE_RETRY_QUARANTINED] = { IN(JOURNAL_QUARANTINED), JOURNAL_WAITING, false,
 				       STATEMENT_JOURNAL_AGAIN },
 };
@@ -77,9 +77,11 @@ change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state 
 		return 0; /* it was due already */
 	if (mid <= w->oldest_mid)
 		w->oldest_mid = mid - 1;
+	c->changed_now++;
+	if (changes[c->what].to == STAYS)
+		return 0;
 	pending_state(w, from, policy, -1);
 	pending_state(w, changes[c->what].to, policy, 1);
-	c->changed_now++;
 	return 0;
 }
 

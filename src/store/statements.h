@@ -111,6 +111,11 @@
 	X(WALK, 0, \
 	  "SELECT mid, state, created_at, policy, next_at FROM journal WHERE mid > ?1" \
 	  " ORDER BY mid LIMIT ?2") \
+	/* the first that waits: whose time began anew is younger than others behind it */ \
+	X(OLDEST, 0, \
+	  "SELECT j.mid, j.state, j.created_at, m.accepted_at FROM journal AS j" \
+	  " LEFT JOIN message AS m ON m.mid = j.message WHERE j.mid > ?1" \
+	  " ORDER BY j.mid LIMIT ?2") \
 	X(WALK_STATE, 0, \
 	  "SELECT mid, state, created_at, policy, next_at FROM journal WHERE state = ?3" \
 	  " AND (state = 'held' OR state = 'dead' OR state = 'quarantined')" \

@@ -10,45 +10,89 @@
 
 enum {
 	OLDEST_LOOKS = 1000,
+	ANEW_LOOKS = 100,        /* at rows that may hide an older one */
+	ANEW_MS = 60000,         /* later than its message: no commit takes so long */
 	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
 	VACUUM_STEP_PAGES = 256,
 };
 
 /* -- the oldest row that waits: a finger that only moves on -- */
 
-/* 1: found; 0: looked at so many and found none; 2: there is no further row. */
-static int
-look_for_oldest(struct writer *w)
+static bool
+waits(sqlite3_stmt *st)
 {
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_WALK, NULL);
 	enum journal_state state;
-	int r;
+
+	return journal_state_parse(span_of(db_text(st, 1)), &state) == 0 &&
+	       (state == JOURNAL_WAITING || state == JOURNAL_UNCERTAIN);
+}
+
+/* Released or retried: it stands in front of rows that wait longer. */
+static bool
+began_anew(sqlite3_stmt *st)
+{
+	return sqlite3_column_int64(st, 2) - sqlite3_column_int64(st, 3) > ANEW_MS;
+}
+
+enum oldest {
+	OLDEST_FOUND,
+	OLDEST_MORE,   /* looked at so many, and none waits */
+	OLDEST_NONE,   /* there is no further row           */
+	OLDEST_FAILED, /* nothing was learned               */
+};
+
+static enum oldest
+look_for_oldest(struct writer *w, int64_t *at)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_OLDEST, NULL);
+	int looks = 0, waiting = 0, r = -1;
 
 	if (st == NULL)
-		return 2;
+		return OLDEST_FAILED;
 	db_bind_int(st, 1, (int64_t)w->oldest_mid);
 	db_bind_int(st, 2, OLDEST_LOOKS);
-	int looks = 0;
-	while ((r = db_step(&w->db, st, NULL)) == 1) {
+	while (waiting < ANEW_LOOKS && (r = db_step(&w->db, st, NULL)) == 1) {
+		int64_t created_at = sqlite3_column_int64(st, 2);
 		looks++;
-		if (journal_state_parse(span_of(db_text(st, 1)), &state) == 0 &&
-		    (state == JOURNAL_WAITING || state == JOURNAL_UNCERTAIN)) {
-			w->oldest_at = sqlite3_column_int64(st, 2);
-			return 1;
+		if (!waits(st)) {
+			if (waiting == 0)
+				w->oldest_mid = (uint64_t)sqlite3_column_int64(st, 0);
+			continue;
 		}
-		w->oldest_mid = (uint64_t)sqlite3_column_int64(st, 0);
+		if (waiting++ == 0 || created_at < *at)
+			*at = created_at;
+		if (!began_anew(st))
+			return OLDEST_FOUND;
 	}
-	return looks == OLDEST_LOOKS ? 0 : 2;
+	if (r < 0)
+		return OLDEST_FAILED;
+	if (waiting > 0)
+		return OLDEST_FOUND;
+	return looks == OLDEST_LOOKS ? OLDEST_MORE : OLDEST_NONE;
 }
 
 void
 upkeep_oldest(struct writer *w)
 {
+	int64_t at = 0;
+
 	if (w->terms[TERM_STATE + JOURNAL_WAITING] +
-			    w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <=
-		    0 ||
-	    look_for_oldest(w) == 2)
+		    w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <=
+	    0) {
 		w->oldest_at = 0;
+		return;
+	}
+	switch (look_for_oldest(w, &at)) {
+	case OLDEST_FOUND:
+		w->oldest_at = at;
+		break;
+	case OLDEST_NONE:
+		w->oldest_at = 0;
+		break;
+	case OLDEST_MORE: /* it is known in a later look */
+	case OLDEST_FAILED:
+		break;
+	}
 }
 
 /* -- segments -- */

@@ -230,11 +230,13 @@ size_t spool_waiting_policies(const struct spool *sp, const char **names, size_t
 
 enum spool_change {
 	CHANGE_HOLD,       /* waiting, uncertain -> held */
-	CHANGE_RELEASE,    /* held -> waiting, due now */
+	/* held -> waiting, due now, attempts 0, its time starts anew */
+	CHANGE_RELEASE,
 	CHANGE_RETRY_DEAD, /* dead -> waiting, attempts 0, its time starts anew */
 	/* waiting, uncertain, held, dead, quarantined -> deleted by operator */
 	CHANGE_DELETE,
-	CHANGE_DUE_NOW, /* waiting with a time of its own -> due now */
+	/* waiting, uncertain with a time of its own -> due now, in the same state */
+	CHANGE_DUE_NOW,
 	/* quarantined -> waiting, attempts 0, its time starts anew. The caller has looked: see
 	 * spool_fetch_sound(). */
 	CHANGE_RETRY_QUARANTINED,

@@ -377,6 +377,7 @@ end_as(struct fixture *f, uint64_t mid, enum outcome_kind kind, enum journal_sta
 		.mid = mid,
 		.attempts = 1,
 		.at = loop_wall_ms(f->loop),
+		.next_at = loop_wall_ms(f->loop) + 3600000,
 		.reply = "554 5.7.1 no",
 		.reason = "content",
 		.destination = "intake.example",

@@ -109,12 +109,21 @@ test_actions_on_one(void **s)
 	post(f, mid, "hold");
 	expect_problem(f, 409, "is held; hold is for waiting or uncertain journals");
 	post(f, mid, "delivernow");
-	expect_problem(f, 409, "is held; delivernow is for waiting journals");
+	expect_problem(f, 409, "is held; delivernow is for waiting or uncertain");
 	post(f, mid, "release");
 	assert_string_equal(state_of(f, mid), "waiting");
 	post(f, mid, "delivernow"); /* it has no time of its own; that is no failure */
 	assert_int_equal(f->status, 200);
 	assert_int_equal(number(f, "changed"), 0);
+	end_as(f, mid, OUTCOME_UNCERTAIN, JOURNAL_UNCERTAIN);
+	post(f, mid, "delivernow");
+	assert_int_equal(f->status, 200);
+	assert_int_equal(number(f, "changed"), 1);
+	post(f, mid, "delivernow");
+	assert_int_equal(number(f, "changed"), 0);
+	assert_string_equal(state_of(f, mid), "uncertain");
+	post(f, mid, "hold");
+	post(f, mid, "release");
 	post(f, mid, "retry");
 	expect_problem(f, 409, "retry is for dead journals");
 	post(f, mid, "delete?state=dead");

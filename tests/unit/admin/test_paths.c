@@ -83,7 +83,7 @@ static const struct states {
 	{ "release", &action_release, "held" },
 	{ "delete", &action_delete, "waiting, uncertain, held, dead or quarantined" },
 	{ "retry", &action_retry, "dead" },
-	{ "delivernow", &action_delivernow, "waiting" },
+	{ "delivernow", &action_delivernow, "waiting or uncertain" },
 	{ "retry from quarantine", &action_retry_quarantined, "quarantined" },
 };
 

@@ -44,7 +44,9 @@ static const struct {
 	{ "release", CHANGE_RELEASE, { NO, NO, JOURNAL_WAITING, NO, NO, NO } },
 	{ "retry dead", CHANGE_RETRY_DEAD, { NO, NO, NO, NO, JOURNAL_WAITING, NO } },
 	{ "delete", CHANGE_DELETE, { GONE, GONE, GONE, NO, GONE, GONE } },
-	{ "due now", CHANGE_DUE_NOW, { JOURNAL_WAITING, NO, NO, NO, NO, NO } },
+	{ "due now",
+	  CHANGE_DUE_NOW,
+	  { JOURNAL_WAITING, JOURNAL_UNCERTAIN, NO, NO, NO, NO } },
 	{ "retry quarantined",
 	  CHANGE_RETRY_QUARANTINED,
 	  { NO, NO, NO, NO, NO, JOURNAL_WAITING } },
@@ -57,6 +59,7 @@ check_change(struct fixture *f, size_t i, enum journal_state from)
 	unsigned want = changes[i].after[from];
 	uint64_t mid = row_in_state(f, from);
 
+	clock_manual_advance(&f->clock, 5);
 	snprintf(row, sizeof(row), "%s of a row that is %s", changes[i].name,
 		 journal_state_name(from));
 	uint64_t changed = change(f, changes[i].what, mid);
@@ -69,10 +72,9 @@ check_change(struct fixture *f, size_t i, enum journal_state from)
 		fail_msg("%s: the row is %s", row, j == NULL ? "gone" : "there");
 	if (j != NULL && j->state != (want == NO ? from : want))
 		fail_msg("%s: now %s", row, journal_state_name(j->state));
-	if (j != NULL && want == JOURNAL_WAITING && j->next_at != 0)
+	if (want < GONE && j->next_at != 0)
 		fail_msg("%s: next_at is %" PRId64 ", want 0", row, j->next_at);
-	if (want == JOURNAL_WAITING &&
-	    (from == JOURNAL_DEAD || from == JOURNAL_QUARANTINED) &&
+	if (want == JOURNAL_WAITING && from != JOURNAL_WAITING &&
 	    (j->attempts != 0 || j->created_at != f->clock.wall || j->reason != NULL))
 		fail_msg("%s: its time did not start anew", row);
 	assert_account(f, row);
@@ -92,6 +94,32 @@ every_change_of_every_state(void **state)
 			clock_manual_advance(&f.clock, 10);
 			check_change(&f, i, (enum journal_state)s);
 		}
+	fixture_done(&f);
+}
+
+/* What may have arrived once is only ever sent again as the same bytes. */
+static void
+no_change_takes_the_profile_of_an_uncertain_row(void **state)
+{
+	static const enum spool_change walk[] = { CHANGE_DUE_NOW, CHANGE_HOLD,
+						  CHANGE_RELEASE };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t mid = row_in_state(&f, JOURNAL_UNCERTAIN);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(change(&f, walk[i], mid), 1);
+		const struct spool_journal *j = fetch_one(&f, mid);
+		if (j->profile == NULL || strcmp(j->profile, "journal;1") != 0)
+			fail_msg("change %zu: profile %s", i,
+				 j->profile == NULL ? "lost" : j->profile);
+	}
+	record(&f, OUTCOME_DEAD, mid);
+	settle(&f);
+	assert_int_equal(change(&f, CHANGE_RETRY_DEAD, mid), 1);
+	assert_string_equal(fetch_one(&f, mid)->profile, "journal;1");
 	fixture_done(&f);
 }
 
@@ -336,11 +364,61 @@ the_oldest_row_is_known(void **state)
 	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
 	change(&f, CHANGE_HOLD, a);
 	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
-	change(&f, CHANGE_RELEASE, a); /* the finger goes back */
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	change(&f, CHANGE_RELEASE, a); /* the finger goes back; its time is a new one */
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
 	close_spool(&f);
 	open_spool(&f);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
+	fixture_done(&f);
+}
+
+/* Whose time began anew stands in front of others that wait longer. */
+static void
+a_row_that_was_released_hides_no_older_one(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t a = accept_one(&f, "DEFAULT", 1, 10);
+	clock_manual_advance(&f.clock, 1000);
+	uint64_t b = accept_one(&f, "DEFAULT", 1, 10);
+	assert_int_equal(change(&f, CHANGE_HOLD, a), 1);
+	clock_manual_advance(&f.clock, 500000);
+	assert_int_equal(change(&f, CHANGE_RELEASE, a), 1);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 1000);
+	clock_manual_advance(&f.clock, 1000);
+	accept_one(&f, "DEFAULT", 1, 10);
+	record(&f, OUTCOME_DELIVERED, b);
+	settle(&f);
+	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 501000);
+	fixture_done(&f);
+}
+
+static int
+interrupt(void *arg)
+{
+	(void)arg;
+	return 1;
+}
+
+static void
+a_look_that_fails_is_no_end_of_the_rows(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	accept_one(&f, "DEFAULT", 1, 10);
+	struct writer *w = &f.sp->writer;
+	writer_stop(w); /* its connection is ours until the end */
+	assert_int_equal(w->oldest_at, T0);
+	sqlite3_progress_handler(w->db.sql, 1, interrupt, NULL);
+	upkeep_oldest(w);
+	sqlite3_progress_handler(w->db.sql, 0, NULL, NULL);
+	assert_int_equal(w->oldest_at, T0);
 	fixture_done(&f);
 }
 
@@ -449,6 +527,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_change_of_every_state),
+		cmocka_unit_test(no_change_takes_the_profile_of_an_uncertain_row),
 		cmocka_unit_test(a_change_of_nobody_is_not_found),
 		cmocka_unit_test(a_change_of_all_is_done_in_steps),
 		cmocka_unit_test(a_change_of_all_does_not_hold_up_the_stop),
@@ -456,6 +535,8 @@ main(void)
 		cmocka_unit_test(a_change_in_some_states_leaves_the_others_alone),
 		cmocka_unit_test(lists_are_pages_in_mid_order),
 		cmocka_unit_test(the_oldest_row_is_known),
+		cmocka_unit_test(a_row_that_was_released_hides_no_older_one),
+		cmocka_unit_test(a_look_that_fails_is_no_end_of_the_rows),
 		cmocka_unit_test(delivered_rows_go_when_their_retention_ends),
 		cmocka_unit_test(what_was_delivered_while_it_was_held_is_delivered),
 	};
