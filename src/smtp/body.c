@@ -1,6 +1,9 @@
 /*
  * body.c - dot transparency: taking it off, putting it on, and the one true end of data.
  *
+ * Most data is plain: every CR has its LF, and no line begins with a dot. It is looked at
+ * in blocks and passed over; only what is not plain is walked a line at a time.
+ *
  * The decoder never holds a byte back but one: the CR behind a dot that stands alone at a
  * line's start. Every other byte is data whatever follows it, a CR included, so a clean
  * chunk is one call of the sink. The dot at a line's start is never data: it is either
@@ -13,6 +16,8 @@
  *	  +---------------+----------------+----------------+
  */
 #include "tdc/smtp/body.h"
+
+#include "tdc/base/bytes.h"
 
 enum data_state {
 	DATA_LINE, /* a line starts here                             */
@@ -27,6 +32,43 @@ enum data_state {
 struct line_marks {
 	bool bare_cr, bare_lf;
 };
+
+enum { BLOCK = 4 * BYTES_AT_ONCE };
+
+/* Looks at BLOCK bytes and the one behind them. */
+static bool
+block_is_plain(const char *p)
+{
+	bytes_t found = { 0 };
+
+	for (size_t i = 0; i < BLOCK; i += BYTES_AT_ONCE) {
+		bytes_t b = bytes_load(p + i), next = bytes_load(p + i + 1);
+		found |= bytes_equal(b, '\r') ^ bytes_equal(next, '\n');
+		found |= bytes_equal(b, '\n') & bytes_equal(next, '.');
+	}
+	return !bytes_any(found);
+}
+
+/*
+ * Passes over plain blocks from within a line, not behind a CR. What stands behind a
+ * block is looked at with it: the LF of a CR at its end is there, and a line that begins
+ * there has no dot.
+ */
+static const char *
+skip_plain(const char *p, const char *end, int *state)
+{
+	const char *start = p;
+
+	if (end - p <= BLOCK || *p == '\n')
+		return p;
+	while (end - p > BLOCK && block_is_plain(p))
+		p += BLOCK;
+	if (p > start && p[-1] != '\n')
+		*state = p[-1] == '\r' ? DATA_CR : DATA_TEXT;
+	else if (p > start)
+		*state = DATA_LINE;
+	return p;
+}
 
 /*
  * Walks from within a line to behind the next LF, or to `end`; sets the state and what
@@ -53,6 +95,15 @@ walk_line(const char *p, const char *end, int *state, struct line_marks *marks)
 		marks->bare_lf = true;
 	}
 	return lf + 1;
+}
+
+/* As far as it is plain, or else one line; `p` is not behind a CR. */
+static const char *
+walk(const char *p, const char *end, int *state, struct line_marks *marks)
+{
+	const char *plain_end = skip_plain(p, end, state);
+
+	return plain_end > p ? plain_end : walk_line(p, end, state, marks);
 }
 
 /*
@@ -118,7 +169,7 @@ smtp_data_decode(struct smtp_data_decoder *d, struct span input, smtp_data_fn *s
 			p = walk_behind_cr(p, &d->state, &marks);
 			break;
 		default:
-			p = walk_line(p, end, &d->state, &marks);
+			p = walk(p, end, &d->state, &marks);
 			break;
 		}
 	}
@@ -156,9 +207,9 @@ smtp_data_encode(struct smtp_data_encoder *n, struct span input, smtp_data_fn *s
 		if (n->state == DATA_CR)
 			p = walk_behind_cr(p, &n->state, &marks);
 		else
-			p = walk_line(p, end, &n->state, &marks);
+			p = walk(p, end, &n->state, &marks);
 		if (marks.bare_cr || marks.bare_lf) {
-			/* The whole lines before the fault are harmless. */
+			/* What was walked before is harmless: it holds no fault. */
 			if (from > run)
 				sink(arg, run, (size_t)(from - run));
 			n->state = DATA_BROKEN;
