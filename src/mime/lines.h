@@ -18,7 +18,15 @@ struct mime_lines {
 	bool has_bare_cr, has_bare_lf;
 };
 
-void mime_lines_feed(struct mime_lines *l, const char *p, size_t n);
+/* What a chunk holds; `is_uneven`: within it, a CR or LF that is not one of a CRLF. A
+ * pair that a boundary divides is not looked at. */
+struct mime_bytes {
+	bool has_8bit, has_nul, is_uneven;
+};
+struct mime_bytes mime_bytes_look(const char *p, size_t n);
+
+/* `is_uneven` of the chunk: lines of an even one need not be looked at for a CR. */
+void mime_lines_feed(struct mime_lines *l, const char *p, size_t n, bool is_uneven);
 /* The last line counts also when it has no CRLF; line_n says whether there is one. */
 void mime_lines_finish(struct mime_lines *l);
 

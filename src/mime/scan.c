@@ -1,6 +1,6 @@
 /*
- * scan.c - the scan of a message: every chunk goes once through the line facts, and
- * through the header reader while that is not complete.
+ * scan.c - the scan of a message: every chunk goes once through the facts of bytes
+ * and lines, and through the header reader while that is not complete.
  */
 #include "tdc/mime/scan.h"
 
@@ -74,11 +74,12 @@ mime_scan_feed(struct mime_scan *s, const char *p, size_t n)
 	if (n == 0)
 		return;
 	s->size += n;
-	if ((s->facts & MIME_HAS_8BIT) == 0 && mime_has_8bit(p, n))
+	struct mime_bytes bytes = mime_bytes_look(p, n);
+	if (bytes.has_8bit)
 		s->facts |= MIME_HAS_8BIT;
-	if ((s->facts & MIME_HAS_NUL) == 0 && memchr(p, '\0', n) != NULL)
+	if (bytes.has_nul)
 		s->facts |= MIME_HAS_NUL;
-	mime_lines_feed(&s->lines, p, n);
+	mime_lines_feed(&s->lines, p, n, bytes.is_uneven);
 	if (!mime_header_is_complete(&s->header))
 		mime_header_feed(&s->header, p, n);
 }
