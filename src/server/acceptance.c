@@ -9,6 +9,7 @@
 
 #include "tdc/base/counter.h"
 #include "tdc/base/fault.h"
+#include "tdc/base/format.h"
 #include "tdc/digest/hmac.h"
 #include "tdc/mime/scan.h"
 #include "tdc/mime/text.h"
@@ -267,9 +268,9 @@ void
 session_committed(struct session *s, const struct err *e)
 {
 	struct transaction *t = s->transaction;
-	char mid[32];
+	char mid[FORMAT_NUMBER_MAX];
 
-	snprintf(mid, sizeof(mid), "%" PRIu64, t->message->mid);
+	format_number(t->message->mid, mid);
 	if (e == NULL) {
 		mail_log_queued(s);
 		counter_add(COUNTER_MESSAGES_IN, 1);

@@ -20,6 +20,7 @@
 
 enum {
 	INPUT_MAX = 64 * 1024,
+	OUTPUT_KEPT = 512, /* of a reply buffer: the next ones need no other */
 	CLOSE_GRACE_MS = 5000,
 };
 
@@ -91,7 +92,8 @@ connection_send(struct connection *c)
 		c->stream = NULL;
 	}
 	buf_clear(out);
-	buf_shrink(out);
+	if (out->cap > OUTPUT_KEPT)
+		buf_shrink(out);
 }
 
 static void

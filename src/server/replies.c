@@ -77,8 +77,9 @@ reply_code(enum reply r)
 static void
 reply_text(enum reply r, struct span detail, char text[REPLY_TEXT_MAX])
 {
-	size_t n = (size_t)snprintf(text, REPLY_TEXT_MAX, "%s", replies[r].text);
+	size_t n = strlen(replies[r].text);
 
+	memcpy(text, replies[r].text, n); /* the table's are short */
 	/* A line feed would begin a line; other bytes are smtp_reply_format()'s to
 	 * clean. */
 	for (size_t i = 0; i < detail.n && n < REPLY_TEXT_MAX - 1; i++)

@@ -144,25 +144,47 @@ smtp_reply_parse(struct smtp_reply_parser *p, struct span input, size_t *used)
 	}
 }
 
+/* Bytes that could break a line become '?'. */
 static void
-format_line(struct buf *out, int code, char divider, const char *enhanced,
-	    struct span text)
+copy_text(char *to, struct span text)
 {
-	buf_printf(out, "%03d%c", code, divider);
-	if (enhanced != NULL && enhanced[0] != '\0')
-		buf_printf(out, "%s ", enhanced);
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 		bool is_control = (c < ' ' && c != '\t') || c == 0x7f;
-		buf_append_byte(out, is_control ? '?' : text.p[i]);
+		to[i] = is_control ? '?' : text.p[i];
 	}
-	buf_append(out, "\r\n", 2);
+}
+
+/* The whole line is written into the buffer at once. */
+static void
+format_line(struct buf *out, int code, char divider, struct span enhanced,
+	    struct span text)
+{
+	size_t n = 4 + (enhanced.n > 0 ? enhanced.n + 1 : 0) + text.n + 2;
+	char *to = buf_reserve(out, n);
+
+	if (to == NULL)
+		return;
+	to[0] = (char)('0' + code / 100 % 10);
+	to[1] = (char)('0' + code / 10 % 10);
+	to[2] = (char)('0' + code % 10);
+	to[3] = divider;
+	to += 4;
+	if (enhanced.n > 0) {
+		memcpy(to, enhanced.p, enhanced.n);
+		to[enhanced.n] = ' ';
+		to += enhanced.n + 1;
+	}
+	copy_text(to, text);
+	memcpy(to + text.n, "\r\n", 2);
+	buf_commit(out, n);
 }
 
 int
-smtp_reply_format(struct buf *out, int code, const char *enhanced, const char *text)
+smtp_reply_format(struct buf *out, int code, const char *enhanced_text, const char *text)
 {
 	struct span rest = span_of(text == NULL ? "" : text);
+	struct span enhanced = span_of(enhanced_text == NULL ? "" : enhanced_text);
 
 	for (;;) {
 		const char *lf = memchr(rest.p, '\n', rest.n);
