@@ -103,7 +103,8 @@ CREATE TABLE journal (
 	tls TEXT,
 	destination TEXT,
 	reason TEXT,
-	rids TEXT
+	rids TEXT,
+	released INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX journal_due ON journal(policy, next_at)
 	WHERE state IN ('waiting', 'uncertain');

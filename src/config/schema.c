@@ -143,7 +143,8 @@ const struct schema_row schema[] = {
 	       "of strangers." },
 { "connector.eight_bit", TYPE_WORD, .words = "attach hold", .fallback = "attach",
 	.doc = "When the original has 8-bit bytes and the next hop does not offer 8BITMIME: "
-	       "attached byte for byte in base64, or held for the operator." },
+	       "attached byte for byte in base64, or held for the operator. Here and in the next three, "
+	       "what was held and released goes as by default." },
 { "connector.utf8_header", TYPE_WORD, .words = "pass attach hold", .fallback = "pass",
 	.doc = "When header fields hold UTF-8 and the next hop does not offer SMTPUTF8." },
 { "connector.long_lines", TYPE_WORD, .words = "pass attach hold", .fallback = "pass",

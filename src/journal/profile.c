@@ -106,6 +106,16 @@ profile_write(const struct profile *p, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
+void
+profile_let_go(struct profile *p)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		int *choice = (int *)(void *)((char *)p + keys[i].at);
+		if (keys[i].words == choices && *choice == JOURNAL_CHOICE_HOLD)
+			*choice = JOURNAL_CHOICE_DEFAULT;
+	}
+}
+
 static int
 find_word(const struct word *words, struct span text, int *ret)
 {

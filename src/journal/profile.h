@@ -41,6 +41,8 @@ struct profile {
 };
 
 int profile_write(const struct profile *p, struct buf *ret);
+/* An operator released the journal: what would be held is treated as by default. */
+void profile_let_go(struct profile *p);
 /* ERR_SYNTAX: another version, an unknown key or value, a key missing or twice. */
 int profile_parse(const char *text, struct profile *ret, struct err *e);
 

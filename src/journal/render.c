@@ -182,9 +182,15 @@ journal_render(struct journal_renderer *w, const char *profile,
 	       struct journal_rendering *ret, struct err *e)
 {
 	const struct profile *p = renderer_profile(w, profile, e);
+	struct profile of_released;
 
 	if (p == NULL)
 		return -1;
+	if (j->is_released) {
+		of_released = *p;
+		profile_let_go(&of_released);
+		p = &of_released;
+	}
 	size_t head_max = HEAD_MAX + j->message->n_recipients * HEAD_PER_RECIPIENT_MAX;
 	struct rendering_parts r = {
 		.writer = w,

@@ -22,9 +22,9 @@ static const struct {
 	bool is_delete;
 	enum statement statement;
 } changes[] = {
-	[CHANGE_HOLD] = { WAITS, JOURNAL_HELD, false, STATEMENT_JOURNAL_MOVE },
+	[CHANGE_HOLD] = { WAITS, JOURNAL_HELD, false, STATEMENT_JOURNAL_HOLD },
 	[CHANGE_RELEASE] = { IN(JOURNAL_HELD), JOURNAL_WAITING, false,
-			     STATEMENT_JOURNAL_AGAIN },
+			     STATEMENT_JOURNAL_RELEASE },
 	[CHANGE_RETRY_DEAD] = { IN(JOURNAL_DEAD), JOURNAL_WAITING, false,
 				STATEMENT_JOURNAL_AGAIN },
 	[CHANGE_DELETE] = { WAITS | IN(JOURNAL_HELD) | IN(JOURNAL_DEAD) |
@@ -67,9 +67,7 @@ change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state 
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)mid);
-	if (changes[c->what].statement == STATEMENT_JOURNAL_MOVE)
-		db_bind_text(st, 2, journal_state_name(changes[c->what].to));
-	if (changes[c->what].statement == STATEMENT_JOURNAL_AGAIN)
+	if (changes[c->what].to == JOURNAL_WAITING) /* its time begins anew */
 		db_bind_int(st, 2, c->now);
 	if (db_run(&w->db, st, e) != 0)
 		return -1;

@@ -26,6 +26,7 @@ enum load_column { /* as LOAD_COLUMNS */
 		   J_DESTINATION,
 		   J_REASON,
 		   J_RIDS,
+		   J_RELEASED,
 		   M_MID,
 		   M_SOURCE,
 		   M_ACCEPTED_AT,
@@ -164,6 +165,7 @@ fill_journal(sqlite3_stmt *st, struct spool_journal *j, enum load_mode mode,
 	j->created_at = sqlite3_column_int64(st, J_CREATED_AT);
 	j->next_at = sqlite3_column_int64(st, J_NEXT_AT);
 	j->ended_at = sqlite3_column_int64(st, J_ENDED_AT);
+	j->is_released = sqlite3_column_int64(st, J_RELEASED) != 0;
 	if (copy_texts(st, journal_texts,
 		       sizeof(journal_texts) / sizeof(journal_texts[0]), j, e) != 0)
 		return -1;

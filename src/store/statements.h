@@ -15,7 +15,7 @@
 /* A journal and what it hangs on; the columns are named by enum load_column in load.c. */
 #define LOAD_COLUMNS \
 	"SELECT j.mid, j.uid, j.kind, p.name, j.state, j.attempts, j.created_at, j.next_at," \
-	" j.ended_at, r.text, j.last_reply, j.tls, j.destination, j.reason, j.rids," \
+	" j.ended_at, r.text, j.last_reply, j.tls, j.destination, j.reason, j.rids, j.released," \
 	" m.mid, m.source, m.accepted_at, m.sender, m.recipients, m.envid, m.ret, m.icid," \
 	" m.listener, m.client_address, m.client_name, m.helo, m.protocol, m.queue_id," \
 	" m.forward_source, m.subject, m.message_id, m.header_from, m.flags," \
@@ -74,9 +74,12 @@
 	  " reason = ?10 WHERE mid = ?1") \
 	X(JOURNAL_QUARANTINE, 0, \
 	  "UPDATE journal SET state = 'quarantined', reason = ?2, next_at = 0 WHERE mid = ?1") \
-	X(JOURNAL_MOVE, 0, \
-	  "UPDATE journal SET state = ?2, next_at = 0, reason = NULL, ended_at = NULL" \
-	  " WHERE mid = ?1") \
+	X(JOURNAL_HOLD, 0, \
+	  "UPDATE journal SET state = 'held', next_at = 0, released = 0, reason = NULL," \
+	  " ended_at = NULL WHERE mid = ?1") \
+	X(JOURNAL_RELEASE, 0, \
+	  "UPDATE journal SET state = 'waiting', next_at = 0, attempts = 0, created_at = ?2," \
+	  " released = 1, reason = NULL, ended_at = NULL WHERE mid = ?1") \
 	X(JOURNAL_AGAIN, 0, \
 	  "UPDATE journal SET state = 'waiting', next_at = 0, attempts = 0, created_at = ?2," \
 	  " reason = NULL, ended_at = NULL WHERE mid = ?1") \

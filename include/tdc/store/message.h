@@ -137,6 +137,8 @@ struct spool_journal {
 	char *destination;  /* of the latest attempt, or NULL */
 	char *reason;       /* why it is dead, held or quarantined, or NULL */
 	int64_t ended_at;   /* wall ms when it was delivered or died; 0 */
+	/* by an operator, since it was held: no choice of the configuration holds it again */
+	bool is_released;
 	struct spool_message *message; /* owned reference */
 	struct spool_body *body;       /* owned reference */
 };

@@ -179,6 +179,83 @@ each_row_of_the_capability_table(void **state)
 }
 
 static void
+set_choices(const struct row *row, enum journal_choice instead_of_hold,
+	    struct journal_settings *s)
+{
+	const enum journal_choice given[] = { row->eight_bit, row->utf8_header,
+					      row->long_lines, row->bare };
+	enum journal_choice *const to[] = { &s->eight_bit, &s->utf8_header,
+					    &s->long_lines, &s->bare_line_ends };
+
+	*s = sample_settings();
+	s->format = row->format;
+	for (size_t i = 0; i < 4; i++)
+		*to[i] = given[i] == JOURNAL_CHOICE_HOLD ? instead_of_hold : given[i];
+}
+
+/* The bytes of what an operator released are those of the defaults; others stay. */
+static void
+what_was_released_is_not_held_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		struct journal_settings settings;
+		struct journal_rendering got, want;
+		struct sample s;
+		struct err e;
+
+		sample_init(&s);
+		s.body.facts.facts = row->facts;
+		set_choices(row, JOURNAL_CHOICE_DEFAULT, &settings);
+		assert_int_equal(sample_render(&s, &settings, row->extensions, &want, &e),
+				 0);
+		set_choices(row, JOURNAL_CHOICE_HOLD, &settings);
+		s.journal.is_released = true;
+		assert_int_equal(sample_render(&s, &settings, row->extensions, &got, &e),
+				 0);
+		if (got.is_held || strcmp(got.mark, want.mark) != 0 ||
+		    got.form != want.form || got.body != want.body ||
+		    got.must_use_bdat != want.must_use_bdat ||
+		    !span_equal(buf_span(&got.head), buf_span(&want.head)) ||
+		    !span_equal(buf_span(&got.tail), buf_span(&want.tail)))
+			fail_msg("%s, and released: %s \"%s\", want \"%s\"", row->name,
+				 got.is_held ? "held" : "sent", got.mark, want.mark);
+		journal_rendering_done(&got);
+		journal_rendering_done(&want);
+	}
+}
+
+static void
+a_release_lets_go_of_one_journal_alone(void **state)
+{
+	struct journal_settings settings = sample_settings();
+	struct journal_rendering r;
+	struct journal_renderer *w;
+	struct buf profile;
+	struct sample s;
+	struct err e;
+
+	(void)state;
+	sample_init(&s);
+	s.body.facts.facts = MIME_HAS_8BIT;
+	settings.eight_bit = JOURNAL_CHOICE_HOLD;
+	buf_init(&profile, 8192);
+	assert_int_equal(journal_profile_write(&settings, 0, &profile), 0);
+	assert_int_equal(journal_renderer_new(SAMPLE_SECRET, &w, &e), 0);
+	for (int i = 0; i < 4; i++) {
+		s.journal.is_released = i % 2 == 1;
+		assert_int_equal(
+			journal_render(w, buf_text(&profile), &s.journal, "a@b", &r, &e),
+			0);
+		assert_int_equal(r.is_held, i % 2 == 0);
+		journal_rendering_done(&r);
+	}
+	journal_renderer_free(w);
+	buf_done(&profile);
+}
+
+static void
 an_8bit_report_is_base64_where_8bit_cannot_go(void **state)
 {
 	static const struct {
@@ -235,6 +312,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_of_the_capability_table),
+		cmocka_unit_test(what_was_released_is_not_held_again),
+		cmocka_unit_test(a_release_lets_go_of_one_journal_alone),
 		cmocka_unit_test(an_8bit_report_is_base64_where_8bit_cannot_go),
 		cmocka_unit_test(an_intake_with_utf8_in_its_address_needs_smtputf8),
 	};

@@ -123,6 +123,45 @@ no_change_takes_the_profile_of_an_uncertain_row(void **state)
 	fixture_done(&f);
 }
 
+/* What the configuration holds would be held at once again: a release says otherwise. */
+static void
+a_released_row_is_marked_until_it_is_held_anew(void **state)
+{
+	static const struct {
+		enum spool_change what;
+		bool want;
+	} walk[] = { { CHANGE_RELEASE, true },
+		     { CHANGE_HOLD, false },
+		     { CHANGE_RELEASE, true },
+		     { CHANGE_DUE_NOW, true } };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t mid = row_in_state(&f, JOURNAL_HELD);
+	assert_false(fetch_one(&f, mid)->is_released);
+	for (size_t i = 0; i < sizeof(walk) / sizeof(walk[0]); i++) {
+		change(&f, walk[i].what, mid);
+		if (fetch_one(&f, mid)->is_released != walk[i].want)
+			fail_msg("change %zu: want %d", i, walk[i].want);
+	}
+	/* As the scheduler gets it, also after a soft bounce and a restart. */
+	record(&f, OUTCOME_SOFT, mid);
+	settle(&f);
+	close_spool(&f);
+	open_spool(&f);
+	clock_manual_advance(&f.clock, 3600000);
+	fetch_due(&f, "DEFAULT", (struct spool_cursor){ 0, 0 }, 10, 1u << 20);
+	assert_int_equal(f.n_rows, 1);
+	assert_true(f.rows[0]->is_released);
+	record(&f, OUTCOME_DEAD, mid);
+	settle(&f);
+	assert_int_equal(change(&f, CHANGE_RETRY_DEAD, mid), 1);
+	assert_true(fetch_one(&f, mid)->is_released);
+	fixture_done(&f);
+}
+
 static void
 a_change_of_nobody_is_not_found(void **state)
 {
@@ -528,6 +567,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_change_of_every_state),
 		cmocka_unit_test(no_change_takes_the_profile_of_an_uncertain_row),
+		cmocka_unit_test(a_released_row_is_marked_until_it_is_held_anew),
 		cmocka_unit_test(a_change_of_nobody_is_not_found),
 		cmocka_unit_test(a_change_of_all_is_done_in_steps),
 		cmocka_unit_test(a_change_of_all_does_not_hold_up_the_stop),
