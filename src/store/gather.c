@@ -57,7 +57,10 @@ hand_on(struct gather *g, sqlite3_file *file)
 	int n = (int)g->n;
 
 	g->n = 0;
-	return n == 0 ? SQLITE_OK : g->original->xWrite(file, g->p, n, g->at);
+	int rc = n == 0 ? SQLITE_OK : g->original->xWrite(file, g->p, n, g->at);
+	if (rc != SQLITE_OK)
+		g->end = g->at;
+	return rc;
 }
 
 static bool
@@ -84,6 +87,8 @@ log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 
 	if (at == 0) /* the log begins anew */
 		g->end = 0;
+	if (n == FRAME_HEADER)
+		g->is_commit = is_commit_header(p);
 	if (n > GATHER_MAX || at < g->end)
 		return write_through(g, file, p, n, at);
 	bool is_next = g->n > 0 && at == g->at + (sqlite3_int64)g->n;
@@ -96,8 +101,6 @@ log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 	memcpy(g->p + g->n, p, (size_t)n);
 	g->n += (size_t)n;
 	g->end = at + n;
-	if (n == FRAME_HEADER)
-		g->is_commit = is_commit_header(p);
 	return n != FRAME_HEADER && g->is_commit ? hand_on(g, file) : SQLITE_OK;
 }
 

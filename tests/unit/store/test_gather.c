@@ -264,6 +264,29 @@ a_write_that_fails_is_reported_by_the_commit(void **state)
 	end(&f);
 }
 
+/* Where the failed one ended is anywhere in a frame of those that come after it. */
+static void
+commits_after_a_failed_large_one_are_whole(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct err e = { 0 };
+
+	begin(&f, 16384);
+	must(&f.db, "PRAGMA synchronous=NORMAL");
+	for (int k = 1; k <= 20; k++) {
+		is_full = true;
+		assert_int_equal(db_exec(&f.db, insert, &e), -1);
+		is_full = false;
+		must(&f.db, "DELETE FROM t");
+		for (int i = 1; i <= k; i++)
+			must(&f.db, "INSERT INTO t (data) VALUES (randomblob(6000))");
+		assert_int_equal(rows_after_a_kill(&f), k);
+		assert_int_equal(ask(&f.other, "SELECT count(*) FROM t"), k);
+	}
+	end(&f);
+}
+
 static int
 install_beneath(void **state)
 {
@@ -284,6 +307,7 @@ main(void)
 		cmocka_unit_test(others_see_a_commit_that_was_not_synced),
 		cmocka_unit_test(a_transaction_larger_than_the_cache_is_whole),
 		cmocka_unit_test(a_write_that_fails_is_reported_by_the_commit),
+		cmocka_unit_test(commits_after_a_failed_large_one_are_whole),
 	};
 	return cmocka_run_group_tests(tests, install_beneath, NULL);
 }
