@@ -12,6 +12,8 @@ take_line(struct span *in, size_t most, struct span *line)
 	const char *end = in->n == 0 ? NULL : memmem(in->p, in->n, "\r\n", 2);
 	size_t n = end == NULL ? in->n : (size_t)(end - in->p);
 
+	if (end == NULL && n > 0 && in->p[n - 1] == '\r')
+		n--; /* of its end, perhaps */
 	if (n > most)
 		return PARSE_BAD;
 	if (end == NULL)
