@@ -28,6 +28,13 @@ CREATE TABLE destination (
 	profile INTEGER NOT NULL REFERENCES profile
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE unclean (
+	destination TEXT NOT NULL,
+	upto INTEGER NOT NULL,
+	profile INTEGER NOT NULL REFERENCES profile,
+	PRIMARY KEY (destination, upto)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE segment (
 	id INTEGER PRIMARY KEY,
 	state TEXT NOT NULL CHECK (

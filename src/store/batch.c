@@ -2,10 +2,10 @@
  * batch.c - group commit: everything that waits is one transaction, one sync, and many
  * answers.
  *
- * When a transaction fails for a reason of one operation, each runs in a transaction of
- * its own, so that only the bad one fails. When the disk is the reason, acceptances fail
- * at once (their mail server keeps the mail), and outcomes and changes of ours stay and
- * are tried again.
+ * When a transaction fails for a reason of one operation, that one runs in a transaction
+ * of its own, so that only the bad one fails. When the disk is the reason, acceptances
+ * fail at once (their mail server keeps the mail), the operator's changes when the reserve
+ * does not help either, and outcomes stay and are tried again.
  */
 #include "store/state.h"
 
@@ -18,7 +18,8 @@
 static void
 fail_for_good(struct writer *w, struct store_op *op, const struct err *e)
 {
-	if (op->kind->flags & OP_ROW)
+	/* It may have been a row that all share, of the account. */
+	if ((op->kind->flags & OP_ROW) && w->blamed == op)
 		counter_add(COUNTER_QUARANTINED, 1);
 	op_fail(w, op, e);
 }
@@ -70,15 +71,16 @@ after_environment(struct writer *w, const struct err *e)
 	log_failed(w, e);
 }
 
-/* Acceptances fail; the rest stays in the batch. */
+/* Those that are not kept fail: all of them, or acceptances alone. The rest stays. */
 static void
-fail_acceptances(struct writer *w, const struct err *e)
+fail_unkept(struct writer *w, bool are_all, const struct err *e)
 {
 	struct ops *b = &w->batch;
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		if (b->at[i]->kind->flags & OP_KEPT)
+		unsigned flags = b->at[i]->kind->flags;
+		if ((flags & OP_KEPT) || (!are_all && !(flags & OP_ACCEPTANCE)))
 			b->at[n++] = b->at[i];
 		else
 			op_fail(w, b->at[i], e);
@@ -93,7 +95,7 @@ batch_without_log(struct writer *w)
 	struct err e;
 
 	err_set(&e, ERR_IO, 0, "%s", w->trouble);
-	fail_acceptances(w, &e);
+	fail_unkept(w, true, &e);
 	for (size_t i = 0; i < w->batch.n; i++)
 		ops_keep(w, &w->kept, w->batch.at[i]);
 	w->batch.n = 0;
@@ -113,8 +115,43 @@ transact_alone(struct writer *w, struct store_op *op, struct err *e)
 }
 
 /*
- * Acceptances fail; the rest gets one more chance now, with the reserve if it must be, or
- * waits.
+ * The log's file has its blocks already. Once what is in it was copied to the database -
+ * the ballast has room for that - it begins anew, and small changes need no more of the
+ * disk. *e stays what it was when there is no way to try.
+ */
+static int
+transact_with_ballast(struct writer *w, struct store_op **ops, size_t n, struct err *e)
+{
+	ballast_release(w);
+	if (!log_is_sound(w))
+		return -1;
+	checkpoint_passive(w);
+	return log_is_sound(w) ? transact(w, ops, n, e) : -1;
+}
+
+/*
+ * It may be one row after all that the database chokes on: now and then each has its own
+ * chance. Then what may not fail waits, and the others hear of it.
+ */
+static void
+keep_or_fail(struct writer *w, size_t n, const struct err *e)
+{
+	bool is_alone = !is_environment(e) || ++w->setbacks % SETBACKS_TOGETHER == 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct store_op *op = w->batch.at[i];
+		struct err its = *e;
+		if (is_alone && !w->is_log_broken && transact_alone(w, op, &its) == 0)
+			continue;
+		if (op->kind->flags & OP_KEPT)
+			ops_keep(w, &w->kept, op);
+		else
+			op_fail(w, op, &its);
+	}
+}
+
+/*
+ * Acceptances fail; the rest gets one more chance now, with the reserve if it must be.
  */
 static void
 batch_without_room(struct writer *w, struct err *e)
@@ -122,7 +159,7 @@ batch_without_room(struct writer *w, struct err *e)
 	struct ops *b = &w->batch;
 
 	after_environment(w, e);
-	fail_acceptances(w, e);
+	fail_unkept(w, false, e);
 	if (w->is_log_broken) {
 		batch_without_log(w);
 		return;
@@ -131,45 +168,49 @@ batch_without_room(struct writer *w, struct err *e)
 	b->n = 0;
 	if (n == 0 || transact(w, b->at, n, e) == 0)
 		return;
-	if (e->kind == ERR_SPACE) {
-		/*
-		 * The log's file has its blocks already. Once what is in it was copied to
-		 * the database - the ballast has room for that - it begins anew, and
-		 * outcomes need no more of the disk.
-		 */
-		ballast_release(w);
-		checkpoint_passive(w);
-		if (log_is_sound(w) && transact(w, b->at, n, e) == 0)
-			return;
-	}
-	after_environment(w, e);
-	/*
-	 * It may be one row after all that the database chokes on: now and then each has
-	 * its own chance.
-	 */
-	bool is_alone = ++w->setbacks % SETBACKS_TOGETHER == 0;
-	for (size_t i = 0; i < n; i++)
-		if (!is_alone || w->is_log_broken || transact_alone(w, b->at[i], e) != 0)
-			ops_keep(w, &w->kept, b->at[i]);
+	if (e->kind == ERR_SPACE && transact_with_ballast(w, b->at, n, e) == 0)
+		return;
+	if (is_environment(e))
+		after_environment(w, e);
+	keep_or_fail(w, n, e);
 }
 
+/* How many to try next, of n that failed together: none that is not the bad one alone. */
+static size_t
+part(const struct writer *w, struct store_op **ops, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (ops[i] == w->blamed)
+			return i;
+	return 1;
+}
+
+/* Those before the bad one, it alone, and then the others: one sync for each part. */
 static void
-batch_one_by_one(struct writer *w)
+batch_in_parts(struct writer *w)
 {
 	struct ops *b = &w->batch;
+	bool is_known = w->blamed != NULL; /* if not, each runs alone */
+	size_t i = 0, n = part(w, b->at, b->n);
 	struct err e;
 
-	for (size_t i = 0; i < b->n; i++) {
-		if (transact(w, &b->at[i], 1, &e) == 0)
-			continue;
-		if (is_environment(&e)) {
+	while (i < b->n) {
+		if (transact(w, b->at + i, n, &e) == 0) {
+			i += n;
+			n = is_known ? b->n - i : 1;
+		} else if (is_environment(&e)) {
 			/* The rest of the batch, in its order. */
 			memmove(b->at, b->at + i, (b->n - i) * sizeof(b->at[0]));
 			b->n -= i;
 			batch_without_room(w, &e);
 			return;
+		} else if (n == 1) {
+			fail_for_good(w, b->at[i++], &e);
+			n = is_known ? b->n - i : 1;
+		} else {
+			is_known = w->blamed != NULL;
+			n = part(w, b->at + i, n);
 		}
-		fail_for_good(w, b->at[i], &e);
 	}
 	b->n = 0;
 }
@@ -210,7 +251,7 @@ batch_run(struct writer *w)
 			fail_for_good(w, b->at[0], &e);
 			b->n = 0;
 		} else {
-			batch_one_by_one(w);
+			batch_in_parts(w);
 		}
 		upkeep_oldest(w);
 		w->is_view_stale = true;
@@ -246,7 +287,8 @@ batch_sync(struct writer *w, struct err *e)
 		free(op);
 		return w->is_log_broken ? err_set(e, ERR_IO, 0, "%s", w->trouble) : -1;
 	}
-	if (transact(w, &op, 1, e) != 0) {
+	if (transact(w, &op, 1, e) != 0 &&
+	    (e->kind != ERR_SPACE || transact_with_ballast(w, &op, 1, e) != 0)) {
 		free(op);
 		after_environment(w, e);
 		return -1;

@@ -57,9 +57,3 @@ spool_next_mid(struct spool *sp)
 	}
 	return mid;
 }
-
-uint64_t
-spool_unclean_mid(const struct spool *sp)
-{
-	return sp->unclean_mid;
-}

@@ -245,13 +245,15 @@ next_segment(struct spool *sp, uint64_t last_id)
 /* -- the one transaction of a start -- */
 
 static int
-begin_life(struct spool *sp, uint64_t *last_segment, struct err *e)
+begin_life(struct spool *sp, uint64_t died_at, uint64_t unclean_mid,
+	   uint64_t *last_segment, struct err *e)
 {
 	struct writer *w = &sp->writer;
 
 	pending_begin(w);
 	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
 	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
+	    unclean_begin(sp, died_at, unclean_mid, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
 	    row_meta_set(w, "quarantined", w->terms[TERM_STATE + JOURNAL_QUARANTINED],
@@ -288,18 +290,19 @@ int
 recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
 	struct db *db = &sp->writer.db;
-	int64_t since = mono_now_ms(), is_clean, reserved, quarantined;
+	int64_t since = mono_now_ms(), is_clean, reserved, quarantined, unclean_mid;
 	uint64_t last_segment = 0;
 
 	if (meta_get(db, "clean", 1, &is_clean, e) != 0 ||
 	    meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
 	    meta_get(db, "quarantined", 0, &quarantined, e) != 0 ||
+	    meta_get(db, "unclean_mid", 0, &unclean_mid, e) != 0 ||
 	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, e) != 0)
 		return -1;
 	sp->next_mid = (uint64_t)reserved;
 	sp->mid_limit = sp->next_mid + 2 * MID_BLOCK;
-	sp->unclean_mid = is_clean ? 0 : (uint64_t)reserved;
-	if (begin_life(sp, &last_segment, e) != 0)
+	if (begin_life(sp, is_clean ? 0 : (uint64_t)reserved, (uint64_t)unclean_mid,
+		       &last_segment, e) != 0)
 		return -1;
 	if (!is_clean)
 		remove_all_orphans(sp, r);

@@ -73,9 +73,6 @@ open_parts(struct spool *sp, struct spool_recovery *r, struct err *e)
 	    reader_start(&sp->reader, sp, e) != 0 ||
 	    segments_start(&sp->segments, sp, sp->segments.next_id, e) != 0)
 		return -1;
-	/* The finger of the oldest row finds its place before anybody asks. */
-	for (int i = 0; i < 100 && sp->writer.oldest_at == 0; i++)
-		upkeep_oldest(&sp->writer);
 	struct completion *none = NULL, **end = &none;
 	view_publish(&sp->writer, &end);
 	view_take(sp);
@@ -97,6 +94,7 @@ close_parts(struct spool *sp)
 	hot_done(&sp->hot);
 	refused_done(&sp->refused);
 	profiles_done(sp);
+	unclean_done(sp);
 	view_done(sp);
 	spool_unlock(sp);
 	free(sp->directory);

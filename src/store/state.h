@@ -43,6 +43,11 @@ struct profile_entry {
 	char *destination, *profile;
 };
 
+struct unclean_profile { /* in use when the daemon died, for MIDs up to this */
+	char *destination, *profile;
+	uint64_t upto;
+};
+
 struct spool_limits { /* resolved settings; those of threads are atomic */
 	uint64_t inline_max, segment_max, segment_size, wal_max;
 	uint64_t in_flight_max, body_size_max;
@@ -78,6 +83,8 @@ struct spool {
 	uint64_t next_mid, mid_limit;
 	bool is_reserving_mids;
 	uint64_t unclean_mid;
+	struct unclean_profile *unclean; /* by destination, then by MID */
+	size_t n_unclean;
 	struct profile_entry *profiles;
 	size_t n_profiles, cap_profiles;
 	spool_accepted_fn *on_accepted;
@@ -86,7 +93,7 @@ struct spool {
 	bool is_purging, has_timer;
 };
 
-/* -- profiles.c, view.c, recovery.c, secret.c, purge.c -- */
+/* -- profiles.c, view.c, recovery.c, unclean.c, secret.c, purge.c -- */
 int profile_remember(struct spool *sp, const char *destination, const char *profile);
 void profiles_done(struct spool *sp);
 void view_init(struct spool *sp);
@@ -95,6 +102,12 @@ void view_publish(struct writer *w,
 		  struct completion ***end); /* appends to a chain, or not */
 void view_take(struct spool *sp);
 int recover(struct spool *sp, struct spool_recovery *r, struct err *e);
+/*
+ * Within the start's transaction. `died_at`: the highest MID that may have been given, or 0
+ * after an orderly stop; `before`: what was kept by then.
+ */
+int unclean_begin(struct spool *sp, uint64_t died_at, uint64_t before, struct err *e);
+void unclean_done(struct spool *sp);
 /* Within the start's transaction: reads the secret, or makes it. */
 int secret_begin(struct spool *sp, struct err *e);
 void purge_arm(struct spool *sp);

@@ -107,6 +107,18 @@
 	X(DESTINATION_SET, 0, \
 	  "INSERT INTO destination (name, profile) VALUES (?1, ?2)" \
 	  " ON CONFLICT (name) DO UPDATE SET profile = excluded.profile") \
+	/* what a crash left: the profile that was in use, for MIDs up to one */ \
+	X(UNCLEAN_MERGE, SCANS, \
+	  "DELETE FROM unclean AS u WHERE profile =" \
+	  " (SELECT profile FROM destination WHERE name = u.destination) AND upto =" \
+	  " (SELECT max(upto) FROM unclean WHERE destination = u.destination)") \
+	X(UNCLEAN_ADD, SCANS, \
+	  "INSERT INTO unclean (destination, upto, profile)" \
+	  " SELECT name, ?1, profile FROM destination") \
+	X(UNCLEAN_DROP, SCANS, "DELETE FROM unclean WHERE upto < ?1") \
+	X(UNCLEAN_ALL, SCANS, \
+	  "SELECT u.destination, u.upto, p.text FROM unclean AS u" \
+	  " JOIN profile AS p ON p.id = u.profile ORDER BY u.destination, u.upto") \
 	X(ENDED, 0, \
 	  "SELECT mid FROM journal WHERE state = 'delivered' AND ended_at <= ?1" \
 	  " ORDER BY ended_at LIMIT ?2") \

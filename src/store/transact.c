@@ -44,8 +44,10 @@ apply_all(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		ops[i]->has_more = false;
-		if (ops[i]->kind->apply(w, ops[i], e) != 0)
+		if (ops[i]->kind->apply(w, ops[i], e) != 0) {
+			w->blamed = ops[i];
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -78,6 +80,7 @@ transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 	unsigned flags = ops_flags(ops, n);
 	int64_t since = mono_us();
 
+	w->blamed = NULL;
 	if (writer_set_full(w, (flags & OP_SYNCED) != 0, e) != 0)
 		return -1;
 	pending_begin(w);

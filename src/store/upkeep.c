@@ -14,6 +14,7 @@ enum {
 	ANEW_MS = 60000,         /* later than its message: no commit takes so long */
 	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
 	VACUUM_STEP_PAGES = 256,
+	IDLE_TICKS = 10, /* while nothing happens: the disk is looked at, the figures told */
 };
 
 /* -- the oldest row that waits: a finger that only moves on -- */
@@ -237,18 +238,21 @@ upkeep(struct writer *w, bool is_idle)
 int64_t
 upkeep_wait_ms(const struct writer *w)
 {
+	int64_t tick = w->spool->limits.tick_ms;
+
 	if (w->again.n > 0 || w->has_free_pages)
 		return 0;
 	if (w->kept.n > 0)
 		return RETRY_MS;
 	/* Nothing is synced but by the probe, which has its time. */
 	if (w->is_troubled)
-		return w->spool->limits.tick_ms;
+		return tick;
 	if (w->unsynced > 0) {
 		int64_t left = w->unsynced_since + SYNC_WITHIN_MS - mono_now_ms();
 		return left < 0 ? 0 : left;
 	}
 	if (w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))
-		return w->spool->limits.tick_ms;
-	return -1;
+		return tick;
+	/* Others write on the same disk. */
+	return IDLE_TICKS * tick;
 }

@@ -39,6 +39,8 @@ struct writer {
 
 	/* the batch */
 	struct ops batch, kept, again;
+	/* whose step failed in the latest transaction; NULL: none's. Only to be compared */
+	const struct store_op *blamed;
 	unsigned setbacks; /* times that what was kept had to be kept again */
 	struct completion *answers, **answers_end;
 	struct pending pending;

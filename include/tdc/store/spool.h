@@ -181,8 +181,15 @@ void spool_set_destination_profile(struct spool *sp, const char *destination,
 				   const char *profile, spool_done_fn *done, void *arg);
 /* From memory, as of the last stop or crash, until set anew; NULL = none. */
 const char *spool_destination_profile(const struct spool *sp, const char *destination);
-/* MIDs up to this may have been in flight when the daemon last died (0 after a clean stop). */
+/*
+ * MIDs up to this may have been in flight when the daemon last died. As of the start; 0 when
+ * the stop was orderly and no journal of then is left that may be sent.
+ */
 uint64_t spool_unclean_mid(const struct spool *sp);
+/* The profile with which this MID may have been in flight then, towards this destination;
+ * NULL: none. Of several crashes, each has its MIDs. Lives as long as the spool. */
+const char *spool_unclean_profile(const struct spool *sp, const char *destination,
+				  uint64_t mid);
 
 /* ------------------------------------------------------------------ reading bodies */
 

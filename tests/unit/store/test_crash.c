@@ -247,12 +247,145 @@ nothing_answered_is_lost_at_random_instants(void **state)
 	fixture_done(&f);
 }
 
+/* -- what may have been in flight -- */
+
+static const char *profile_wanted; /* of the child */
+
+static void
+use_profile_and_die(struct fixture *f)
+{
+	unsigned done = f->done;
+
+	if (profile_wanted != NULL) {
+		spool_set_destination_profile(f->sp, "intake.example", profile_wanted,
+					      on_done, f);
+		AWAIT(f, f->done > done);
+	}
+	tell(f, 500, 1);
+	raise(SIGKILL);
+}
+
+static uint64_t
+crash_with(struct fixture *f, const char *profile)
+{
+	int fds[2];
+	struct told told;
+
+	profile_wanted = profile;
+	pid_t pid = start_child(f, fds, "nothing", use_profile_and_die);
+	assert_int_equal(read_told(fds[0], &told, 1), 1);
+	close(fds[0]);
+	await_kill("a life that crashes", pid);
+	return told.mid;
+}
+
+static void
+restart_in_order(struct fixture *f)
+{
+	if (f->sp == NULL)
+		open_spool(f);
+	close_spool(f);
+	open_spool(f);
+	assert_true(f->recovery.was_clean);
+}
+
+static void
+assert_unclean(struct fixture *f, const char *when, uint64_t mid, const char *want)
+{
+	const char *got = spool_unclean_profile(f->sp, "intake.example", mid);
+
+	assert_null(spool_unclean_profile(f->sp, "other.example", mid));
+	if (got == NULL ? want != NULL : want == NULL || strcmp(got, want) != 0)
+		fail_msg("%s: MID %" PRIu64 ": got profile %s, want %s", when, mid,
+			 got == NULL ? "-" : got, want == NULL ? "-" : want);
+	if (want != NULL)
+		assert_true(mid <= spool_unclean_mid(f->sp));
+}
+
+/* The ways that end the last journal of a crash, and those that only put it away. */
+static const struct {
+	const char *name;
+	enum outcome_kind kind;
+	bool is_over;
+} ends[] = {
+	{ "delivered", OUTCOME_DELIVERED, true },
+	{ "dropped", OUTCOME_DROPPED, true },
+	{ "soft", OUTCOME_SOFT, false },
+	{ "uncertain", OUTCOME_UNCERTAIN, false },
+	{ "held", OUTCOME_HELD, false },
+	{ "dead, may be retried", OUTCOME_DEAD, false },
+	{ "quarantined, may be retried", OUTCOME_QUARANTINED, false },
+};
+
+static void
+the_profile_of_a_crash_stays_until_its_journals_are_gone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		uint64_t mid = crash_with(&f, "of the crash");
+		open_spool(&f);
+		assert_false(f.recovery.was_clean);
+		assert_unclean(&f, "after the crash", mid, "of the crash");
+		/* An orderly life, with other bytes for what is new. */
+		spool_set_destination_profile(f.sp, "intake.example", "new", on_done, &f);
+		AWAIT(&f, f.done == 1);
+		uint64_t later = accept_one(&f, "DEFAULT", 2, 100);
+		restart_in_order(&f);
+		restart_in_order(&f);
+		assert_unclean(&f, ends[i].name, mid, "of the crash");
+		assert_unclean(&f, ends[i].name, later, NULL);
+		assert_string_equal(spool_destination_profile(f.sp, "intake.example"),
+				    "new");
+		record(&f, ends[i].kind, mid);
+		settle(&f);
+		restart_in_order(&f);
+		assert_unclean(&f, ends[i].name, mid,
+			       ends[i].is_over ? NULL : "of the crash");
+		if (ends[i].is_over)
+			assert_int_equal(spool_unclean_mid(f.sp), 0);
+		close_spool(&f);
+		assert_int_equal(ask(&f, "SELECT count(*) FROM unclean"),
+				 !ends[i].is_over);
+		fixture_done(&f);
+	}
+}
+
+static void
+each_crash_has_its_own_profile(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	uint64_t first = crash_with(&f, "one");
+	uint64_t second = crash_with(&f, "two");
+	uint64_t third = crash_with(&f, NULL); /* as the one before */
+	restart_in_order(&f);
+	uint64_t fourth = accept_one(&f, "DEFAULT", 4, 100);
+	assert_unclean(&f, "the first", first, "one");
+	assert_unclean(&f, "the second", second, "two");
+	assert_unclean(&f, "the third", third, "two");
+	assert_unclean(&f, "accepted since", fourth, NULL);
+	change(&f, CHANGE_DELETE, first);
+	restart_in_order(&f);
+	assert_unclean(&f, "the second, alone", second, "two");
+	close_spool(&f);
+	assert_int_equal(ask(&f, "SELECT count(*) FROM unclean"), 1);
+	fixture_done(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_answered_is_lost_at_any_point),
 		cmocka_unit_test(nothing_answered_is_lost_at_random_instants),
+		cmocka_unit_test(
+			the_profile_of_a_crash_stays_until_its_journals_are_gone),
+		cmocka_unit_test(each_crash_has_its_own_profile),
 	};
 	srand((unsigned)getpid());
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,113 @@ on_a_full_disk_outcomes_still_work(void **state)
 	unmount_small(&f);
 }
 
+/* -- the ballast -- */
+
+static bool
+has_ballast(struct fixture *f)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/ballast", f->directory);
+	return access(path, F_OK) == 0;
+}
+
+/* Rows wait, all is quiet: the log is short, the ballast is there. Then the disk is full. */
+static void
+begin_full(struct fixture *f, unsigned n)
+{
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	struct spool_status s;
+
+	fixture_init(f);
+	mount_small(f, "size=48m");
+	f->settings.reserve = 1;
+	open_spool(f);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(begin_accept(f, i, 4000, &plan, 1), 0);
+	AWAIT(f, f->done == n);
+	AWAIT(f, (spool_status(f->sp, &s), s.wal_bytes == 0) && has_ballast(f));
+	fill_disk(f, 0);
+}
+
+static void
+set_profile(struct fixture *f)
+{
+	unsigned done = f->done;
+
+	spool_set_destination_profile(f->sp, "intake.example", "journal;2", on_done, f);
+	AWAIT(f, f->done > done);
+}
+
+static void
+on_a_full_disk_the_operator_is_served(void **state)
+{
+	struct fixture f;
+	enum { ROWS = 300 };
+
+	(void)state;
+	begin_full(&f, ROWS);
+	for (unsigned i = 0; i < 20; i++)
+		if (change(&f, CHANGE_DELETE, f.fresh[i]->mid) != 1)
+			fail_msg("row %u is not deleted: %s", i, f.error.text);
+	set_profile(&f);
+	if (f.failed > 0)
+		fail_msg("the profile is not set: %s", f.error.text);
+	assert_false(has_ballast(&f));
+	assert_account(&f, "on a full disk");
+	free_disk(&f);
+	unmount_small(&f);
+}
+
+static void
+a_look_whether_the_disk_is_well_may_use_the_ballast(void **state)
+{
+	struct fixture f;
+	struct spool_status s;
+	struct spool_draft *d;
+
+	(void)state;
+	begin_full(&f, 10);
+	free_disk(&f);
+	await_draft(&f, true);
+	assert_int_equal(spool_draft_new(f.sp, 0, &d, &f.error), 0);
+	fill_disk(&f, 0);
+	commit_begun(&f, d, 1, 9000);
+	assert_int_equal(f.failed, 1);
+	/* Room for what is ours is found; for mail there is as much as before. */
+	AWAIT(&f, (spool_status(f.sp, &s), !has_ballast(&f)));
+	AWAIT(&f, (spool_status(f.sp, &s),
+		   s.trouble[0] == '\0' || strstr(s.trouble, "reserve") != NULL));
+	free_disk(&f);
+	unmount_small(&f);
+}
+
+/* -- while nothing happens -- */
+
+static void
+room_is_noticed_though_nobody_asks(void **state)
+{
+	struct fixture f;
+	struct spool_status s;
+	int64_t until = now_ms() + 10000;
+
+	(void)state;
+	fixture_init(&f);
+	mount_small(&f, "size=32m");
+	f.settings.reserve = 6 * MIB;
+	open_spool(&f);
+	accept_one(&f, "DEFAULT", 1, 100);
+	AWAIT(&f, (spool_status(f.sp, &s), s.wal_bytes == 0));
+	usleep(300000); /* nothing is left to be done */
+	fill_disk(&f, 5 * MIB);
+	while (is_accepting(&f) && now_ms() < until)
+		loop_run_once(f.loop, 20, NULL);
+	assert_false(is_accepting(&f));
+	free_disk(&f);
+	AWAIT(&f, is_accepting(&f));
+	unmount_small(&f);
+}
+
 static void
 without_inodes_mail_waits(void **state)
 {
@@ -394,6 +501,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(below_the_reserve_mail_waits_and_outcomes_do_not),
 		cmocka_unit_test(on_a_full_disk_outcomes_still_work),
+		cmocka_unit_test(on_a_full_disk_the_operator_is_served),
+		cmocka_unit_test(a_look_whether_the_disk_is_well_may_use_the_ballast),
+		cmocka_unit_test(room_is_noticed_though_nobody_asks),
 		cmocka_unit_test(without_inodes_mail_waits),
 		cmocka_unit_test(beyond_the_limit_of_the_log_mail_waits),
 		cmocka_unit_test(a_failing_disk_is_opened_anew),
