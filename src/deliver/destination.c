@@ -31,68 +31,6 @@ destination_state_name(enum destination_state s)
 
 /* ------------------------------------------------------------------ life */
 
-static uint64_t
-mix(uint64_t h, const void *p, size_t n)
-{
-	const unsigned char *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 0x100000001b3u;
-	return h;
-}
-
-static uint64_t
-mix_text(uint64_t h, const char *text)
-{
-	return text == NULL ? mix(h, "\1", 2) : mix(h, text, strlen(text) + 1);
-}
-
-static uint64_t
-mix_number(uint64_t h, int64_t number)
-{
-	return mix(h, &number, sizeof(number));
-}
-
-/* What we are for all destinations. */
-static uint64_t
-mix_self(uint64_t h, const struct deliver *d)
-{
-	const struct tls_client_settings *t = &d->tls->settings;
-	const char *const texts[] = { d->hostname, t->ca_file, t->min_version,
-				      t->ciphers,  t->groups,  t->certificate_file,
-				      t->key_file };
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		h = mix_text(h, texts[i]);
-	return h;
-}
-
-/* A number that changes when anything does that a delivery to this domain depends on. */
-static uint64_t
-fingerprint(const struct deliver *d, const char *domain)
-{
-	const struct smtp_route *route = policy_route(d->policies, domain);
-	const struct destination_controls *c = policy_controls(d->policies, domain);
-	uint64_t h = mix_self(0xcbf29ce484222325u, d);
-
-	for (size_t i = 0; i < route->n_hops; i++) {
-		const struct next_hop *hop = &route->hops[i];
-		h = mix_text(h, hop->host);
-		h = mix_number(h, hop->kind);
-		h = mix_number(h, hop->port);
-		h = mix_number(h, hop->is_bracketed);
-		h = mix_number(h, hop->priority);
-	}
-	h = mix_text(mix_text(h, c->ca_file), c->tls_name);
-	const int64_t numbers[] = {
-		c->concurrency,         c->messages_per_connection, c->tls_mode,
-		c->connect_timeout_ms,  c->greeting_timeout_ms,     c->ehlo_timeout_ms,
-		c->starttls_timeout_ms, c->mail_timeout_ms,         c->rcpt_timeout_ms,
-		c->probe_first_ms,      c->probe_longest_ms,        c->suspended_probe_ms,
-	};
-	return mix(h, numbers, sizeof(numbers));
-}
-
 static char *
 copy_or_null(const char *text)
 {
@@ -122,7 +60,6 @@ destination_find(struct deliver *d, const char *domain)
 	list_init(&x->busy);
 	x->profile = copy_or_null(spool_destination_profile(d->spool, domain));
 	x->recovered_profile = copy_or_null(x->profile);
-	x->fingerprint = fingerprint(d, domain);
 	list_append(&d->destinations, &x->node);
 	return x;
 }
@@ -201,10 +138,30 @@ destination_works(struct destination *x)
 	deliver_wake(x->deliver);
 }
 
+/*
+ * Connections that carry no journal yet: they go the way that somebody may just have put
+ * right, and would hold up the one that goes the new way.
+ */
+static void
+drop_attempts(struct destination *x)
+{
+	for (struct list_node *n = list_first(&x->busy), *next; n != NULL; n = next) {
+		struct connection *c = list_entry(n, struct connection, node);
+		next = list_next(&x->busy, n);
+		if (c->state < CONNECTION_PROFILE)
+			connection_close(c);
+		else if (c->state == CONNECTION_PROFILE)
+			connection_quit(c);
+	}
+}
+
 void
 destination_probe_now(struct destination *x)
 {
-	x->next_probe_at = 0;
+	if (x->state == DESTINATION_UP)
+		return;
+	drop_attempts(x);
+	x->next_probe_at = loop_mono_ms(x->deliver->loop);
 	x->wait_ms = 0;
 	deliver_wake(x->deliver);
 }
@@ -212,11 +169,23 @@ destination_probe_now(struct destination *x)
 void
 destination_reload(struct destination *x)
 {
-	uint64_t h = fingerprint(x->deliver, x->domain);
+	drop_attempts(x);
+	destination_probe_now(x);
+}
 
-	if (h != x->fingerprint && x->state != DESTINATION_UP)
-		destination_probe_now(x);
-	x->fingerprint = h;
+/* Of the present configuration; those that only wait for the reply to QUIT are over. */
+static size_t
+present_connections(const struct destination *x)
+{
+	size_t n = x->idle.count;
+
+	for (struct list_node *node = list_first(&x->busy); node != NULL;
+	     node = list_next(&x->busy, node)) {
+		const struct connection *c = list_entry(node, struct connection, node);
+		n += c->generation == x->deliver->generation &&
+		     c->state != CONNECTION_QUITTING;
+	}
+	return n;
 }
 
 size_t
@@ -230,6 +199,7 @@ destination_room(struct destination *x)
 			deliver_wake_at(d, x->next_probe_at);
 			return 0;
 		}
+		open = present_connections(x);
 	} else {
 		limit = destination_controls(x)->concurrency;
 		limit = x->allowed < limit ? x->allowed : limit;

@@ -171,7 +171,6 @@ struct destination {
 	int64_t down_since;    /* wall ms            */
 	int64_t next_probe_at; /* mono ms            */
 	int64_t wait_ms;       /* of the back-off    */
-	uint64_t fingerprint;  /* of its route, its controls, our name and TLS settings */
 
 	struct list idle, busy; /* connections: ready for a journal; all others        */
 	size_t in_flight;
@@ -210,9 +209,12 @@ enum failure {
 void destination_failed(struct destination *x, enum failure f, const struct err *why);
 /* A journal's recipient was accepted: it works. */
 void destination_works(struct destination *x);
-/* The back-off ends: probe now. */
+/* The back-off ends: a probe now, over a connection that is made anew. */
 void destination_probe_now(struct destination *x);
-/* Compares what a delivery depends on with what it was; changed: the back-off ends. */
+/*
+ * So does any reload: what it put right may be the intake's address, or the bytes of a
+ * file. Connections that carry no journal yet end without blame.
+ */
 void destination_reload(struct destination *x);
 /* How many more connections may be opened now. */
 size_t destination_room(struct destination *x);

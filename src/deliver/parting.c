@@ -22,6 +22,9 @@ blame(struct connection *c, enum failure f, const struct err *why)
 	 */
 	if (f == FAILURE_CLOSED && c->messages > 0)
 		return;
+	/* What a route of the past says is not held against the present one. */
+	if (c->generation != c->deliver->generation)
+		return;
 	destination_failed(c->destination, f, why);
 }
 

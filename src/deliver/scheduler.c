@@ -112,6 +112,20 @@ opening(const struct destination *x, bool *is_profile_awaited)
 	return n;
 }
 
+/* A journal is on its way; over a route of the past it says nothing of the present one. */
+static bool
+is_probing(const struct destination *x)
+{
+	for (struct list_node *n = list_first(&x->busy); n != NULL;
+	     n = list_next(&x->busy, n)) {
+		const struct connection *c = list_entry(n, struct connection, node);
+		if (c->transaction.item != NULL &&
+		    c->generation == x->deliver->generation)
+			return true;
+	}
+	return false;
+}
+
 /* Up: always. Down: one journal, when the time for a probe has come. */
 static bool
 may_send(const struct destination *x)
@@ -122,7 +136,7 @@ may_send(const struct destination *x)
 		return false;
 	if (x->state == DESTINATION_UP)
 		return true;
-	return x->in_flight == 0 && loop_mono_ms(d->loop) >= x->next_probe_at;
+	return loop_mono_ms(d->loop) >= x->next_probe_at && !is_probing(x);
 }
 
 static void

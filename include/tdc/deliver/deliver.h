@@ -74,9 +74,9 @@ int deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *
 void deliver_start(struct deliver *d);
 /*
  * New settings, policies, routes, controls, TLS settings: used by the next attempt.
- * Connections of the old ones end after the journal that they carry. Back-offs of
- * destinations whose route or controls changed end at once; all of them, when the EHLO
- * name or the TLS settings did. Takes tls.
+ * Connections of the old ones end after the journal that they carry; at once, when they
+ * carry none yet. Every destination that is backed off or suspended is probed at once, as
+ * whatever was wrong may have been put right. Takes tls.
  */
 void deliver_reload(struct deliver *d, const struct deliver_settings *s,
 		    struct policy_set *p, struct deliver_tls *tls);
@@ -90,7 +90,8 @@ void deliver_free(struct deliver *d);
 
 /*
  * The operator: mid == 0: all. Rows with a time of their own are made due by
- * spool_change() first. Back-offs end, suspended destinations are probed.
+ * spool_change() first. Back-offs end, suspended destinations are probed, over
+ * connections that are made anew.
  */
 void deliver_now(struct deliver *d, uint64_t mid);
 /*

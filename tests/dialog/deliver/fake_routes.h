@@ -75,6 +75,7 @@ struct dns {
 	struct dns_addresses found;
 	struct err error;    /* instead, when its kind is set */
 	const char *missing; /* this host does not exist */
+	bool is_silent;      /* no answer ever comes */
 	unsigned queries;
 };
 struct dns_query {
@@ -117,16 +118,19 @@ dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses
 	q->done = done;
 	q->arg = arg;
 	q->is_missing = d->missing != NULL && strcmp(host, d->missing) == 0;
+	*ret = q;
+	if (d->is_silent)
+		return 0;
 	q->late = late_new(fake_loop, late_dns);
 	q->late->query = q;
-	*ret = q;
 	return 0;
 }
 
 void
 dns_query_cancel(struct dns_query *q)
 {
-	q->late->is_cancelled = true;
+	if (q->late != NULL)
+		q->late->is_cancelled = true;
 	free(q);
 }
 

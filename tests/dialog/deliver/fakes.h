@@ -421,6 +421,15 @@ fake_commit(struct spool *sp)
 	sp->n_late_outcomes = 0;
 }
 
+/* Only the first of it. */
+static inline void
+fake_commit_first(struct spool *sp)
+{
+	fake_apply(sp, &sp->late_outcomes[0]);
+	memmove(sp->late_outcomes, sp->late_outcomes + 1,
+		--sp->n_late_outcomes * sizeof(sp->late_outcomes[0]));
+}
+
 void
 spool_status(const struct spool *sp, struct spool_status *ret)
 {

@@ -51,6 +51,7 @@ struct peer_script {
 	enum peer_drop drop;
 	uint64_t drop_over; /* DROP_IN_CONTENT only of what announced more than this */
 	bool is_deaf_in_content; /* reads nothing any more */
+	bool never_shakes_hands; /* after STARTTLS what comes is left as it is */
 };
 
 static inline struct peer_script
@@ -95,7 +96,7 @@ struct peer_session {
 	struct peer *peer;
 	const struct peer_script *script;
 	struct stream *stream;
-	bool is_tls, is_in_data, is_dead;
+	bool is_tls, is_in_data, is_dead, is_deaf;
 	uint64_t bdat_left;
 	bool is_in_bdat;
 	size_t scanned;
@@ -179,6 +180,9 @@ peer_starttls(struct peer_session *s)
 	if (s->script->injected != NULL)
 		stream_write(s->stream, s->script->injected, strlen(s->script->injected));
 	stream_flush(s->stream);
+	s->is_deaf = s->script->never_shakes_hands;
+	if (s->is_deaf)
+		return;
 	s->is_tls = true;
 	assert_int_equal(tls_server_start(s->peer->tls, s->stream, peer_on_tls, s, &e),
 			 0);
@@ -305,7 +309,7 @@ peer_on_input(void *arg)
 	struct span input, line;
 	size_t used;
 
-	while (!s->is_dead && (input = stream_input(s->stream)).n > 0) {
+	while (!s->is_dead && !s->is_deaf && (input = stream_input(s->stream)).n > 0) {
 		if (s->is_in_data || s->is_in_bdat) {
 			size_t before = input.n;
 			peer_take_content(s, input);

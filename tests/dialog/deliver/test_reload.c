@@ -11,16 +11,80 @@ a_reload_that_changes_the_route_ends_the_back_off(void **state)
 	w->dns.missing = "intake.example";
 	world_run(w, 1);
 	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
-	/* The same configuration changes nothing. */
-	world_reload(w);
-	world_pass(w, 1000);
-	assert_int_equal(w->dns.queries, 1);
 	w->policies.hops[0].host = "127.0.0.1";
 	w->policies.controls.tls_name = "intake.example";
 	world_reload(w);
 	world_pass(w, 1000);
 	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+}
+
+/* Whatever was wrong may have been put right where no setting shows it. */
+static void
+any_reload_probes_once_what_is_down(void **state)
+{
+	static const char *const replies[] = { "450 4.2.1 busy\r\n",
+					       "550 5.1.1 unknown\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world w;
+		world_init(&w);
+		w.peer.scripts[0].rcpt = replies[i];
+		world_run(&w, 40);
+		assert_int_equal(w.peer.connections, 1);
+		world_reload(&w);
+		world_pass_often(&w, 5, 1000);
+		assert_int_equal(w.peer.connections, 2);
+		assert_string_equal(world_log(&w), "");
+		w.peer.scripts[0] = peer_script_good();
+		world_reload(&w);
+		world_settle(&w);
+		assert_int_equal(w.spool.outcomes, 40);
+		assert_int_equal(world_destination(&w).state, DESTINATION_UP);
+		world_done(&w);
+	}
+}
+
+static void
+a_corrected_intake_ends_the_suspension(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].rcpt = "550 5.1.1 no such user\r\n";
+	peer_script_then(&w->peer);
+	world_run(w, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
+	w->policies.intakes[0] = "right@intake.example";
+	world_reload(w);
+	world_settle(w);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+}
+
+/* It goes on over the old route, and what it says of that is not held against the new. */
+static void
+a_journal_that_hangs_on_the_old_route_holds_up_no_probe(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].greeting = "421 4.3.2 not now\r\n";
+	peer_script_then(&w->peer)->mail = NULL;
+	w->peer.scripts[1].ehlo_tls = "250-peer\r\n250 8BITMIME\r\n";
+	peer_script_then(&w->peer);
+	world_run(w, 2);
+	world_pass(w, 17000);
+	assert_int_equal(world_destination(w).in_flight, 1);
+	world_reload(w);
+	world_settle(w);
+	assert_string_equal(world_log(w), "2 delivered attempts=1 250 2.0.0 taken\n");
+	assert_int_equal(world_destination(w).in_flight, 1);
+	struct list_node *second =
+		list_next(&w->peer.sessions, list_first(&w->peer.sessions));
+	peer_say(list_entry(second, struct peer_session, node), "550 5.7.1 denied\r\n");
+	world_settle(w);
+	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+	assert_string_equal(world_log(w), "2 delivered attempts=1 250 2.0.0 taken\n"
+					  "1 delivered attempts=1 250 2.0.0 taken\n");
 }
 
 static void
@@ -165,6 +229,25 @@ so_does_another_ca_file(void **state)
 	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
 }
 
+static void
+so_does_another_ca_in_the_same_file(void **state)
+{
+	struct world *w = *state;
+	const char *right = w->tls.ca_file;
+	char path[128], other[128];
+
+	world_path(path, "mine.pem");
+	world_path(other, "other.pem");
+	copy_file(path, other);
+	w->tls.ca_file = path;
+	world_run(w, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	copy_file(path, right);
+	world_reload(w);
+	world_settle(w);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+}
+
 /* Those that carry a journal are not broken off: they end after it. */
 static void
 fewer_connections_are_reached_as_journals_end(void **state)
@@ -266,12 +349,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_reload_that_changes_the_route_ends_the_back_off),
+		cmocka_unit_test(any_reload_probes_once_what_is_down),
+		WORLD_TEST(a_corrected_intake_ends_the_suspension),
+		WORLD_TEST(a_journal_that_hangs_on_the_old_route_holds_up_no_probe),
 		WORLD_TEST(a_ca_file_that_cannot_be_read_is_told_when_contexts_are_made),
 		WORLD_TEST(no_ca_file_is_read_after_contexts_were_made),
 		WORLD_TEST(a_reload_ends_idle_connections_of_the_old_configuration),
 		WORLD_TEST(the_next_connection_says_the_new_name),
 		WORLD_TEST(a_new_name_ends_the_back_off),
 		WORLD_TEST(so_does_another_ca_file),
+		WORLD_TEST(so_does_another_ca_in_the_same_file),
 		WORLD_TEST(fewer_connections_are_reached_as_journals_end),
 		WORLD_TEST(more_connections_are_used_at_once),
 		WORLD_TEST(a_larger_window_is_filled),
