@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 static struct {
 	pthread_mutex_t lock;
@@ -22,6 +23,7 @@ static struct {
 	struct buf gathered;
 	struct buf datagram; /* scratch of journald and syslog */
 	struct log_stamp stamp;
+	unsigned reopenings; /* how often a rotation was told */
 	bool has_gatherer;
 	pthread_t gatherer;
 	void (*on_first)(void *arg);
@@ -44,41 +46,80 @@ flush_locked(void)
 	buf_clear(&state.gathered);
 }
 
-int
-log_open_with_socket(const struct log_settings *s, const char *path, struct err *e)
-{
-	struct log_sink made;
-	struct err why = { 0 };
-	bool is_fallen_back = false;
+/* A target that is open and not yet in use. */
+struct log_change {
+	struct log_sink sink;
+	enum log_level level;
+	unsigned reopenings; /* of the log, when this was opened */
+	bool is_fallen_back;
+	struct err why;
+};
 
-	log_sink_init(&made);
-	made.form = s->form;
-	if (s->target == LOG_TO_JOURNALD)
-		is_fallen_back =
-			log_sink_open(&made, s->target, s->form, path, &why) != 0;
-	else if (log_sink_open(&made, s->target, s->form, path, e) != 0)
-		return -1;
+static unsigned
+count_reopenings(void)
+{
 	pthread_mutex_lock(&state.lock);
-	flush_locked();
-	if (state.sink.lost > 0) { /* the new target is told */
-		made.lost = state.sink.lost;
-		made.is_failed = true;
-	}
-	log_sink_close(&state.sink);
-	state.sink = made;
+	unsigned n = state.reopenings;
 	pthread_mutex_unlock(&state.lock);
-	for (int i = 0; i < LOG_SUBSYSTEM_COUNT; i++)
-		log_set_level((enum log_subsystem)i, s->level);
-	if (is_fallen_back)
-		log_event(LOG_DAEMON, WARNING, "log.fallback",
-			  F(LF_TEXT("reason", why.text)),
-			  "log target journald is not usable: %s; logging to stderr",
-			  why.text);
+	return n;
+}
+
+static int
+change_open(const struct log_settings *s, const char *path, struct log_change *ret,
+	    struct err *e)
+{
+	struct log_change c = { .level = s->level, .reopenings = count_reopenings() };
+
+	log_sink_init(&c.sink);
+	c.sink.form = s->form;
+	if (s->target == LOG_TO_JOURNALD)
+		c.is_fallen_back =
+			log_sink_open(&c.sink, s->target, s->form, path, &c.why) != 0;
+	else if (log_sink_open(&c.sink, s->target, s->form, path, e) != 0)
+		return -1;
+	*ret = c;
 	return 0;
 }
 
+static void
+change_take(struct log_change *c)
+{
+	struct err ignored;
+
+	pthread_mutex_lock(&state.lock);
+	flush_locked();
+	/* A rotation since then: what is open may have got another name. */
+	if (c->reopenings != state.reopenings)
+		log_sink_reopen(&c->sink, &ignored);
+	if (state.sink.lost > 0) { /* the new target is told */
+		c->sink.lost = state.sink.lost;
+		c->sink.is_failed = true;
+	}
+	log_sink_close(&state.sink);
+	state.sink = c->sink;
+	pthread_mutex_unlock(&state.lock);
+	for (int i = 0; i < LOG_SUBSYSTEM_COUNT; i++)
+		log_set_level((enum log_subsystem)i, c->level);
+	if (c->is_fallen_back)
+		log_event(LOG_DAEMON, WARNING, "log.fallback",
+			  F(LF_TEXT("reason", c->why.text)),
+			  "log target journald is not usable: %s; logging to stderr",
+			  c->why.text);
+}
+
 int
-log_open(const struct log_settings *s, struct err *e)
+log_open_with_socket(const struct log_settings *s, const char *path, struct err *e)
+{
+	struct log_change c;
+
+	if (change_open(s, path, &c, e) != 0)
+		return -1;
+	change_take(&c);
+	return 0;
+}
+
+static const char *
+path_of(const struct log_settings *s)
 {
 	const char *const paths[] = {
 		[LOG_TO_STDERR] = NULL,
@@ -87,7 +128,44 @@ log_open(const struct log_settings *s, struct err *e)
 		[LOG_TO_JOURNALD] = LOG_JOURNALD_SOCKET,
 	};
 
-	return log_open_with_socket(s, paths[s->target], e);
+	return paths[s->target];
+}
+
+int
+log_open(const struct log_settings *s, struct err *e)
+{
+	return log_open_with_socket(s, path_of(s), e);
+}
+
+int
+log_change_new(const struct log_settings *s, struct log_change **ret, struct err *e)
+{
+	struct log_change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return err_set(e, ERR_MEMORY, 0, "no memory for the log");
+	if (change_open(s, path_of(s), c, e) != 0) {
+		free(c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void
+log_change_take(struct log_change *c)
+{
+	change_take(c);
+	free(c);
+}
+
+void
+log_change_free(struct log_change *c)
+{
+	if (c == NULL)
+		return;
+	log_sink_close(&c->sink);
+	free(c);
 }
 
 int
@@ -95,6 +173,7 @@ log_reopen(struct err *e)
 {
 	pthread_mutex_lock(&state.lock);
 	flush_locked();
+	state.reopenings++;
 	int r = log_sink_reopen(&state.sink, e);
 	pthread_mutex_unlock(&state.lock);
 	return r;

@@ -29,6 +29,7 @@ struct loaded {
 	struct policy_set *policy;
 	struct setup *setup;
 	struct dns_resolver *resolver; /* of loaded_new(), until it is at work */
+	struct log_change *log;        /* of loaded_open_log(), until it is at work */
 };
 
 struct reload;
@@ -65,6 +66,9 @@ int loaded_new(const char *path, config_report_fn *report, void *arg, struct loa
 	       struct err *e);
 /* A part of it: policies and settings of l->config. */
 int loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e);
+/* The last part, since it may leave a new file: where the log is to go. */
+int loaded_open_log(struct loaded *l, const struct options *o, config_report_fn *report,
+		    void *arg, struct err *e);
 void loaded_done(struct loaded *l);
 
 /* ---- process.c: before anything else */

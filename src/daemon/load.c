@@ -3,6 +3,8 @@
  */
 #include "daemon.h"
 
+#include "tdc/base/log.h"
+
 int
 loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
 {
@@ -45,9 +47,28 @@ loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded 
 	return 0;
 }
 
+int
+loaded_open_log(struct loaded *l, const struct options *o, config_report_fn *report,
+		void *arg, struct err *e)
+{
+	struct log_settings s = l->setup->log;
+	char where[ERR_TEXT_MAX];
+
+	if (o->is_foreground)
+		s.target = LOG_TO_STDERR;
+	if (log_change_new(&s, &l->log, e) == 0)
+		return 0;
+	const char *key = s.path == NULL ? "log.target" : "log.path";
+	config_where(config_root(l->config), key, where, sizeof(where));
+	err_wrap(e, "%s: %s", where, key);
+	report(arg, true, e->text);
+	return -1;
+}
+
 void
 loaded_done(struct loaded *l)
 {
+	log_change_free(l->log);
 	dns_resolver_free(l->resolver);
 	setup_free(l->setup);
 	policy_set_unref(l->policy);

@@ -48,12 +48,9 @@ stop_configuration(struct daemon *d)
 static int
 start_log(struct daemon *d, struct err *e)
 {
-	struct log_settings s = d->now.setup->log;
-
-	if (d->options.is_foreground)
-		s.target = LOG_TO_STDERR;
-	if (log_open(&s, e) != 0)
+	if (loaded_open_log(&d->now, &d->options, inspect_report, NULL, e) != 0)
 		return -1;
+	log_change_take(TAKE_PTR(d->now.log));
 	log_event(LOG_DAEMON, INFO, "daemon.starting", F(LF_TEXT("version", TDC_VERSION)),
 		  "tdcd %s starting, configuration %s", TDC_VERSION, d->options.config);
 	return 0;

@@ -51,21 +51,6 @@ daemon_refuse(const struct problems *p, struct err *e)
 	notify_send("READY=1");
 }
 
-/* The log's own settings: a file that cannot be opened leaves the log as it is. */
-static void
-take_log(const struct daemon *d, const struct setup *s)
-{
-	struct log_settings log = s->log;
-	struct err e = { 0 };
-
-	if (d->options.is_foreground)
-		log.target = LOG_TO_STDERR;
-	if (log_open(&log, &e) != 0)
-		log_event(LOG_DAEMON, ERROR, "log.open_failed",
-			  F(LF_TEXT("reason", e.text)), "the log stays where it is: %s",
-			  e.text);
-}
-
 /* Only memory can be missing: the resolver with its files is there. */
 static void
 take_resolver(struct daemon *d, struct loaded *l)
@@ -85,7 +70,7 @@ take(struct daemon *d, struct loaded *l)
 	struct err e = { 0 };
 	struct loaded old = d->now;
 
-	take_log(d, l->setup);
+	log_change_take(TAKE_PTR(l->log));
 	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
 	setup_server_keep_sockets(&l->setup->server, &d->now.setup->server);
 	spool_reload(d->spool, &l->setup->spool);

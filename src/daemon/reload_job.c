@@ -50,9 +50,14 @@ static void
 load(struct work_job *job)
 {
 	struct reload *r = list_entry(job, struct reload, job);
+	const struct options *o = &r->daemon->options;
 
-	r->is_failed = loaded_new(r->daemon->options.config, problems_report,
-				  &r->problems, &r->loaded, &r->failure) != 0;
+	r->is_failed = loaded_new(o->config, problems_report, &r->problems, &r->loaded,
+				  &r->failure) != 0 ||
+		       loaded_open_log(&r->loaded, o, problems_report, &r->problems,
+				       &r->failure) != 0;
+	if (r->is_failed)
+		loaded_done(&r->loaded);
 	loop_post(r->daemon->loop, &r->answer);
 }
 

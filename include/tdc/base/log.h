@@ -59,6 +59,12 @@ struct log_field {
 /* Before the first log_open() lines go to stderr as text, level info. Reconfigures in
  * place. */
 int log_open(const struct log_settings *s, struct err *e);
+/* The same in two steps, so that a file is opened where one may wait for it, and what
+ * cannot be opened is known before anything changes. */
+struct log_change; /* a target that is open and not yet in use */
+int log_change_new(const struct log_settings *s, struct log_change **ret, struct err *e);
+void log_change_take(struct log_change *c); /* takes it; cannot fail */
+void log_change_free(struct log_change *c); /* NULL is fine */
 int log_reopen(struct err *e); /* SIGUSR1: the file again by its name */
 void log_close(void);
 void log_flush(void);
