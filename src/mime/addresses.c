@@ -41,8 +41,8 @@ mime_addresses_done(struct mime_addresses *a)
 void
 mime_addresses_clear(struct mime_addresses *a)
 {
-	if (a->n > 0)
-		memset(a->slots, 0, sizeof(a->slots));
+	for (size_t i = 0; i < a->n; i++)
+		a->slots[a->items[i].slot] = 0;
 	a->n = 0;
 	buf_clear(&a->text);
 }
@@ -84,6 +84,7 @@ add_once(struct mime_addresses *a, struct span address)
 		return;
 	a->items[a->n].off = (uint16_t)off;
 	a->items[a->n].n = (uint16_t)address.n;
+	a->items[a->n].slot = (uint16_t)slot;
 	a->n++;
 	a->slots[slot] = (uint16_t)a->n;
 }
@@ -265,12 +266,23 @@ take_divider(struct reader *r, char c)
 		forget_mailbox(r);
 }
 
+/* But for the bytes of words, which need no beginning. */
+static void
+reader_init(struct reader *r, struct mime_addresses *a, struct span value)
+{
+	r->addresses = a;
+	r->p = value.p;
+	r->end = value.n == 0 ? value.p : value.p + value.n;
+	r->word_n = r->kept_n = 0;
+	r->is_bad = r->has_gap = r->is_in_angle = r->is_finished = false;
+}
+
 void
 mime_addresses_read(struct mime_addresses *a, struct span value)
 {
-	struct reader r = { .addresses = a, .p = value.p };
+	struct reader r;
 
-	r.end = value.n == 0 ? r.p : r.p + value.n;
+	reader_init(&r, a, value);
 	while (r.p < r.end) {
 		switch (*r.p) {
 		case '(':

@@ -20,7 +20,7 @@ struct mime_addresses {
 	struct buf text; /* one behind the other, 64 KiB at most */
 	size_t n;
 	struct {
-		uint16_t off, n;
+		uint16_t off, n, slot;
 	} items[MIME_ADDRESSES_MAX];
 	uint16_t slots[MIME_ADDRESS_SLOTS]; /* hash table of index + 1 */
 };

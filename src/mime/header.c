@@ -227,24 +227,23 @@ take_name(struct mime_header *h, const char *p, const char *end)
 {
 	for (; p < end; p++) {
 		unsigned char c = (unsigned char)*p;
-		if (c == ':' && h->name_n > 0) {
+		if (c > ' ' && c < 0x7f && c != ':' && !h->has_name_gap) {
+			if (h->name_n < sizeof(h->name))
+				h->name[h->name_n] = (char)c;
+			h->name_n++;
+		} else if (c == ':' && h->name_n > 0) {
 			begin_field(h);
 			h->state = HEADER_VALUE;
 			return p + 1;
-		}
-		if ((c == ' ' || c == '\t') && h->name_n > 0) {
+		} else if ((c == ' ' || c == '\t') && h->name_n > 0) {
 			h->has_name_gap = true;
 		} else if (is_mbox_line(h)) {
 			h->has_field = true;
 			h->state = HEADER_VALUE;
 			return p;
-		} else if (c <= ' ' || c >= 0x7f || c == ':' || h->has_name_gap) {
+		} else {
 			complete(h, h->line_at);
 			return p;
-		} else {
-			if (h->name_n < sizeof(h->name))
-				h->name[h->name_n] = (char)c;
-			h->name_n++;
 		}
 	}
 	return p;

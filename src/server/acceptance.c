@@ -36,19 +36,42 @@ cut(struct span value, size_t max)
 	return span_make(value.p, max);
 }
 
-/* A header value as UTF-8 text; bytes that are none become '?'. */
+/* False: there is no encoded word in it, and no control byte, and it stays as it is. */
+static bool
+needs_decoding(struct span value)
+{
+	char last = ' ';
+
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+		if (c < ' ' || c == 0x7f || (c == '?' && last == '='))
+			return true;
+		last = value.p[i];
+	}
+	return false;
+}
+
 static int
-text_set(char **field, struct span value, size_t max)
+decoded_set(char **field, struct span value, size_t max)
 {
 	struct buf decoded;
 
-	if (value.n == 0)
-		return 0;
 	buf_init(&decoded, (size_t)MIME_FIELD_MAX * 4);
 	bool ok = mime_words_decode(value, &decoded) == 0;
 	struct span text = cut(ok ? buf_span(&decoded) : value, max);
 	int r = spool_message_set(field, text);
 	buf_done(&decoded);
+	return r;
+}
+
+/* A header value as UTF-8 text; bytes that are none become '?'. */
+static int
+text_set(char **field, struct span value, size_t max)
+{
+	if (value.n == 0)
+		return 0;
+	int r = needs_decoding(value) ? decoded_set(field, value, max)
+				      : spool_message_set(field, cut(value, max));
 	if (r != 0 || smtp_utf8_is_valid(span_of(*field)))
 		return r;
 	for (char *p = *field; *p != '\0'; p++)

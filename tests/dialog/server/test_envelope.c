@@ -193,6 +193,10 @@ static const struct {
 	  "gr\xc3\xbc\xc3\x9f"
 	  "e",
 	  NULL, NULL },
+	{ "a subject with what is no encoded word", "Subject: =?= 1=2? =\r\nFrom: =\r\n",
+	  "=?= 1=2? =", NULL, "=" },
+	{ "control bytes are no part of a subject", "Subject: a\tb\x01z\x7f.\r\n",
+	  "a b z .", NULL, NULL },
 	{ "a folded subject", "Subject: one\r\n two\r\n", "one two", NULL, NULL },
 	{ "a subject in UTF-8", "Subject: \xc3\xa4\r\n", "\xc3\xa4", NULL, NULL },
 	{ "a subject that is no UTF-8", "Subject: a\xe4z\r\n", "a?z", NULL, NULL },
