@@ -14,10 +14,10 @@ static const struct {
 	const char *word, *name, *priority;
 } levels[] = {
 	/* in the text, in JSON, for syslog */
-	[LOG_LEVEL_DEBUG] = { "Debug", "debug", "7" },
-	[LOG_LEVEL_INFO] = { "Info", "info", "6" },
-	[LOG_LEVEL_WARNING] = { "Warning", "warning", "4" },
-	[LOG_LEVEL_ERROR] = { "Error", "error", "3" },
+	[LOG_LEVEL_DEBUG] = { " Debug: ", "debug", "7" },
+	[LOG_LEVEL_INFO] = { " Info: ", "info", "6" },
+	[LOG_LEVEL_WARNING] = { " Warning: ", "warning", "4" },
+	[LOG_LEVEL_ERROR] = { " Error: ", "error", "3" },
 };
 
 static const char *const subsystems[LOG_SUBSYSTEM_COUNT] = {
@@ -52,9 +52,7 @@ int
 log_encode_text(struct buf *out, const struct log_record *r)
 {
 	append_time(out, r, 1000, clock_format_log);
-	buf_append_byte(out, ' ');
 	buf_append_text(out, levels[r->level].word);
-	buf_append_text(out, ": ");
 	log_escape_cut(out, r->text, LOG_MESSAGE_MAX);
 	return buf_append_byte(out, '\n');
 }
