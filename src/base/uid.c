@@ -3,7 +3,9 @@
  */
 #include "tdc/base/uid.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 void
@@ -19,16 +21,50 @@ hex_format(const void *p, size_t n, char *text)
 	text[2 * n] = '\0';
 }
 
+enum { TIME_BYTES = UID_BYTES - UID_RANDOM_BYTES };
+
+/* Up to 256 bytes come whole, whatever signals do (getrandom(2)). */
+static_assert(sizeof(((struct uid_source *)0)->random) <= 256, "one call gives all");
+
+static int
+random_fill(void *p, size_t n, struct err *e)
+{
+	if (getrandom(p, n, 0) != (ssize_t)n)
+		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
+	return 0;
+}
+
+static void
+set_time(struct uid *u, int64_t wall_ms)
+{
+	for (int i = 0; i < TIME_BYTES; i++)
+		u->b[i] = (uint8_t)((uint64_t)wall_ms >> (40 - 8 * i));
+}
+
 int
 uid_new(int64_t wall_ms, struct uid *ret, struct err *e)
 {
 	struct uid u;
 
-	if (getrandom(u.b, sizeof(u.b), 0) != (ssize_t)sizeof(u.b))
-		return err_set(e, ERR_IO, errno, "no random bytes from the kernel");
-	for (int i = 0; i < 6; i++)
-		u.b[i] = (uint8_t)((uint64_t)wall_ms >> (40 - 8 * i));
+	if (random_fill(u.b + TIME_BYTES, UID_RANDOM_BYTES, e) != 0)
+		return -1;
+	set_time(&u, wall_ms);
 	*ret = u;
+	return 0;
+}
+
+int
+uid_next(struct uid_source *s, int64_t wall_ms, struct uid *ret, struct err *e)
+{
+	if (s->left == 0) {
+		if (random_fill(s->random, sizeof(s->random), e) != 0)
+			return -1;
+		s->left = UID_SOURCE_UIDS;
+	}
+	s->left--;
+	memcpy(ret->b + TIME_BYTES, s->random + (size_t)s->left * UID_RANDOM_BYTES,
+	       UID_RANDOM_BYTES);
+	set_time(ret, wall_ms);
 	return 0;
 }
 

@@ -19,6 +19,18 @@ struct uid {
 };
 
 int uid_new(int64_t wall_ms, struct uid *ret, struct err *e); /* getrandom(2) */
+
+/*
+ * For who makes many: the kernel is asked for the random bytes of UID_SOURCE_UIDS at a
+ * time, and each byte is used once. All zero is a source that has none yet. One owner,
+ * who does not fork: a child would give the same identifiers again.
+ */
+enum { UID_RANDOM_BYTES = 10, UID_SOURCE_UIDS = 25 };
+struct uid_source {
+	uint8_t random[UID_SOURCE_UIDS * UID_RANDOM_BYTES];
+	unsigned left; /* uids that there are random bytes for */
+};
+int uid_next(struct uid_source *s, int64_t wall_ms, struct uid *ret, struct err *e);
 void uid_format(const struct uid *u, char text[UID_TEXT_MAX]);
 int uid_parse(struct span text, struct uid *ret); /* 0, or -1 */
 

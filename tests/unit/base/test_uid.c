@@ -48,6 +48,29 @@ identifiers_begin_with_their_time_and_differ(void **state)
 	assert_true(memcmp(a.b, later.b, UID_BYTES) < 0);
 }
 
+/* Over several fillings: no random byte is used twice, nor left out of the change. */
+static void
+a_source_never_gives_the_same_again(void **state)
+{
+	enum { N = 3 * UID_SOURCE_UIDS + 1 };
+	struct uid_source source = { 0 };
+	uint8_t varies[UID_BYTES] = { 0 };
+	struct uid made[N];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(uid_next(&source, 0x0123456789ab, &made[i], &e), 0);
+		assert_memory_equal(made[i].b, "\x01\x23\x45\x67\x89\xab", 6);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(made[i].b, made[k].b, UID_BYTES);
+		for (size_t k = 0; k < UID_BYTES; k++)
+			varies[k] |= made[i].b[k] ^ made[0].b[k];
+	}
+	for (size_t k = 6; k < UID_BYTES; k++)
+		assert_int_not_equal(varies[k], 0);
+}
+
 static const struct {
 	const char *name, *text;
 	int result;
@@ -96,6 +119,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_printed_identifier_parses_to_itself),
 		cmocka_unit_test(identifiers_begin_with_their_time_and_differ),
+		cmocka_unit_test(a_source_never_gives_the_same_again),
 		cmocka_unit_test(only_the_printed_form_is_parsed),
 		cmocka_unit_test(bytes_become_hexadecimal),
 	};
