@@ -62,6 +62,8 @@ note_durability(struct writer *w, unsigned flags, size_t n)
 		w->unsynced = 0;
 		sweep(w);
 	} else if (flags & OP_OUTCOME) {
+		if (fault_is("store.early-removal"))
+			sweep(w);
 		if (w->unsynced == 0)
 			w->unsynced_since = mono_now_ms();
 		w->unsynced += n;

@@ -14,7 +14,7 @@ enum {
 	ANEW_MS = 60000,         /* later than its message: no commit takes so long */
 	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
 	VACUUM_STEP_PAGES = 256,
-	IDLE_TICKS = 10, /* while nothing happens: the disk is looked at, the figures told */
+	IDLE_TICKS = 10, /* between two looks at the disk while nothing happens */
 };
 
 /* -- the oldest row that waits: a finger that only moves on -- */

@@ -215,7 +215,7 @@ static const struct {
 	int64_t unsynced_for;
 	int64_t least, most;
 } waits[] = {
-	{ "nothing to do: until the next look at the disk", false, 0, 0, 0, 10000, 10000 },
+	{ "nothing to do: until the disk is looked at", false, 0, 0, 0, 10000, 10000 },
 	{ "outcomes to be synced in a while", false, 1, 0, 400, 0, 600 },
 	{ "outcomes to be synced now", false, 1, 0, 5000, 0, 0 },
 	{ "outcomes that the disk refuses to sync", true, 1, 0, 5000, 500, 1000 },
