@@ -127,6 +127,7 @@ on_request(void *arg, struct http_request *r)
 	struct admin *a = arg;
 	struct call *c = calloc(1, sizeof(*c));
 	const char *path = http_request_path(r);
+	char methods[METHODS_MAX];
 
 	if (c == NULL) {
 		http_answer(r, 503, "text/plain", span_of("no memory\n"));
@@ -140,6 +141,8 @@ on_request(void *arg, struct http_request *r)
 		c->path->run(c);
 		break;
 	case PATH_OTHER_METHOD:
+		path_methods(path, methods);
+		http_request_allow(r, methods);
 		call_problem(c, 405, NULL, "%s does not take this method", path);
 		break;
 	case PATH_UNKNOWN:

@@ -67,6 +67,9 @@ extern const size_t admin_paths_count;
 enum path_match { PATH_FOUND, PATH_UNKNOWN, PATH_OTHER_METHOD };
 enum path_match path_find(enum http_method method, const char *path,
 			  const struct path **ret, uint64_t *mid);
+enum { METHODS_MAX = 32 };
+/* Those that the path takes, as in the field Allow: "GET, HEAD". */
+void path_methods(const char *path, char text[METHODS_MAX]);
 /* Decimal, 1 or more, no sign, fits; -1 otherwise. */
 int parse_mid(struct span text, uint64_t *ret);
 

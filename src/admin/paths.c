@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
+
 /* clang-format off */
 const struct path admin_paths[] = {
 	/* method     path                    run                 action */
@@ -83,4 +85,25 @@ path_find(enum http_method method, const char *path, const struct path **ret,
 		return PATH_FOUND;
 	}
 	return found;
+}
+
+void
+path_methods(const char *path, char text[METHODS_MAX])
+{
+	static const char *const names[] = {
+		[HTTP_GET] = "GET, HEAD",
+		[HTTP_POST] = "POST",
+		[HTTP_DELETE] = "DELETE",
+	};
+	uint64_t mid;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < admin_paths_count; i++) {
+		size_t n = strlen(text);
+		const char *name = names[admin_paths[i].method];
+		if (matches(admin_paths[i].pattern, path, &mid) &&
+		    strstr(text, name) == NULL)
+			snprintf(text + n, METHODS_MAX - n, "%s%s", n == 0 ? "" : ", ",
+				 name);
+	}
 }

@@ -130,8 +130,7 @@ explain_waiting(const struct call *c, const struct spool_journal *j,
 		snprintf(text, n,
 			 j->state == JOURNAL_UNCERTAIN
 				 ? "its final reply was not received; it is sent again, "
-				   "the same bytes, "
-				   "when its time comes"
+				   "the same bytes, when its time comes"
 				 : "the intake put it off; it is sent again when its "
 				   "time comes");
 	else if (d != NULL && d->state != DESTINATION_UP)
@@ -151,9 +150,9 @@ explain(const struct call *c, const struct spool_journal *j, const struct search
 		[JOURNAL_DELIVERED] = "it was delivered",
 		[JOURNAL_DEAD] =
 			"it is a dead letter until an operator retries or deletes it",
-		[JOURNAL_QUARANTINED] = "its row or body is corrupt; it is kept until an "
-					"operator retries "
-					"or deletes it",
+		[JOURNAL_QUARANTINED] =
+			"its row or body is corrupt; it is kept until an operator "
+			"retries or deletes it",
 	};
 
 	if (j->state == JOURNAL_WAITING || j->state == JOURNAL_UNCERTAIN)

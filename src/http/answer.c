@@ -57,6 +57,8 @@ http_answer_head_write(const struct http_answer_head *a, struct buf *out)
 {
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", a->status, row_of(a->status)->reason);
 	write_date(a->wall_ms, out);
+	if (a->allow != NULL)
+		buf_printf(out, "Allow: %s\r\n", a->allow);
 	buf_printf(out,
 		   "Content-Type: %s\r\nCache-Control: no-store\r\n"
 		   "Content-Length: %zu\r\n%s\r\n",

@@ -12,6 +12,7 @@
 struct http_answer_head {
 	int status;
 	const char *content_type;
+	const char *allow; /* of 405, or NULL */
 	size_t length;
 	bool closes;
 	int64_t wall_ms;

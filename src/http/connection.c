@@ -29,34 +29,41 @@ http_connection_free(struct http_connection *c)
 	free(c);
 }
 
-bool
-http_connection_is_silent(const struct http_connection *c)
+/* From now on it is silent, until it takes something. */
+static void
+look_at_progress(struct http_connection *c)
 {
-	return c->phase < PHASE_ANSWERING &&
-	       loop_mono_ms(c->server->loop) - c->since >= HTTP_SILENT_MS;
+	c->taken = stream_bytes_out(c->stream);
+	c->since = loop_mono_ms(c->server->loop);
+}
+
+bool
+http_connection_is_silent(struct http_connection *c)
+{
+	if (c->phase == PHASE_ANSWERING)
+		return false;
+	if (c->phase == PHASE_WRITING && stream_bytes_out(c->stream) != c->taken)
+		look_at_progress(c);
+	return loop_mono_ms(c->server->loop) - c->since >= HTTP_SILENT_MS;
 }
 
 /* ---------------------------------------------------------------- answers */
 
 void
-http_connection_answer(struct http_connection *c, int status, const char *content_type,
+http_connection_answer(struct http_connection *c, struct http_answer_head *a,
 		       struct span body)
 {
-	const struct http_answer_head answer = {
-		.status = status,
-		.content_type = content_type,
-		.length = body.n,
-		.closes = c->closes,
-		.wall_ms = loop_wall_ms(c->server->loop),
-	};
 	struct buf head;
 
 	if (c->stream == NULL) {
 		http_connection_free(c);
 		return;
 	}
+	a->length = body.n;
+	a->closes = c->closes;
+	a->wall_ms = loop_wall_ms(c->server->loop);
 	buf_init(&head, HTTP_ANSWER_HEAD_MAX);
-	http_answer_head_write(&answer, &head);
+	http_answer_head_write(a, &head);
 	bool is_written =
 		!head.failed && stream_write(c->stream, buf_span(&head).p, head.n) == 0 &&
 		(c->head.is_head || stream_write(c->stream, body.p, body.n) == 0);
@@ -66,6 +73,7 @@ http_connection_answer(struct http_connection *c, int status, const char *conten
 		return;
 	}
 	c->phase = PHASE_WRITING;
+	look_at_progress(c);
 	stream_set_deadline(c->stream, HTTP_ANSWER_MS);
 }
 
@@ -73,6 +81,8 @@ http_connection_answer(struct http_connection *c, int status, const char *conten
 static void
 refuse(struct http_connection *c, int status)
 {
+	struct http_answer_head answer = { .status = status,
+					   .content_type = "application/problem+json" };
 	struct buf problem;
 
 	buf_init(&problem, HTTP_ANSWER_HEAD_MAX);
@@ -80,7 +90,7 @@ refuse(struct http_connection *c, int status)
 	c->closes = true;
 	c->head.is_head = false;
 	(void)stream_discard_input(c->stream);
-	http_connection_answer(c, status, "application/problem+json", buf_span(&problem));
+	http_connection_answer(c, &answer, buf_span(&problem));
 	buf_done(&problem);
 }
 
@@ -96,7 +106,7 @@ on_drain(void *arg)
 		return;
 	}
 	c->phase = PHASE_IDLE;
-	c->since = loop_mono_ms(c->server->loop);
+	look_at_progress(c);
 	stream_set_deadline(c->stream, HTTP_IDLE_MS);
 	stream_resume(c->stream); /* the next one may be there already */
 	if (c->is_eof && stream_input(c->stream).n == 0)

@@ -39,7 +39,9 @@ struct http_connection {
 	struct http_server *server;
 	struct stream *stream; /* NULL: broken; it only waits for its answer */
 	enum http_phase phase;
-	int64_t since; /* loop's ms: accepted, or its latest answer was out */
+	/* loop's ms: accepted, or it took something of an answer that we saw */
+	int64_t since;
+	uint64_t taken; /* bytes that it had taken then */
 	struct http_head head;
 	struct http_target target;
 	struct http_chunked chunked;
@@ -53,14 +55,20 @@ struct http_request {
 	enum http_method method;
 	struct http_target target;
 	struct buf body;
+	const char *allow; /* of 405; borrowed, or NULL */
 };
 
 int http_connection_new(struct http_server *s, int fd, struct err *e); /* takes fd */
 /* An open request is cut off, and its answer goes nowhere. */
 void http_connection_free(struct http_connection *c);
-/* It has nothing to lose but its place. */
-bool http_connection_is_silent(const struct http_connection *c);
-void http_connection_answer(struct http_connection *c, int status,
-			    const char *content_type, struct span body);
+/*
+ * It has nothing to lose but its place: for HTTP_SILENT_MS it neither asks for anything
+ * nor takes its answer.
+ */
+bool http_connection_is_silent(struct http_connection *c);
+struct http_answer_head;
+/* Takes status, type and what is allowed from `a`; fills the others. */
+void http_connection_answer(struct http_connection *c, struct http_answer_head *a,
+			    struct span body);
 
 #endif

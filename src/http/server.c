@@ -18,7 +18,7 @@ enum { LOOK_MS = 100 };
 /* ---------------------------------------------------------------- admission */
 
 static struct http_connection *
-longest_silent(const struct http_server *s)
+longest_silent(struct http_server *s)
 {
 	struct http_connection *found = NULL;
 
@@ -58,7 +58,7 @@ turn_away(const struct http_server *s, int fd)
 }
 
 static bool
-make_place(const struct http_server *s)
+make_place(struct http_server *s)
 {
 	if (s->connections.count < HTTP_CONNECTIONS_MAX)
 		return true;
@@ -191,14 +191,23 @@ http_request_body(const struct http_request *r)
 }
 
 void
+http_request_allow(struct http_request *r, const char *methods)
+{
+	r->allow = methods;
+}
+
+void
 http_answer(struct http_request *r, int status, const char *content_type,
 	    struct span body)
 {
+	struct http_answer_head answer = { .status = status,
+					   .content_type = content_type,
+					   .allow = r->allow };
 	struct http_connection *c = r->connection;
 
 	if (c != NULL) {
 		c->request = NULL;
-		http_connection_answer(c, status, content_type, body);
+		http_connection_answer(c, &answer, body);
 	}
 	http_target_done(&r->target);
 	buf_done(&r->body);

@@ -21,9 +21,10 @@ struct http_server;
 struct http_request;
 
 enum {
-	/* Beyond them new ones wait to be accepted. Whoever has been silent the longest loses
-	 * its place to them, if that was a second or more; while none is and all are at
-	 * work for longer than HTTP_WAIT_MS, a new one is answered 503. */
+	/* Beyond them new ones wait to be accepted. Whoever has been silent the longest, or
+	 * took nothing of its answer, loses its place to them, if that was a second or more;
+	 * while none is and all are at work for longer than HTTP_WAIT_MS, a new one is
+	 * answered 503. */
 	HTTP_CONNECTIONS_MAX = 32,
 	HTTP_SILENT_MS = 1000,
 	HTTP_WAIT_MS = 5000,
@@ -53,6 +54,8 @@ http_request_path(const struct http_request *r); /* decoded, without the query *
 const char *http_request_query(const struct http_request *r, const char *name);
 struct span http_request_body(const struct http_request *r);
 
+/* Of an answer 405: its field Allow, "GET, HEAD" (RFC 9110 15.5.6). Borrowed until then. */
+void http_request_allow(struct http_request *r, const char *methods);
 /* Copies. Ends the request. */
 void http_answer(struct http_request *r, int status, const char *content_type,
 		 struct span body);

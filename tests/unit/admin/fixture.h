@@ -52,7 +52,7 @@ struct fixture {
 	bool has_wrong_digest;
 	/* The latest answer. */
 	int status;
-	char type[64];
+	char type[64], allow[32];
 	json_t *body;
 };
 
@@ -416,6 +416,10 @@ take_answer(struct fixture *f, const char *got)
 	assert_non_null(body);
 	assert_int_equal(sscanf(got, "HTTP/1.1 %d ", &f->status), 1);
 	assert_int_equal(sscanf(type, "Content-Type: %63[^\r]", f->type), 1);
+	const char *allow = strstr(got, "\r\nAllow: ");
+	f->allow[0] = '\0';
+	if (allow != NULL)
+		assert_int_equal(sscanf(allow, "\r\nAllow: %31[^\r]", f->allow), 1);
 	json_decref(f->body);
 	f->body = json_loads(body + 4, 0, &error);
 	if (f->body == NULL)

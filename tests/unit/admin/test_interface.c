@@ -281,6 +281,29 @@ test_bad_requests(void **s)
 	}
 }
 
+static void
+test_wrong_methods(void **s)
+{
+	static const struct {
+		const char *method, *path, *want;
+	} rows[] = {
+		{ "POST", "/status", "GET, HEAD" }, { "DELETE", "/queue/1", "GET, HEAD" },
+		{ "GET", "/queue/1/hold", "POST" }, { "GET", "/queue/hold", "POST" },
+		{ "PUT", "/reload", "POST" },
+	};
+	struct fixture *f = *s;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ask(f, rows[i].method, rows[i].path);
+		if (f->status != 405 || strcmp(f->allow, rows[i].want) != 0)
+			fail_msg("%s %s: got %d, Allow \"%s\", want 405, \"%s\"",
+				 rows[i].method, rows[i].path, f->status, f->allow,
+				 rows[i].want);
+	}
+	ask(f, "GET", "/status");
+	assert_string_equal(f->allow, "");
+}
+
 /* The admin goes while the spool still works for a request: nothing breaks, nothing
  * leaks. */
 static void
@@ -328,6 +351,7 @@ main(void)
 		AT_FIXTURE(test_reload),
 		AT_FIXTURE(test_the_admin_ends_before_a_reload_does),
 		AT_FIXTURE(test_bad_requests),
+		AT_FIXTURE(test_wrong_methods),
 		AT_FIXTURE(test_end_under_way),
 	};
 	signal(SIGPIPE, SIG_IGN);

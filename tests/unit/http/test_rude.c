@@ -210,6 +210,55 @@ test_crowd_of_requests(void **s)
 	close(fd);
 }
 
+static void
+ask_and_answer(struct fixture *f, int fd, struct span body)
+{
+	say(fd, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+	f->waiting = NULL;
+	for (int i = 0; i < 50 && f->waiting == NULL; i++)
+		turn(f, 1);
+	http_answer(f->waiting, 200, "text/plain", body);
+}
+
+/* Who does not take the answer makes room, too; who takes it, however slowly, does not. */
+static void
+test_crowd_that_does_not_read(void **s)
+{
+	enum { LARGE = 4 << 20, STEP = 256 << 10 };
+	struct fixture *f = *s;
+	int fds[HTTP_CONNECTIONS_MAX];
+	char *large = calloc(1, LARGE), got[2048] = "";
+	size_t taken = 0;
+
+	memset(large, 'x', LARGE);
+	f->is_late = true;
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
+		fds[i] = dial(f);
+		ask_and_answer(f, fds[i], span_make(large, LARGE));
+	}
+	f->is_late = false;
+	int fd = dial(f);
+	say(fd, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (int i = 0; i < 15 && strstr(got, "hello\n") == NULL; i++) {
+		ssize_t n = recv(fds[0], large, STEP, MSG_DONTWAIT);
+		taken += n < 0 ? 0 : (size_t)n;
+		clock_manual_advance(&f->clock, HTTP_SILENT_MS / 10);
+		turn(f, 4);
+		n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+		got[n < 0 ? 0 : n] = '\0';
+	}
+	if (strstr(got, "200 OK") == NULL)
+		fail_msg("got \"%s\"", got);
+	for (ssize_t n; (n = recv(fds[0], large, STEP, MSG_DONTWAIT)) > 0; turn(f, 2))
+		taken += (size_t)n;
+	assert_in_range(taken, LARGE, LARGE + 1024);
+	assert_true(is_ended(f, fds[1]));
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++)
+		close(fds[i]);
+	close(fd);
+	free(large);
+}
+
 int
 main(void)
 {
@@ -220,6 +269,7 @@ main(void)
 		AT_FIXTURE(test_client_that_does_not_take_its_answer),
 		AT_FIXTURE(test_crowd),
 		AT_FIXTURE(test_crowd_of_requests),
+		AT_FIXTURE(test_crowd_that_does_not_read),
 	};
 	signal(SIGPIPE, SIG_IGN); /* as every program that uses it */
 	return cmocka_run_group_tests(tests, NULL, NULL);
