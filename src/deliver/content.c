@@ -12,9 +12,6 @@
 #include "tdc/base/fault.h"
 #include "tdc/loop/stream.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum {
 	BASE64_RUN =
 		48 * 1024, /* of the body, at a time: a multiple of 57 is not needed */
@@ -83,15 +80,16 @@ static bool
 announce(struct connection *c)
 {
 	struct transaction *t = &c->transaction;
-	char line[48];
+	struct dialogue_line line;
 
 	if (!t->uses_bdat) {
 		dialogue_expect(&c->dialogue, COMMAND_CONTENT);
 		return true;
 	}
-	int n = snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n",
-			 t->content.size);
-	dialogue_send(&c->dialogue, COMMAND_BDAT, line, (size_t)n);
+	line_begin(&line, "BDAT ");
+	line_add_number(&line, t->content.size);
+	line_add(&line, " LAST\r\n");
+	dialogue_send_line(&c->dialogue, COMMAND_BDAT, &line);
 	/* Octets without their BDAT would be read as commands. */
 	return !c->dialogue.is_blocked;
 }

@@ -59,7 +59,6 @@ destination_find(struct deliver *d, const char *domain)
 	list_init(&x->idle);
 	list_init(&x->busy);
 	x->profile = copy_or_null(spool_destination_profile(d->spool, domain));
-	x->recovered_profile = copy_or_null(x->profile);
 	list_append(&d->destinations, &x->node);
 	return x;
 }
@@ -70,10 +69,15 @@ destination_connections(const struct destination *x)
 	return x->idle.count + x->busy.count;
 }
 
+/* Asked for at every step of a dialogue: looked up once for each configuration. */
 const struct destination_controls *
-destination_controls(const struct destination *x)
+destination_controls(struct destination *x)
 {
-	return policy_controls(x->deliver->policies, x->domain);
+	if (x->controls == NULL || x->controls_of != x->deliver->generation) {
+		x->controls = policy_controls(x->deliver->policies, x->domain);
+		x->controls_of = x->deliver->generation;
+	}
+	return x->controls;
 }
 
 /* ------------------------------------------------------------------ down and up */
@@ -85,7 +89,7 @@ with_jitter(struct destination *x, int64_t ms)
 }
 
 static int64_t
-next_wait(const struct destination *x, enum failure f)
+next_wait(struct destination *x, enum failure f)
 {
 	const struct destination_controls *c = destination_controls(x);
 
@@ -225,7 +229,6 @@ destination_free(struct destination *x)
 		x->profile_wait->destination = NULL;
 	list_remove(&x->deliver->destinations, &x->node);
 	free(x->profile);
-	free(x->recovered_profile);
 	free(x->profile_wanted);
 	free(x->domain);
 	free(x);

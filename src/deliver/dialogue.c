@@ -4,6 +4,7 @@
 #include "dialogue.h"
 
 #include "tdc/base/check.h"
+#include "tdc/base/format.h"
 
 static const char *const names[COMMAND_COUNT] = {
 	[COMMAND_GREETING] = "greeting", [COMMAND_EHLO] = "EHLO",
@@ -58,6 +59,39 @@ dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n)
 	dialogue_expect(d, c);
 	if (stream_write(d->stream, line, n) != 0)
 		d->is_lossy = true;
+}
+
+void
+dialogue_send_line(struct dialogue *d, enum command c, const struct dialogue_line *l)
+{
+	dialogue_send(d, c, l->text, l->n);
+}
+
+void
+line_begin(struct dialogue_line *l, const char *text)
+{
+	l->n = 0;
+	line_add(l, text);
+}
+
+void
+line_add(struct dialogue_line *l, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > sizeof(l->text) - l->n)
+		n = sizeof(l->text) - l->n;
+	memcpy(l->text + l->n, text, n);
+	l->n += n;
+}
+
+void
+line_add_number(struct dialogue_line *l, uint64_t number)
+{
+	char digits[FORMAT_NUMBER_MAX];
+
+	format_number(number, digits);
+	line_add(l, digits);
 }
 
 enum command

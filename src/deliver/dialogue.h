@@ -12,6 +12,7 @@
 #include "tdc/smtp/reply.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum command {
 	COMMAND_GREETING, /* the reply that comes unasked */
@@ -27,7 +28,16 @@ enum command {
 };
 const char *command_name(enum command c); /* "MAIL", "end of data", ... */
 
-enum { DIALOGUE_IN_FLIGHT_MAX = 8 };
+enum { DIALOGUE_IN_FLIGHT_MAX = 8, DIALOGUE_LINE_MAX = 4096 };
+
+/* A line being put together. What would be too long is cut; the callers' sizes are not. */
+struct dialogue_line {
+	size_t n;
+	char text[DIALOGUE_LINE_MAX];
+};
+void line_begin(struct dialogue_line *l, const char *text);
+void line_add(struct dialogue_line *l, const char *text);
+void line_add_number(struct dialogue_line *l, uint64_t number);
 
 struct dialogue_events {
 	/* The dialogue may be ended inside; it looks at `stream` afterwards. */
@@ -64,6 +74,8 @@ void dialogue_expect(struct dialogue *d, enum command c);
  * that nothing asked for: the dialogue breaks then. Without memory it is lossy.
  */
 void dialogue_send(struct dialogue *d, enum command c, const char *line, size_t n);
+void dialogue_send_line(struct dialogue *d, enum command c,
+			const struct dialogue_line *l);
 /* The command whose reply is next; COMMAND_COUNT: none. */
 enum command dialogue_next(const struct dialogue *d);
 /* Takes what the stream has. True: a whole reply was among it. */

@@ -171,6 +171,12 @@ struct destination {
 	int64_t down_since;    /* wall ms            */
 	int64_t next_probe_at; /* mono ms            */
 	int64_t wait_ms;       /* of the back-off    */
+<<<<<<< HEAD
+=======
+	uint64_t fingerprint;  /* of its route, its controls, our name and TLS settings */
+	const struct destination_controls *controls; /* borrowed from the policies      */
+	unsigned controls_of;                        /* ... of this generation          */
+>>>>>>> 0fcc594 (wip)
 
 	struct list idle, busy; /* connections: ready for a journal; all others        */
 	size_t in_flight;
@@ -180,8 +186,7 @@ struct destination {
 	bool replies_are_vague;
 	struct lane *last_lane;
 
-	char *profile; /* recorded for it; what a journal in flight uses       */
-	char *recovered_profile; /* as it was when we started                          */
+	char *profile;        /* recorded for it; what a journal in flight uses       */
 	char *profile_wanted; /* being recorded; NULL = none                          */
 	struct profile_wait *profile_wait;
 
@@ -192,7 +197,8 @@ struct destination *destination_find(struct deliver *d,
 				     const char *domain); /* makes it */
 void destination_free(struct destination *x);
 size_t destination_connections(const struct destination *x);
-const struct destination_controls *destination_controls(const struct destination *x);
+/* Valid until the next reload. */
+const struct destination_controls *destination_controls(struct destination *x);
 /*
  * Before the content something failed: the intake's or the network's fault, not a
  * journal's.

@@ -106,9 +106,9 @@ lane_waiting(const struct lane *l)
 const struct bounce_profile *
 lane_bounce(const struct lane *l)
 {
-	const char *domain = l->destination == NULL ? "" : l->destination->domain;
-
-	return &policy_controls(l->deliver->policies, domain)->bounce;
+	if (l->destination == NULL)
+		return &policy_controls(l->deliver->policies, "")->bounce;
+	return &destination_controls(l->destination)->bounce;
 }
 
 /* ---------------------------------------- what must not come again */

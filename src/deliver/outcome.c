@@ -28,6 +28,7 @@
 #include "report.h"
 
 #include "tdc/base/counter.h"
+#include "tdc/base/format.h"
 
 #include <stdio.h>
 
@@ -90,12 +91,31 @@ outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b
 	       j->attempts > b->max_retries;
 }
 
+/* Behind the first `at` bytes, as much as fits; returns where the next may go. */
+static size_t
+add_text(char *text, size_t size, size_t at, const char *more)
+{
+	size_t n = strlen(more);
+
+	if (n > size - 1 - at)
+		n = size - 1 - at;
+	memcpy(text + at, more, n);
+	text[at + n] = '\0';
+	return at + n;
+}
+
 void
 outcome_reply_text(const struct smtp_reply *reply, char *text, size_t n)
 {
-	snprintf(text, n, "%d%s%s%s%s", reply->code,
-		 reply->enhanced[0] == '\0' ? "" : " ", reply->enhanced,
-		 reply->text[0] == '\0' ? "" : " ", reply->text);
+	char code[FORMAT_NUMBER_MAX];
+	size_t at;
+
+	format_number((uint64_t)reply->code, code);
+	at = add_text(text, n, 0, code);
+	if (reply->enhanced[0] != '\0')
+		at = add_text(text, n, add_text(text, n, at, " "), reply->enhanced);
+	if (reply->text[0] != '\0')
+		add_text(text, n, add_text(text, n, at, " "), reply->text);
 }
 
 void
@@ -108,7 +128,7 @@ void
 outcome_set_reply(struct outcome *o, const struct smtp_reply *reply)
 {
 	o->code = reply->code;
-	snprintf(o->enhanced, sizeof(o->enhanced), "%s", reply->enhanced);
+	add_text(o->enhanced, sizeof(o->enhanced), 0, reply->enhanced);
 	outcome_reply_text(reply, o->reply, sizeof(o->reply));
 }
 

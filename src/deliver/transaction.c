@@ -39,9 +39,10 @@
 
 enum {
 	ONE_FLIGHT_MAX = 64 * 1024,
-	ENVELOPE_LINE_MAX = 2 * SMTP_ADDRESS_MAX,
 	PROFILE_MAX = 8192,
 };
+_Static_assert(DIALOGUE_LINE_MAX >= SMTP_ADDRESS_MAX + 100,
+	       "an address and its parameters go into a line");
 
 void
 transaction_init(struct transaction *t)
@@ -133,9 +134,7 @@ earlier_profile(const struct connection *c)
 
 	if (i->journal->profile != NULL)
 		return i->journal->profile;
-	if (i->mid <= spool_unclean_mid(c->deliver->spool))
-		return c->destination->recovered_profile;
-	return NULL;
+	return spool_unclean_profile(c->deliver->spool, c->destination->domain, i->mid);
 }
 
 static int
@@ -222,25 +221,30 @@ send_mail(struct connection *c)
 	};
 	const struct deliver_content *content = &c->transaction.content;
 	unsigned offered = c->capabilities.extensions;
-	char line[ENVELOPE_LINE_MAX], size[32] = "";
+	struct dialogue_line line;
 
-	if ((offered & SMTP_EXT_SIZE) != 0)
-		snprintf(size, sizeof(size), " SIZE=%" PRIu64, content->size);
-	int n = snprintf(line, sizeof(line), "MAIL FROM:<%s>%s%s%s\r\n",
-			 content->mail_from, size, bodies[content->body],
-			 content->needs_smtputf8 ? " SMTPUTF8" : "");
-	dialogue_send(&c->dialogue, COMMAND_MAIL, line, (size_t)n);
+	line_begin(&line, "MAIL FROM:<");
+	line_add(&line, content->mail_from);
+	line_add(&line, ">");
+	if ((offered & SMTP_EXT_SIZE) != 0) {
+		line_add(&line, " SIZE=");
+		line_add_number(&line, content->size);
+	}
+	line_add(&line, bodies[content->body]);
+	line_add(&line, content->needs_smtputf8 ? " SMTPUTF8\r\n" : "\r\n");
+	dialogue_send_line(&c->dialogue, COMMAND_MAIL, &line);
 }
 
 void
 transaction_send_rcpt(struct connection *c)
 {
 	bool has_dsn = (c->capabilities.extensions & SMTP_EXT_DSN) != 0;
-	char line[ENVELOPE_LINE_MAX];
+	struct dialogue_line line;
 
-	int n = snprintf(line, sizeof(line), "RCPT TO:<%s>%s\r\n", c->transaction.intake,
-			 has_dsn ? " NOTIFY=NEVER" : "");
-	dialogue_send(&c->dialogue, COMMAND_RCPT, line, (size_t)n);
+	line_begin(&line, "RCPT TO:<");
+	line_add(&line, c->transaction.intake);
+	line_add(&line, has_dsn ? "> NOTIFY=NEVER\r\n" : ">\r\n");
+	dialogue_send_line(&c->dialogue, COMMAND_RCPT, &line);
 }
 
 void

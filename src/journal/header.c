@@ -6,12 +6,12 @@
  */
 #include "render.h"
 
+#include "tdc/base/format.h"
 #include "tdc/mime/text.h"
 
 enum {
 	LINE_WANTED = 78,    /* a longer one is folded by mime_field_write()            */
 	VALUE_AS_IT_IS = 66, /* has no run of blanks that mime_field_write() would cut  */
-	DIGITS_MAX = 20,
 };
 
 /* Printable, and so short that mime_field_write() would change nothing about it. */
@@ -52,14 +52,9 @@ write_field(const struct rendering_parts *r, struct buf *out, const char *name,
 static void
 write_number(struct buf *out, uint64_t number)
 {
-	char digits[DIGITS_MAX];
-	size_t at = sizeof(digits);
+	char digits[FORMAT_NUMBER_MAX];
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	buf_append(out, digits + at, sizeof(digits) - at);
+	buf_append(out, digits, format_number(number, digits));
 }
 
 static void
