@@ -171,12 +171,8 @@ struct destination {
 	int64_t down_since;    /* wall ms            */
 	int64_t next_probe_at; /* mono ms            */
 	int64_t wait_ms;       /* of the back-off    */
-<<<<<<< HEAD
-=======
-	uint64_t fingerprint;  /* of its route, its controls, our name and TLS settings */
-	const struct destination_controls *controls; /* borrowed from the policies      */
-	unsigned controls_of;                        /* ... of this generation          */
->>>>>>> 0fcc594 (wip)
+	const struct destination_controls *controls; /* borrowed from the policies */
+	unsigned controls_of;                        /* ... of this generation     */
 
 	struct list idle, busy; /* connections: ready for a journal; all others        */
 	size_t in_flight;
