@@ -105,7 +105,8 @@ struct lane {
 		*sweep;       /* answers that are still to come               */
 	int64_t rescanned_at; /* mono ms                                               */
 	struct list finished; /* items, by sequence                                   */
-	bool has_skipped;     /* a row was not taken, as its MID is among them          */
+	uint64_t
+		skipped; /* the latest of them whose row was read and not taken; 0: none */
 	struct spool_cursor sweep_cursor;
 	bool is_sweep_due; /* its next page                                          */
 };
@@ -168,9 +169,9 @@ struct destination {
 	char *domain;
 	enum destination_state state;
 	struct err last_error;
-	int64_t down_since;    /* wall ms            */
-	int64_t next_probe_at; /* mono ms            */
-	int64_t wait_ms;       /* of the back-off    */
+	int64_t down_since;                          /* wall ms            */
+	int64_t next_probe_at;                       /* mono ms            */
+	int64_t wait_ms;                             /* of the back-off    */
 	const struct destination_controls *controls; /* borrowed from the policies */
 	unsigned controls_of;                        /* ... of this generation     */
 
@@ -180,6 +181,7 @@ struct destination {
 	unsigned rotation; /* round robin of equal hops                            */
 	/* A final 2xx could not be told from the reply to RCPT: no more BDAT. */
 	bool replies_are_vague;
+	bool refuses_bdat; /* as a command, though CHUNKING is offered              */
 	struct lane *last_lane;
 
 	char *profile;        /* recorded for it; what a journal in flight uses       */
