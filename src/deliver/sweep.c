@@ -14,8 +14,8 @@
 
 enum {
 	SWEEP_GAP_MS = 60000,
-	SWEEP_ROWS = 200,
-	SWEEP_BYTES = 1, /* rows are wanted, not bodies */
+	SWEEP_ROWS = 500,
+	SWEEP_BYTES = 0, /* rows are wanted, not bodies */
 };
 
 static void

@@ -44,7 +44,7 @@ add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct e
 		return 0;
 	int loaded = load_journal(&r->db, mid, LOAD_STRICT, &j, e);
 
-	if (loaded == 1 && j->body->at.place == BODY_INLINE) {
+	if (loaded == 1 && f->bytes > 0 && j->body->at.place == BODY_INLINE) {
 		if (load_body_data(&r->db, j->body, e) != 0) {
 			spool_journal_free(j);
 			loaded = -1;
@@ -109,7 +109,10 @@ read_due(struct reader *r, struct fetch *f, struct err *e)
 	if (collect(r, f, STATEMENT_DUE_LATER, e) != 0 || find_earliest(r, f, e) != 0)
 		return -1;
 	f->due.next = f->after;
-	for (i = 0; i < f->n_page && i < f->rows && (i == 0 || bytes < f->bytes); i++) {
+	bool is_bounded = f->bytes > 0;
+	for (i = 0; i < f->n_page && i < f->rows; i++) {
+		if (is_bounded && i > 0 && bytes >= f->bytes)
+			break;
 		if (add_row(r, f, f->page[i].mid, &bytes, e) != 0)
 			return -1;
 		f->due.next = f->page[i];

@@ -219,9 +219,12 @@ struct spool_due {
 };
 /* Exactly once. On an error `due` is NULL. */
 typedef void spool_due_fn(void *arg, struct spool_due *due, const struct err *e);
-/* Rows of one policy that are due at `now`, after the cursor, at most `rows` and about `bytes` of inline
- * bodies (which come hot). Runs on the reader; rows whose outcome is not committed yet come again: the
- * scheduler knows which MIDs it holds. Corrupt rows are quarantined and left out. */
+/*
+ * Rows of one policy that are due at `now`, after the cursor, at most `rows` and about
+ * `bytes` of inline bodies, which come hot; 0: no body is read, and `rows` alone is the
+ * bound. Runs on the reader; rows whose outcome is not committed yet come again: the
+ * scheduler knows which MIDs it holds. Corrupt rows are quarantined and left out.
+ */
 void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 		     int64_t now, size_t rows, size_t bytes, spool_due_fn *done,
 		     void *arg);

@@ -120,6 +120,7 @@ struct spool {
 	size_t n_late_outcomes;
 	bool refuses_profiles;
 	char *destination_profile;
+	char *unclean_profile; /* what that was before it was first set anew, or NULL */
 	uint64_t unclean_mid;
 	struct spool_account account;
 	const char *names[FAKE_NAMES_MAX];
@@ -247,8 +248,11 @@ fake_read(struct late *l)
 	struct spool *sp = l->spool;
 	struct spool_due *due = &l->due;
 
+	size_t bytes = 0; /* as the spool: a page ends behind the row that fills it */
+
 	due->next = l->after;
-	while (due->journals.count < l->rows) {
+	while (due->journals.count < l->rows &&
+	       (l->bytes == 0 || due->journals.count == 0 || bytes < l->bytes)) {
 		const struct fake_row *r = fake_next(sp, l);
 		if (r == NULL) {
 			due->is_end = true;
@@ -256,6 +260,7 @@ fake_read(struct late *l)
 		}
 		struct spool_journal *j = fake_journal(sp, r);
 		list_append(&due->journals, &j->node);
+		bytes += j->body->facts.size;
 		due->next = l->after = (struct spool_cursor){ r->next_at, r->mid };
 	}
 	for (size_t i = 0; i < sp->n_rows && sp->n_rows < 1000; i++) {
@@ -373,7 +378,10 @@ late_profile(struct late *l)
 		l->done(l->arg, &refused);
 		return;
 	}
-	free(sp->destination_profile);
+	if (sp->unclean_profile == NULL)
+		sp->unclean_profile = sp->destination_profile;
+	else
+		free(sp->destination_profile);
 	sp->destination_profile = l->profile;
 	l->profile = NULL;
 	l->done(l->arg, NULL);
@@ -398,6 +406,16 @@ spool_destination_profile(const struct spool *sp, const char *destination)
 {
 	(void)destination;
 	return sp->destination_profile;
+}
+
+const char *
+spool_unclean_profile(const struct spool *sp, const char *destination, uint64_t mid)
+{
+	(void)destination;
+	if (mid > sp->unclean_mid)
+		return NULL;
+	return sp->unclean_profile != NULL ? sp->unclean_profile
+					   : sp->destination_profile;
 }
 
 uint64_t

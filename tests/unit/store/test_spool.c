@@ -315,8 +315,40 @@ a_page_is_bounded_by_bytes(void **state)
 	/*
 	 * One row comes in any case: a page without progress would be asked for for ever.
 	 */
-	fetch_due(&f, "DEFAULT", f.due.next, 100, 0);
+	fetch_due(&f, "DEFAULT", f.due.next, 100, 1);
 	assert_int_equal(f.n_rows, 1);
+	fixture_done(&f);
+}
+
+/* Who looks at rows alone walks them in few steps, and reads no body. */
+static void
+a_page_without_bodies_is_bounded_by_rows_alone(void **state)
+{
+	enum { ROWS = 25, PAGE = 10 };
+	struct spool_cursor after = { 0, 0 };
+	struct spool_status s;
+	struct fixture f;
+	unsigned fetches = 0, seen = 0;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (size_t i = 0; i < ROWS; i++)
+		accept_one(&f, "DEFAULT", i, 10000);
+	close_spool(&f);
+	open_spool(&f); /* nothing is hot */
+	do {
+		fetch_due(&f, "DEFAULT", after, PAGE, 0);
+		for (size_t i = 0; i < f.n_rows; i++)
+			assert_null(f.rows[i]->body->data);
+		seen += (unsigned)f.n_rows;
+		after = f.due.next;
+		fetches++;
+	} while (!f.due.is_end);
+	assert_int_equal(seen, ROWS);
+	assert_int_equal(fetches, 3);
+	spool_status(f.sp, &s);
+	assert_int_equal(s.hot_bytes, 0);
 	fixture_done(&f);
 }
 
@@ -768,6 +800,7 @@ main(void)
 		cmocka_unit_test(the_envelope_comes_back_whole),
 		cmocka_unit_test(the_due_queue_is_in_order_and_pages_meet),
 		cmocka_unit_test(a_page_is_bounded_by_bytes),
+		cmocka_unit_test(a_page_without_bodies_is_bounded_by_rows_alone),
 		cmocka_unit_test(waiting_policies_are_known),
 		cmocka_unit_test(outcomes_move_rows),
 		cmocka_unit_test(an_outcome_leaves_a_row_alone_that_is_no_longer_its_own),
