@@ -21,6 +21,7 @@ class Workspace:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.started = contextlib.ExitStack()
+        self.daemons = []
 
     def sink(self, *options, name="sink", port=0):
         sink = Sink(self.directory / name, *options, port=port).start()
@@ -29,10 +30,18 @@ class Workspace:
 
     def daemon(self, sink=None, name="daemon", start=True, env=None, **changes):
         daemon = Daemon(self.directory / name, sink, env=env, **changes)
+        self.daemons.append(daemon)
         if start:
             daemon.start()
         self.started.callback(lambda: daemon.process and daemon.process.is_running() and daemon.kill())
         return daemon
+
+    def assert_accounted(self):
+        """The account of every daemon closes with a gap of 0: at its stop, or now if it still runs."""
+        for daemon in self.daemons:
+            if not daemon.is_proved and daemon.process and daemon.process.is_running():
+                daemon.assert_accounted()
+            assert daemon.is_proved, f"{daemon.directory.name}: nobody looked at its account before its end"
 
     def postfix(self, main, master, name="postfix"):
         postfix = Postfix(self.directory / name, main, master).start()
@@ -46,6 +55,8 @@ def work(request):
     workspace = Workspace(directory)
     try:
         yield workspace
+        if not getattr(request.node, "failed", False):
+            workspace.assert_accounted()
     finally:
         workspace.started.close()
         failed = getattr(request.node, "failed", False)

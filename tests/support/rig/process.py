@@ -68,6 +68,16 @@ class Process:
     def is_running(self):
         return self.child.poll() is None
 
+    def freeze(self):
+        """SIGSTOP; no thread of it does anything more."""
+        self.child.send_signal(signal.SIGSTOP)
+        threads = pathlib.Path(f"/proc/{self.pid}/task")
+        wait_until(lambda: all((t / "stat").read_text().rpartition(") ")[2][0] == "T" for t in threads.iterdir()),
+                   30, "every thread to stand still")
+
+    def thaw(self):
+        self.child.send_signal(signal.SIGCONT)
+
     def kill(self):
         """SIGKILL, and reaped."""
         if self.is_running():
