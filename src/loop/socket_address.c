@@ -4,6 +4,8 @@
  */
 #include "tdc/loop/stream.h"
 
+#include "tdc/base/format.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -41,13 +43,25 @@ v4_inside(const struct socket_address *a, struct in_addr *ret)
 	return true;
 }
 
+/* "192.0.2.1"; inet_ntop() prints it with sprintf(), for every connection twice. */
+static void
+format_v4(const struct in_addr *a, char text[SOCKET_TEXT_MAX])
+{
+	const unsigned char *part = (const unsigned char *)&a->s_addr;
+
+	for (size_t i = 0; i < 4; i++) {
+		text += format_number(part[i], text);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void
 socket_address_format_host(const struct socket_address *a, char text[SOCKET_TEXT_MAX])
 {
 	struct in_addr v4;
 
 	if (v4_inside(a, &v4))
-		inet_ntop(AF_INET, &v4, text, SOCKET_TEXT_MAX);
+		format_v4(&v4, text);
 	else if (a->storage.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &as_v6(a)->sin6_addr, text, SOCKET_TEXT_MAX);
 	else

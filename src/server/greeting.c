@@ -59,8 +59,10 @@ greeted_extended(struct session *s, const struct smtp_command *c)
 	buf_init(&lines, 2048);
 	buf_printf(&lines, "%s\nSIZE %" PRIu64, s->config->hostname,
 		   s->config->settings.message_size_max);
-	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++)
-		buf_printf(&lines, "\n%s", offers[i]);
+	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+		buf_append_byte(&lines, '\n');
+		buf_append_text(&lines, offers[i]);
+	}
 	if (session_offers_tls(s))
 		buf_append_text(&lines, "\nSTARTTLS");
 	const char *text = buf_text(&lines);

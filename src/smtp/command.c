@@ -5,6 +5,8 @@
 
 #include "smtp/parameters.h"
 
+#include "tdc/base/bytes.h"
+
 enum argument { ARGUMENT_NONE, ARGUMENT_OPTIONAL, ARGUMENT_REQUIRED };
 
 typedef enum smtp_command_result argument_fn(struct smtp_command *ret,
@@ -141,6 +143,8 @@ parse_bdat(struct smtp_command *ret, struct smtp_command_error *error)
 static bool
 has_control(struct span line)
 {
+	if (bytes_are_visible(line.p, line.n))
+		return false;
 	for (size_t i = 0; i < line.n; i++) {
 		unsigned char c = (unsigned char)line.p[i];
 		if ((c < ' ' && c != '\t') || c == 0x7f)

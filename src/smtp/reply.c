@@ -3,6 +3,7 @@
  */
 #include "tdc/smtp/reply.h"
 
+#include "tdc/base/bytes.h"
 #include "tdc/smtp/line.h"
 
 static bool
@@ -148,6 +149,10 @@ smtp_reply_parse(struct smtp_reply_parser *p, struct span input, size_t *used)
 static void
 copy_text(char *to, struct span text)
 {
+	if (bytes_are_visible(text.p, text.n)) {
+		memcpy(to, text.p, text.n);
+		return;
+	}
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 		bool is_control = (c < ' ' && c != '\t') || c == 0x7f;

@@ -9,6 +9,7 @@
 #define TDC_BASE_BYTES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -39,6 +40,23 @@ bytes_any(bytes_t b)
 
 	memcpy(half, &b, sizeof(half));
 	return (half[0] | half[1]) != 0;
+}
+
+/* Only ASCII that can be seen, and blanks. False may also mean that it was not worth a
+ * closer look, of fewer than sixteen bytes. */
+static inline bool
+bytes_are_visible(const char *p, size_t n)
+{
+	bytes_t found = { 0 };
+
+	if (n < BYTES_AT_ONCE)
+		return false;
+	for (const char *last = p + n - BYTES_AT_ONCE;; p += BYTES_AT_ONCE) {
+		bytes_t b = bytes_load(p < last ? p : last);
+		found |= (b < ' ') | bytes_equal(b, 0x7f); /* signed: also over 127 */
+		if (p >= last)
+			return !bytes_any(found);
+	}
 }
 
 #endif
