@@ -144,11 +144,13 @@ look_at_skipped(struct lane *l)
 {
 	struct deliver *d = l->deliver;
 
-	if (!l->has_skipped)
+	if (l->skipped == 0)
 		return;
 	lane_prune(l);
-	if (list_is_empty(&l->finished)) {
-		l->has_skipped = false;
+	const struct list_node *first = list_first(&l->finished);
+	if (first == NULL ||
+	    list_entry(first, struct item, node)->sequence > l->skipped) {
+		l->skipped = 0;
 		l->must_rescan = true;
 	} else {
 		deliver_wake_at(d, loop_mono_ms(d->loop) + RESCAN_GAP_MS);
@@ -233,8 +235,9 @@ lane_take_due(struct lane *l, struct spool_due *due)
 		list_remove(&due->journals, n);
 		const struct item *held =
 			l == NULL ? NULL : item_set_find(&l->deliver->items, j->mid);
-		if (held != NULL && held->state == ITEM_FINISHED)
-			l->has_skipped = true;
+		if (held != NULL && held->state == ITEM_FINISHED &&
+		    held->sequence > l->skipped)
+			l->skipped = held->sequence;
 		if (l == NULL || held != NULL || l->deliver->is_stopping ||
 		    withdrawal_is(l->deliver, j->mid))
 			spool_journal_free(j);

@@ -219,6 +219,29 @@ a_retry_at_once_waits_until_the_outcome_is_committed(void **state)
 }
 
 static void
+nor_does_it_wait_for_the_outcomes_of_others(void **state)
+{
+	struct world *w = *state;
+
+	w->spool.is_slow = true;
+	world_run(w, 1);
+	deliver_look_again(w->deliver);
+	world_pass(w, 1000); /* read, and skipped */
+	assert_int_equal(w->spool.outcomes, 1);
+	/* From now on there is always an outcome that is not committed yet. */
+	world_offer(w, 101);
+	world_settle(w);
+	fake_commit_first(&w->spool);
+	w->spool.rows[0].state = JOURNAL_WAITING;
+	for (uint64_t mid = 102; mid <= 104; mid++) {
+		world_offer(w, mid);
+		world_pass(w, 1000);
+	}
+	assert_int_equal(w->spool.n_late_outcomes, 5);
+	assert_non_null(strstr(world_log(w), "\n1 delivered "));
+}
+
+static void
 a_soft_bounce_waits_by_its_profile_and_comes_again(void **state)
 {
 	struct world *w = *state;
@@ -391,6 +414,7 @@ main(void)
 		WORLD_TEST(what_does_not_fit_into_the_window_is_read_later),
 		WORLD_TEST(a_row_whose_outcome_is_not_committed_is_not_sent_again),
 		WORLD_TEST(a_retry_at_once_waits_until_the_outcome_is_committed),
+		WORLD_TEST(nor_does_it_wait_for_the_outcomes_of_others),
 		WORLD_TEST(a_soft_bounce_waits_by_its_profile_and_comes_again),
 		WORLD_TEST(an_uncertain_journal_comes_again_with_the_same_bytes),
 		WORLD_TEST(the_time_in_queue_ends_also_while_the_destination_is_down),
