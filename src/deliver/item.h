@@ -37,7 +37,6 @@ struct item {
 			      its end */
 	unsigned changes;  /* a mark: of its row, under way                     */
 	unsigned losses;   /* connections that broke in its content            */
-	unsigned departures;     /* that were ended in order behind its whole content   */
 	uint64_t delivered_then; /* by its destination, at the first of these         */
 };
 

@@ -11,7 +11,7 @@
 enum {
 	LOSSES_MAX =
 		3, /* then a journal that breaks connections is treated as the cause */
-	DEPARTURES_MAX = 3, /* whole contents that peers left without a word */
+	DEPARTURES_MAX = 3, /* attempts after which a content left behind waits */
 };
 
 static void
@@ -31,22 +31,32 @@ blame(struct connection *c, enum failure f, const struct err *why)
 void
 connection_refused(struct connection *c, enum failure f, const struct err *why)
 {
+	bool is_content_under_way = c->transaction.is_head_sent;
 	struct item *i = transaction_finish(c);
 
 	lane_put_back(i);
 	blame(c, f, why);
-	connection_quit(c);
+	/* QUIT would stand behind a content that may be read as commands. */
+	if (is_content_under_way)
+		connection_close(c);
+	else
+		connection_quit(c);
+}
+
+static int64_t
+uncertain_wait(const struct connection *c)
+{
+	return destination_controls(c->destination)->uncertain_wait_ms;
 }
 
 static void
-become_uncertain(struct connection *c, const struct err *why)
+become_uncertain(struct connection *c, int64_t wait_ms, const struct err *why)
 {
 	struct outcome o;
 
 	outcome_init(&o, OUTCOME_UNCERTAIN, NULL);
 	o.was_attempted = true;
-	o.next_at = loop_wall_ms(c->deliver->loop) +
-		    destination_controls(c->destination)->uncertain_wait_ms;
+	o.next_at = loop_wall_ms(c->deliver->loop) + wait_ms;
 	outcome_set_text(&o, "", why->text);
 	outcome_record(c, c->transaction.item, &o);
 	transaction_finish(c);
@@ -90,35 +100,22 @@ lose_journal(struct connection *c, enum failure f, const struct err *why)
  * next journal that is on its way in one flight, has most probably not read it: a limit
  * or an idle time of its own, crossing our MAIL. All that it ever said is here, unlike
  * after a cut, and it is not even a part of a reply. The journal goes over another
- * connection at once, and nobody is to blame.
+ * connection, and nobody is to blame.
  *
  * It is no proof. A server may keep its replies to the envelope back until the content
  * is there (RFC 2920 3.2), and what ends TLS in order may stand in front of a server that
  * just died. So a content that was sent whole may have been taken. Its final reply cannot
  * come any more, and that is where a second copy may be sent: of the same bytes. Hence
- * the journal keeps the profile that it was rendered with; and a journal whose whole
- * content peers left behind again and again waits as an uncertain one.
+ * it is recorded as an uncertain one, with the profile that it was rendered with, and is
+ * due at once: whatever comes in between, an operator's hand, a stop or a crash, finds
+ * the doubt in its row. A journal whose whole content peers left behind again and again
+ * waits as long as any uncertain one.
  */
 static bool
 peer_had_left(const struct connection *c)
 {
 	return c->messages > 0 && dialogue_next(&c->dialogue) == COMMAND_MAIL &&
 	       dialogue_is_clean(&c->dialogue) && tls_ended_cleanly(c->stream);
-}
-
-/* False: its doubt must be recorded. */
-static bool
-may_go_elsewhere(struct connection *c)
-{
-	struct spool_journal *j = c->transaction.item->journal;
-
-	if (!transaction_is_uncertain(c))
-		return true;
-	if (c->transaction.item->departures++ >= DEPARTURES_MAX)
-		return false;
-	if (j->profile == NULL)
-		j->profile = strdup(buf_text(&c->transaction.profile));
-	return j->profile != NULL;
 }
 
 void
@@ -134,10 +131,14 @@ connection_broke(struct connection *c, enum failure f, const struct err *why)
 		connection_close(c);
 		return;
 	}
-	if (peer_had_left(c) && may_go_elsewhere(c)) {
+	bool is_uncertain = transaction_is_uncertain(c);
+	if (peer_had_left(c) && !is_uncertain) {
 		lane_put_back(transaction_finish(c));
-	} else if (transaction_is_uncertain(c)) {
-		become_uncertain(c, why);
+	} else if (peer_had_left(c) &&
+		   c->transaction.item->journal->attempts < DEPARTURES_MAX) {
+		become_uncertain(c, 0, why);
+	} else if (is_uncertain) {
+		become_uncertain(c, uncertain_wait(c), why);
 		blame(c, FAILURE_BACK_OFF, why);
 	} else {
 		lose_journal(c, f, why);
@@ -154,7 +155,7 @@ connection_wind_down(struct connection *c, enum connection_stop when)
 		if (when == STOP_BEGINS)
 			return;
 		err_set(&e, ERR_SHUTDOWN, 0, "the daemon stopped before the reply came");
-		become_uncertain(c, &e);
+		become_uncertain(c, uncertain_wait(c), &e);
 	} else if (c->transaction.item != NULL) {
 		lane_put_back(transaction_finish(c));
 	}

@@ -42,6 +42,7 @@ enum peer_drop {
 struct peer_script {
 	const char *greeting, *ehlo, *starttls, *injected, *ehlo_tls;
 	const char *mail, *rcpt, *data, *content[4], *rset, *quit;
+	const char *bdat;       /* to BDAT; NULL = as `content` */
 	const char *mail_later; /* to MAIL once a message was taken; NULL = as `mail` */
 	const char *early;      /* said at the first bytes of the content */
 	const char *rcpt_late;  /* RCPT's once more: to DATA, or behind BDAT's octets */
@@ -198,6 +199,8 @@ peer_content_ended(struct peer_session *s)
 
 	for (unsigned i = 0; i <= n && i < 4 && s->script->content[i] != NULL; i++)
 		reply = s->script->content[i];
+	if (s->is_in_bdat && s->script->bdat != NULL)
+		reply = s->script->bdat;
 	if (s->is_in_bdat)
 		peer_say(s, s->script->rcpt_late);
 	s->is_in_data = s->is_in_bdat = false;

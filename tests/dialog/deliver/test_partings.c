@@ -25,6 +25,7 @@ struct row {
 
 #define FIRST  "1 delivered attempts=1 250 2.0.0 taken\n"
 #define SECOND "2 delivered attempts=1 250 2.0.0 taken\n"
+#define AGAIN  "2 delivered attempts=2 250 2.0.0 taken\n"
 #define UNCERTAIN                                                                        \
 	"2 uncertain attempts=1 the connection was closed instead of a reply to "
 
@@ -33,7 +34,7 @@ static const struct row rows[] = {
 	  "blamed",
 	  { .mail_later = CLOSE },
 	  NULL,
-	  FIRST SECOND,
+	  FIRST UNCERTAIN "MAIL\n" AGAIN,
 	  DESTINATION_UP,
 	  2,
 	  2 },
@@ -82,14 +83,14 @@ static const struct row rows[] = {
 	{ "taken without a word, then an end in order: again at once",
 	  { .holds_envelope_replies = true, .drop = DROP_AFTER_CONTENT },
 	  NULL,
-	  FIRST SECOND,
+	  FIRST UNCERTAIN "MAIL\n" AGAIN,
 	  DESTINATION_UP,
 	  2,
 	  3 },
 	{ "and with the same bytes over a hop that would make others",
 	  { .holds_envelope_replies = true, .drop = DROP_AFTER_CONTENT },
 	  without_8bit,
-	  FIRST SECOND,
+	  FIRST UNCERTAIN "MAIL\n" AGAIN,
 	  DESTINATION_UP,
 	  2,
 	  3 },
@@ -123,6 +124,7 @@ is_as_documented(const struct row *row)
 	peer_script_then(&w.peer)->ehlo_tls =
 		row->next_ehlo == NULL ? one_flight : row->next_ehlo;
 	world_run(&w, 2);
+	world_pass_often(&w, 3, 600);
 	enum destination_state state = world_destination(&w).state;
 	bool is_right = strcmp(world_log(&w), row->outcomes) == 0 &&
 			state == row->state && w.peer.connections == row->connections &&
@@ -176,12 +178,14 @@ an_end_in_order_crosses_the_flight(void **state)
 	world_run(w, 1);
 	struct peer_session *s = world_first_session(w);
 	stream_pause(s->stream);
+	w->spool.rows[0] = (struct fake_row){ .mid = 2, .policy = "DEFAULT" };
+	w->spool.rows[0].created_at = w->clock.wall;
 	world_offer(w, 2);
 	world_settle(w);
 	assert_int_equal(world_destination(w).in_flight, 1);
 	peer_session_close(s);
-	world_settle(w);
-	assert_string_equal(world_log(w), FIRST SECOND);
+	world_pass_often(w, 3, 600);
+	assert_string_equal(world_log(w), FIRST UNCERTAIN "MAIL\n" AGAIN);
 	assert_int_equal(world_destination(w).state, DESTINATION_UP);
 	assert_int_equal(w->peer.connections, 2);
 	assert_int_equal(w->peer.n_messages_in_all, 2);
@@ -201,11 +205,84 @@ a_content_that_is_left_behind_again_and_again_waits(void **state)
 	/* Now each connection takes what comes, and leaves without a word. */
 	w->peer.scripts[0].holds_envelope_replies = true;
 	w->peer.scripts[0].drop = DROP_AFTER_CONTENT;
+	w->spool.rows[0] = (struct fake_row){ .mid = 101, .policy = "DEFAULT" };
+	w->spool.rows[0].created_at = w->clock.wall;
 	world_offer(w, 101);
-	world_settle(w);
+	world_pass_often(w, 10, 600);
 	assert_int_equal(w->peer.n_messages_in_all - before, 4);
-	assert_non_null(strstr(world_log(w), "101 uncertain attempts=1 "));
+	assert_non_null(strstr(world_log(w), "101 uncertain attempts=4 "));
+	assert_true(w->spool.rows[0].next_at > w->clock.wall + 800000);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+}
+
+/* The second journal was taken without a word; then the intake is away. */
+static void
+leave_in_doubt(struct world *w)
+{
+	struct peer_script *s = &w->peer.scripts[0];
+
+	w->policies.controls.concurrency = 1;
+	s->ehlo_tls = one_flight;
+	s->holds_envelope_replies = true;
+	s->drop = DROP_AFTER_CONTENT;
+	s->good_messages = 1;
+	peer_script_then(&w->peer)->greeting = "421 4.3.2 later\r\n";
+	peer_script_then(&w->peer)->ehlo_tls = without_8bit;
+	world_run(w, 2);
+	world_pass_often(w, 3, 600);
+	assert_int_equal(w->peer.n_messages, 2);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+}
+
+static void
+expect_the_same_bytes(struct world *w)
+{
+	world_pass_often(w, 3, 20000);
+	assert_int_equal(w->peer.n_messages, 3);
+	assert_string_equal(buf_text(&w->peer.messages[2]),
+			    buf_text(&w->peer.messages[1]));
+}
+
+static void
+the_doubt_outlives_hold_and_release(void **state)
+{
+	struct world *w = *state;
+	uint64_t dcid;
+
+	leave_in_doubt(w);
+	assert_false(deliver_withdraw(w->deliver, 2, &dcid));
+	deliver_give_back(w->deliver, 2);
+	expect_the_same_bytes(w);
+}
+
+static void
+the_doubt_outlives_a_stop_in_order(void **state)
+{
+	struct world *w = *state;
+
+	leave_in_doubt(w);
+	world_stop(w, 1000);
+	world_settle(w);
+	assert_int_equal(w->stopped, 1);
+	deliver_free(w->deliver);
+	world_start(w);
+	expect_the_same_bytes(w);
+}
+
+/* Nothing is recorded twice where peers end connections between journals. */
+static void
+an_end_between_journals_leaves_no_doubt(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	w->peer.scripts[0].ehlo_tls = one_flight;
+	w->peer.scripts[0].drop = DROP_AFTER_REPLY;
+	w->peer.scripts[0].good_messages = 3;
+	world_run(w, 400);
+	assert_int_equal(w->spool.outcomes, 400);
+	assert_int_equal(w->peer.n_messages_in_all, 400);
+	assert_null(strstr(world_log(w), "uncertain"));
 }
 
 int
@@ -216,6 +293,9 @@ main(void)
 		WORLD_TEST(before_anything_was_carried_an_end_in_order_is_uncertain),
 		WORLD_TEST(an_end_in_order_crosses_the_flight),
 		WORLD_TEST(a_content_that_is_left_behind_again_and_again_waits),
+		WORLD_TEST(the_doubt_outlives_hold_and_release),
+		WORLD_TEST(the_doubt_outlives_a_stop_in_order),
+		WORLD_TEST(an_end_between_journals_leaves_no_doubt),
 	};
 
 	return WORLD_RUN_TESTS(tests);
