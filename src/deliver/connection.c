@@ -158,13 +158,20 @@ connection_messages_max(const struct connection *c)
 	return stated > 0 && stated < max ? stated : max;
 }
 
+bool
+connection_is_outdated(const struct connection *c)
+{
+	return c->generation != c->deliver->generation ||
+	       (c->destination->refuses_bdat &&
+		(c->capabilities.extensions & SMTP_EXT_CHUNKING) != 0);
+}
+
 void
 connection_ready(struct connection *c)
 {
 	bool is_used_up = c->messages >= connection_messages_max(c);
 
-	if (is_used_up || c->deliver->is_stopping ||
-	    c->generation != c->deliver->generation)
+	if (is_used_up || c->deliver->is_stopping || connection_is_outdated(c))
 		connection_quit(c);
 	else
 		connection_profile_turn(c);

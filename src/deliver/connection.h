@@ -124,6 +124,8 @@ void connection_say_quit(struct connection *c);
  * for the end.
  */
 void connection_ready(struct connection *c);
+/* Made for a configuration of the past, or with BDAT that the hop refused meanwhile. */
+bool connection_is_outdated(const struct connection *c);
 /* In state PROFILE: may it go on now? */
 void connection_profile_turn(struct connection *c);
 /* Sets the deadline that belongs to what is awaited now. */

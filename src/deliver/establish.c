@@ -223,6 +223,9 @@ finish(struct connection *c)
 
 	buf_init(&text, PROFILE_TEXT_MAX);
 	c->dialogue.on_line = NULL;
+	if (c->destination->refuses_bdat)
+		c->capabilities.extensions &=
+			~(unsigned)(SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME);
 	if (d->ops->profile(d->ops_arg, c->destination->domain,
 			    c->capabilities.extensions, &text) == 0)
 		c->profile = strdup(buf_text(&text) == NULL ? "" : buf_text(&text));

@@ -12,11 +12,14 @@
  * later time: the wait doubles from the bounce profile's first to its longest, with
  * jitter, until the number of retries or the time in queue is used up. 5xx makes a dead
  * letter, which is kept for an operator; nothing is ever sent to the original's sender.
- * Two answers need care:
+ * Three answers need care:
  *
  * - 421 says that the peer closes, not what it thinks of the journal. Before the content
  *   was sent it is connection trouble. After the final dot it is the reply to the
  *   content, and as soft as any 4xx.
+ *
+ * - 500 to 504 to BDAT refuse the command, not the content that came with it: the
+ *   destination waits, and gets DATA from then on.
  *
  * - No reply to the final dot: nobody knows whether the intake has the message. The row
  *   becomes uncertain, with the profile that rendered it, and the same bytes go out again
@@ -77,7 +80,10 @@ verdict_of(enum command c, const struct smtp_reply *reply)
 	case 4:
 		return (enum verdict)row->fourth;
 	case 5:
-		return (enum verdict)row->fifth;
+		/* RFC 5321 4.2.2: these refuse the command. */
+		return (enum verdict)(c == COMMAND_BDAT && reply->code <= 504
+					      ? VERDICT_NO_BDAT
+					      : row->fifth);
 	default:
 		return VERDICT_BREAK;
 	}

@@ -95,9 +95,23 @@ data_accepted(struct connection *c)
 	transaction_go_on(c);
 }
 
+/* All that is here is one whole 421. */
+static bool
+is_goodbye_behind(const struct connection *c)
+{
+	struct span input = stream_input(c->stream);
+	struct smtp_reply_parser parser;
+	size_t used;
+
+	smtp_reply_parser_init(&parser);
+	return smtp_reply_parse(&parser, input, &used) == SMTP_REPLY_DONE &&
+	       used == input.n && parser.reply.code == 421;
+}
+
 /*
  * A 2xx to BDAT that may be another command's: sent twice, and moved. Only its code can
- * tell; DATA's replies need none, as 354 came between.
+ * tell; DATA's replies need none, as 354 came between. A goodbye right behind it is no
+ * sign of that where codes tell: 421 may be said at any time.
  */
 static bool
 may_be_moved(const struct connection *c, enum command command,
@@ -105,10 +119,11 @@ may_be_moved(const struct connection *c, enum command command,
 {
 	if (command != COMMAND_BDAT)
 		return false;
-	if (!dialogue_is_clean(&c->dialogue))
-		return true;
-	return c->transaction.has_codes &&
-	       (strncmp(reply->enhanced, "2.", 2) != 0 || speaks_of_address(reply));
+	bool is_clean = dialogue_is_clean(&c->dialogue);
+	if (!c->transaction.has_codes)
+		return !is_clean;
+	return strncmp(reply->enhanced, "2.", 2) != 0 || speaks_of_address(reply) ||
+	       (!is_clean && !is_goodbye_behind(c));
 }
 
 /* A 2xx to BDAT that no code tells from RCPT's: transaction.c. */
@@ -171,6 +186,19 @@ content_refused(struct connection *c, const struct smtp_reply *reply, enum verdi
 		connection_ready(c);
 }
 
+/* CHUNKING was offered, but the command is not known, or not now. */
+static void
+bdat_refused(struct connection *c, const struct smtp_reply *reply)
+{
+	char text[ERR_TEXT_MAX / 2];
+	struct err e;
+
+	outcome_reply_text(reply, text, sizeof(text));
+	err_set(&e, ERR_REFUSED, 0, "BDAT was refused: %s", text);
+	c->destination->refuses_bdat = true;
+	connection_refused(c, FAILURE_BACK_OFF, &e);
+}
+
 static void
 content_replied(struct connection *c, enum command command,
 		const struct smtp_reply *reply, enum verdict v)
@@ -183,6 +211,8 @@ content_replied(struct connection *c, enum command command,
 		err_set(&e, ERR_BUSY, 0, "the content was broken off: 421 %.200s",
 			reply->text);
 		connection_broke(c, FAILURE_CLOSED, &e);
+	} else if (v == VERDICT_NO_BDAT) {
+		bdat_refused(c, reply);
 	} else if (v != VERDICT_GOOD) {
 		content_refused(c, reply, v);
 	} else if (!is_whole || may_be_moved(c, command, reply)) {

@@ -146,8 +146,7 @@ use_idle(struct destination *x)
 
 	while ((n = list_first(&x->idle)) != NULL && may_send(x)) {
 		struct connection *c = list_entry(n, struct connection, node);
-		if (c->generation != x->deliver->generation ||
-		    !dialogue_is_clean(&c->dialogue)) {
+		if (connection_is_outdated(c) || !dialogue_is_clean(&c->dialogue)) {
 			connection_quit(c);
 			continue;
 		}
@@ -163,12 +162,12 @@ use_idle(struct destination *x)
 }
 
 static void
-end_old_generation(struct destination *x)
+end_outdated(struct destination *x)
 {
 	for (struct list_node *n = list_first(&x->idle), *next; n != NULL; n = next) {
 		struct connection *c = list_entry(n, struct connection, node);
 		next = list_next(&x->idle, n);
-		if (c->generation != x->deliver->generation)
+		if (connection_is_outdated(c))
 			connection_quit(c);
 	}
 }
@@ -178,7 +177,7 @@ run_destination(struct destination *x)
 {
 	bool is_profile_awaited;
 
-	end_old_generation(x);
+	end_outdated(x);
 	if (x->in_flight == 0)
 		destination_profile_turn(x);
 	size_t waiting = scheduler_waiting(x);

@@ -27,6 +27,9 @@
  * connection for each such journal; peers that offer CHUNKING and BINARYMIME but no
  * codes are rare. Sending base64 instead would cost more where it matters: after an
  * uncertain outcome the bytes must stay the same.
+ *
+ * A hop that offers CHUNKING and then refuses BDAT as a command (500 to 504) has said
+ * nothing about the content. It gets DATA from then on: establish.c.
  */
 #include "connection.h"
 #include "report.h"
@@ -143,13 +146,16 @@ choose_content(struct connection *c, const char *intake, struct err *e)
 	struct transaction *t = &c->transaction;
 	const char *earlier = earlier_profile(c);
 
-	if (earlier == NULL || strcmp(earlier, c->profile) == 0)
+	if (earlier == NULL)
 		return render(c, c->profile, intake, e);
+	bool is_present = strcmp(earlier, c->profile) == 0;
 	if (render(c, earlier, intake, e) == 0 &&
-	    is_carried_by(&t->content, c->capabilities.extensions)) {
+	    (is_present || is_carried_by(&t->content, c->capabilities.extensions))) {
 		t->must_keep_profile = true;
 		return 0;
 	}
+	if (is_present)
+		return -1;
 	report_fallback(c, t->item,
 			t->has_content ? "the hop does not carry its earlier form"
 				       : e->text);

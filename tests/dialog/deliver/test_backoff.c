@@ -112,6 +112,29 @@ a_used_connection_that_ends_is_not_to_blame(void **state)
 	}
 }
 
+static void
+who_refuses_bdat_as_a_command_gets_data(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	w->peer.scripts[0].ehlo_tls = "250-peer\r\n250-PIPELINING\r\n250-CHUNKING\r\n"
+				      "250 ENHANCEDSTATUSCODES\r\n";
+	world_run(w, 50); /* idle connections that offer it */
+	assert_int_equal(w->spool.outcomes, 50);
+	w->peer.scripts[0].bdat = "502 5.5.1 not implemented\r\n";
+	for (uint64_t mid = 101; mid <= 150; mid++)
+		world_offer(w, mid);
+	world_settle(w);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	unsigned before = count(&w->peer.commands, "|BDAT ");
+	world_pass(w, 17000);
+	assert_int_equal(w->spool.outcomes, 100);
+	assert_null(strstr(world_log(w), "dead"));
+	assert_int_equal(count(&w->peer.commands, "|BDAT "), before);
+	assert_int_equal(count(&w->peer.commands, "|DATA|"), 50);
+}
+
 /* Takes what the kernel has, past the session's TLS; returns how much until nothing comes. */
 static size_t
 drain(int fd)
@@ -173,6 +196,7 @@ main(void)
 		WORLD_TEST(after_a_failure_connections_grow_from_one),
 		WORLD_TEST(a_probe_is_one_journal_whatever_connections_are_idle),
 		cmocka_unit_test(a_used_connection_that_ends_is_not_to_blame),
+		WORLD_TEST(who_refuses_bdat_as_a_command_gets_data),
 		WORLD_TEST(what_is_broken_off_never_becomes_whole),
 	};
 

@@ -44,6 +44,7 @@ SET(no_starttls, s->ehlo = "250-peer.example\r\n250 PIPELINING\r\n")
 SET(starttls_4xx, s->starttls = "454 4.7.0 not now\r\n")
 SET(starttls_5xx, s->starttls = "554 5.7.0 no\r\n")
 SET(starttls_none, s->starttls = NULL)
+SET(no_handshake, s->never_shakes_hands = true)
 SET(injection, s->injected = "250 hello\r\n")
 SET(injection_of_a_byte, s->injected = "2")
 SET(unknown_ca, static char path[128]; world_path(path, "other.pem");
@@ -61,14 +62,18 @@ SET(mail_twice, s->mail = "250 2.1.0 ok\r\n250 2.1.0 ok\r\n")
 SET(rcpt_4xx, s->rcpt = "450 4.2.1 mailbox busy\r\n")
 SET(rcpt_5xx, s->rcpt = "550 5.1.1 unknown\r\n")
 SET(rcpt_missing, s->rcpt = NULL)
+SET(rcpt_none, s->ehlo_tls = "250 peer\r\n"; s->rcpt = NULL)
 SET(rcpt_close, s->rcpt = CLOSE)
 SET(data_4xx, s->data = "451 4.3.0 later\r\n")
 SET(data_5xx, s->data = "554 5.6.0 no\r\n")
+SET(data_502, s->data = "502 5.5.1 no\r\n")
+SET(data_none, s->data = NULL)
 SET(data_421, s->data = "421 4.3.0 closing\r\n")
 SET(data_250, s->data = "250 2.0.0 ok\r\n")
 SET(data_355, s->data = "355 go\r\n")
 SET(content_4xx, s->content[0] = "452 4.3.1 full\r\n")
 SET(content_5xx, s->content[0] = "554 5.7.1 spam\r\n")
+SET(content_502, s->content[0] = "502 5.5.1 what\r\n")
 SET(content_421, s->content[0] = "421 4.3.0 closing\r\n")
 SET(content_none, s->content[0] = NULL)
 SET(content_garbage, s->content[0] = "ok ok\r\n")
@@ -98,6 +103,16 @@ SET(large_early_2xx, deaf(w, s); s->early = "250 2.0.0 taken\r\n")
 SET(bdat, s->ehlo_tls = CHUNKING_EHLO)
 SET(bdat_4xx, bdat(w, s); s->content[0] = "451 4.3.0 later\r\n")
 SET(bdat_5xx, bdat(w, s); s->content[0] = "554 5.6.0 no\r\n")
+SET(bdat_502, bdat(w, s); s->content[0] = "502 5.5.1 not implemented\r\n")
+SET(bdat_503, bdat(w, s); s->content[0] = "503 bad sequence\r\n")
+SET(bdat_421, bdat(w, s); s->content[0] = "250 2.0.0 taken\r\n421 4.3.2 bye\r\n" CLOSE)
+SET(bdat_421_lines, bdat(w, s);
+    s->content[0] = "250 2.0.0 taken\r\n421-4.3.2 bye\r\n421 4.3.2 now\r\n" CLOSE)
+SET(bdat_421_part, bdat(w, s); s->content[0] = "250 2.0.0 taken\r\n421 4.3" CLOSE)
+SET(bdat_421_more, bdat(w, s);
+    s->content[0] = "250 2.0.0 taken\r\n421 4.3.2 bye\r\n250 2.0.0 ok\r\n")
+SET(bdat_421_not, bdat(w, s); s->content[0] = "250 2.0.0 taken\r\n554 5.6.0 no\r\n")
+SET(bdat_421_moved, bdat(w, s); s->content[0] = "250 2.1.5 ok\r\n421 4.3.2 bye\r\n" CLOSE)
 SET(bdat_drop, bdat(w, s); s->drop = DROP_AFTER_CONTENT)
 SET(bdat_mail_5xx, bdat(w, s); s->mail = "550 5.7.1 denied\r\n")
 SET(bdat_rcpt_5xx, bdat(w, s); s->rcpt = "550 5.1.1 unknown\r\n";
@@ -135,6 +150,8 @@ SET(binary_quit_none, binary(w, s); s->quit = NULL)
 SET(binary_quit_close, binary(w, s); s->quit = CLOSE)
 SET(binary_quit_421, binary(w, s); s->quit = "421 closing\r\n")
 SET(binary_large_rcpt_late, body_of(w, 100 * 1024); binary_rcpt_late(w, s))
+SET(large_bdat_early_502, deaf(w, s); bdat(w, s); s->early = "502 5.5.1 no\r\n")
+SET(binary_502, binary(w, s); s->content[0] = "502 no\r\n")
 SET(large_bdat_early_5xx, deaf(w, s); bdat(w, s); s->early = "552 5.3.4 too much\r\n")
 SET(too_large_for_size, s->ehlo_tls = "250-peer\r\n250 SIZE 50\r\n")
 SET(held, w->content.is_held = true)
@@ -187,6 +204,9 @@ static const struct row rows[] = {
 	  "STARTTLS was refused" },
 	{ "no reply to STARTTLS backs off", starttls_none, 120001, "", BACKED_OFF,
 	  "STARTTLS" },
+	{ "a TLS handshake that does not go on backs off", no_handshake, 120001, "",
+	  BACKED_OFF, "the TLS handshake took too long" },
+	{ "nor is it given less time", no_handshake, 119000, "", UP, "" },
 	{ "plaintext behind STARTTLS is an attack", injection, 0, "", BACKED_OFF,
 	  "injection" },
 	{ "a single byte of plaintext is one, too", injection_of_a_byte, 0, "",
@@ -217,12 +237,18 @@ static const struct row rows[] = {
 	  "RCPT was refused: 550" },
 	{ "a missing reply to RCPT is not DATA's", rcpt_missing, 0, "", BACKED_OFF,
 	  "not a reply to RCPT: 354" },
+	{ "no reply to RCPT in five minutes backs off", rcpt_none, 300001, "", BACKED_OFF,
+	  "no reply in time to RCPT" },
 	{ "a connection closed at RCPT backs off", rcpt_close, 0, "", BACKED_OFF,
 	  "closed" },
 	{ "DATA refused with 4xx backs off", data_4xx, 0, "", BACKED_OFF,
 	  "DATA was refused: 451" },
 	{ "DATA refused with 5xx suspends", data_5xx, 0, "", SUSPENDED,
 	  "DATA was refused: 554" },
+	{ "DATA that is not known suspends", data_502, 0, "", SUSPENDED,
+	  "DATA was refused: 502" },
+	{ "no reply to DATA in two minutes backs off", data_none, 120001, "", BACKED_OFF,
+	  "no reply in time to DATA" },
 	{ "421 to DATA backs off", data_421, 0, "", BACKED_OFF, "DATA was refused: 421" },
 	{ "250 is no reply to DATA", data_250, 0, "", BACKED_OFF, "not a reply to DATA" },
 	{ "355 is no reply to DATA", data_355, 0, "", BACKED_OFF, "not a reply to DATA" },
@@ -230,6 +256,8 @@ static const struct row rows[] = {
 	  "1 soft attempts=1 452 4.3.1 full\n", UP, "" },
 	{ "the content refused with 5xx is dead", content_5xx, 0,
 	  "1 dead attempts=1 reason=content 554 5.7.1 spam\n", UP, "" },
+	{ "after 354 there is no command that 502 could refuse: dead", content_502, 0,
+	  "1 dead attempts=1 reason=content 502 5.5.1 what\n", UP, "" },
 	{ "421 to the content is soft", content_421, 0,
 	  "1 soft attempts=1 421 4.3.0 closing\n", UP, "" },
 	{ "no reply to the content in ten minutes is uncertain", content_none, 600001,
@@ -267,6 +295,30 @@ static const struct row rows[] = {
 	  "1 soft attempts=1 451 4.3.0 later\n", UP, "" },
 	{ "BDAT refused with 5xx is dead", bdat_5xx, 0,
 	  "1 dead attempts=1 reason=content 554 5.6.0 no\n", UP, "" },
+	{ "BDAT that is not known says nothing of the content", bdat_502, 0, "",
+	  BACKED_OFF, "BDAT was refused: 502" },
+	{ "nor does BDAT that is out of order", bdat_503, 0, "", BACKED_OFF,
+	  "BDAT was refused: 503" },
+	{ "nor 502 in the middle of it", large_bdat_early_502, 0, "", BACKED_OFF,
+	  "BDAT was refused: 502" },
+	{ "nor where the content must go by it", binary_502, 0, "", BACKED_OFF,
+	  "BDAT was refused: 502" },
+	{ "421 right behind the reply to BDAT takes nothing back", bdat_421, 0,
+	  "1 delivered attempts=1 250 2.0.0 taken\n", UP, "" },
+	{ "nor does one of two lines", bdat_421_lines, 0,
+	  "1 delivered attempts=1 250 2.0.0 taken\n", UP, "" },
+	{ "a part of 421 is anything", bdat_421_part, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 taken\n", BACKED_OFF,
+	  "not a reply to BDAT" },
+	{ "421 and more is one reply too many", bdat_421_more, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 taken\n", BACKED_OFF,
+	  "not a reply to BDAT" },
+	{ "any other second reply may be BDAT's", bdat_421_not, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 taken\n", BACKED_OFF,
+	  "not a reply to BDAT" },
+	{ "421 behind a second reply to RCPT may be BDAT's", bdat_421_moved, 0,
+	  "1 uncertain attempts=1 not a reply to BDAT: 250 ok\n", BACKED_OFF,
+	  "not a reply to BDAT" },
 	{ "a connection lost after BDAT is uncertain", bdat_drop, 0,
 	  "1 uncertain attempts=1 the connection was closed instead of a reply to BDAT\n",
 	  BACKED_OFF, "closed" },

@@ -90,6 +90,27 @@ a_profile_that_the_hop_cannot_carry_gives_way(void **state)
 	assert_true(has_profile(w, 0, "profile-0"));
 }
 
+/* Also when it is the one that we would use anyway: the hop may change until then. */
+static void
+a_retry_after_a_crash_keeps_the_profile_over_a_restart(void **state)
+{
+	struct world *w = *state;
+
+	w->spool.destination_profile = strdup("profile-4");
+	w->spool.unclean_mid = 1;
+	w->peer.scripts[0].content[0] = "451 4.3.0 later\r\n";
+	peer_script_then(&w->peer)->ehlo_tls = without_8bit;
+	world_run(w, 1);
+	assert_int_equal(w->spool.outcomes, 1);
+	deliver_free(w->deliver);
+	w->spool.unclean_mid = 0; /* it ended in order */
+	world_start(w);
+	world_pass(w, 61000);
+	assert_int_equal(w->spool.rows[0].state, JOURNAL_DELIVERED);
+	assert_true(has_profile(w, 0, "profile-4"));
+	assert_true(has_profile(w, 1, "profile-4"));
+}
+
 static void
 two_profiles_are_never_in_flight_together(void **state)
 {
@@ -123,6 +144,7 @@ main(void)
 		WORLD_TEST(what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
 		WORLD_TEST(a_profile_that_is_not_known_any_more_gives_way),
 		WORLD_TEST(a_profile_that_the_hop_cannot_carry_gives_way),
+		WORLD_TEST(a_retry_after_a_crash_keeps_the_profile_over_a_restart),
 		WORLD_TEST(two_profiles_are_never_in_flight_together),
 	};
 

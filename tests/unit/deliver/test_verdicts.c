@@ -17,7 +17,7 @@ static const char *const words[] = {
 	[VERDICT_GOOD] = "good",       [VERDICT_BACK_OFF] = "back off",
 	[VERDICT_SUSPEND] = "suspend", [VERDICT_SOFT] = "soft",
 	[VERDICT_DEAD] = "dead",       [VERDICT_TOO_LARGE] = "too large",
-	[VERDICT_BREAK] = "break",
+	[VERDICT_NO_BDAT] = "no BDAT", [VERDICT_BREAK] = "break",
 };
 
 static void
@@ -73,6 +73,16 @@ some_codes_mean_more_than_their_class(void **state)
 		{ "552 to RCPT is a mailbox", COMMAND_RCPT, 552, "", VERDICT_SUSPEND },
 		{ "552 to the content is about the content", COMMAND_CONTENT, 552,
 		  "5.3.4", VERDICT_DEAD },
+		{ "500 to BDAT: not the command", COMMAND_BDAT, 500, "",
+		  VERDICT_NO_BDAT },
+		{ "504 to BDAT: not the command", COMMAND_BDAT, 504, "5.5.4",
+		  VERDICT_NO_BDAT },
+		{ "552 to BDAT is about the content", COMMAND_BDAT, 552, "5.3.4",
+		  VERDICT_DEAD },
+		{ "502 to DATA is the intake's", COMMAND_DATA, 502, "5.5.1",
+		  VERDICT_SUSPEND },
+		{ "502 behind 354 refuses no command", COMMAND_CONTENT, 502, "5.5.1",
+		  VERDICT_DEAD },
 		{ "355 does not begin data", COMMAND_DATA, 355, "", VERDICT_BREAK },
 		{ "452 to MAIL is temporary", COMMAND_MAIL, 452, "4.3.1",
 		  VERDICT_BACK_OFF },
