@@ -91,14 +91,14 @@ timer_fired(void *arg)
 		deliver_wake(d);
 		return;
 	}
-	if (loop_mono_ms(d->loop) >= d->stop_at) {
+	bool is_over = loop_mono_ms(d->loop) >= d->stop_at;
+	if (is_over)
 		each_connection(d, STOP_IS_OVER);
-		d->waiting = 0; /* the spool's answers will find nobody */
-	}
 	void (*stopped)(void *) = d->stopped;
 	if (stopped == NULL)
 		return;
-	if (d->n_connections > 0 || d->waiting > 0) {
+	/* Answers of the spool that come later find nobody. */
+	if (!is_over && (d->n_connections > 0 || d->waiting > 0)) {
 		timer_set(&d->timer, d->stop_at - loop_mono_ms(d->loop));
 		return;
 	}

@@ -11,7 +11,7 @@
 
 #include "tdc/base/check.h"
 
-bool
+enum withdrawal
 deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
 {
 	struct item *i = item_set_find(&d->items, mid);
@@ -21,10 +21,10 @@ deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
 	*dcid = 0;
 	if (i != NULL && i->state == ITEM_IN_FLIGHT) {
 		*dcid = i->dcid;
-		return true;
+		return WITHDRAWAL_IN_FLIGHT;
 	}
 	if (mark == NULL && (mark = item_new_mark(&d->marks, NULL, mid)) == NULL)
-		return true;
+		return WITHDRAWAL_NO_MEMORY;
 	if (mark->changes == 0) {
 		if (list_node_is_linked(&mark->node))
 			list_remove(&d->given_back, &mark->node);
@@ -34,7 +34,7 @@ deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid)
 	mark->state = ITEM_MARK;
 	if (i != NULL && i->state == ITEM_WAITING)
 		lane_forget(i);
-	return false;
+	return WITHDRAWAL_DONE;
 }
 
 void

@@ -94,13 +94,17 @@ void deliver_free(struct deliver *d);
  * connections that are made anew.
  */
 void deliver_now(struct deliver *d, uint64_t mid);
+enum withdrawal {
+	WITHDRAWAL_DONE = 0,
+	WITHDRAWAL_IN_FLIGHT, /* it is being sent in this moment, *dcid says where     */
+	WITHDRAWAL_NO_MEMORY, /* it cannot be remembered; *dcid is 0                   */
+};
 /*
- * Before the row of a journal is changed (held, deleted). True: it is being sent in this
- * moment, *dcid says where (0: there is no memory to remember it), and the row must be let
- * alone. Otherwise it is not taken until deliver_give_back(), which belongs to every
- * withdrawal that was not refused and comes when the change got its answer, whichever.
+ * Before the row of a journal is changed (held, deleted). DONE: it is not taken until
+ * deliver_give_back(), which belongs to every such withdrawal and comes when the change
+ * got its answer, whichever. Anything else: the row must be let alone.
  */
-bool deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid);
+enum withdrawal deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid);
 void deliver_give_back(struct deliver *d, uint64_t mid);
 /* Rows were made due by someone else (release, retry): look again. */
 void deliver_look_again(struct deliver *d);

@@ -2,7 +2,8 @@
  * test_memory.c - memory that fails while a journal is sent: what is missing is never
  * followed by the final dot.
  *
- * The parts that write to the stream are compiled here, with a stream that refuses bytes.
+ * The parts that write to the stream, or keep items, are compiled here, with a stream
+ * that refuses bytes and memory that is not there.
  */
 #include "world.h"
 
@@ -21,6 +22,17 @@ failing_write(struct stream *s, const void *p, size_t n)
 	return stream_write(s, p, n);
 }
 
+static bool has_no_memory;
+
+static void *
+failing_calloc(size_t n, size_t size)
+{
+	return has_no_memory ? NULL : calloc(n, size);
+}
+
+#define calloc failing_calloc
+#include "../../../src/deliver/item.c"
+#undef calloc
 #define stream_write failing_write
 #include "../../../src/deliver/content.c"
 #include "../../../src/deliver/dialogue.c"
@@ -98,12 +110,29 @@ a_write_that_fails_breaks_off_and_the_journal_comes_again_whole(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void
+a_withdrawal_that_cannot_be_remembered_says_so(void **state)
+{
+	struct world *w = *state;
+	uint64_t dcid = 9;
+
+	w->peer.scripts[0].greeting = NULL;
+	world_run(w, 1);
+	has_no_memory = true;
+	assert_int_equal(deliver_withdraw(w->deliver, 1, &dcid), WITHDRAWAL_NO_MEMORY);
+	has_no_memory = false;
+	assert_int_equal(dcid, 0);
+	assert_int_equal(deliver_withdraw(w->deliver, 1, &dcid), WITHDRAWAL_DONE);
+	deliver_give_back(w->deliver, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_write_that_fails_breaks_off_and_the_journal_comes_again_whole),
+		WORLD_TEST(a_withdrawal_that_cannot_be_remembered_says_so),
 	};
 
 	return WORLD_RUN_TESTS(tests);

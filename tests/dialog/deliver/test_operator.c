@@ -3,6 +3,8 @@
  */
 #include "world.h"
 
+#include "deliver/inside.h"
+
 static void
 a_stop_with_nothing_to_do_is_told_once_from_the_loop(void **state)
 {
@@ -91,6 +93,25 @@ nothing_new_is_begun_while_stopping(void **state)
 	world_offer(w, 9);
 	world_pass(w, 5000);
 	assert_int_equal(w->peer.connections, 1);
+}
+
+static void
+an_answer_that_comes_after_the_stop_finds_nobody(void **state)
+{
+	struct world *w = *state;
+
+	w->spool.is_reader_slow = true;
+	world_run(w, 1);
+	world_stop(w, 1000);
+	world_pass(w, 999);
+	assert_int_equal(w->stopped, 0);
+	world_pass(w, 2);
+	assert_int_equal(w->stopped, 1);
+	fake_answer(&w->spool);
+	world_pass(w, 1000);
+	assert_int_equal(w->deliver->waiting, 0);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(w->peer.connections, 0);
 }
 
 static void
@@ -274,6 +295,7 @@ main(void)
 		WORLD_TEST(after_the_grace_it_is_uncertain),
 		WORLD_TEST(what_was_not_sent_yet_is_broken_off_at_once),
 		WORLD_TEST(nothing_new_is_begun_while_stopping),
+		WORLD_TEST(an_answer_that_comes_after_the_stop_finds_nobody),
 		WORLD_TEST(deliver_now_probes_at_once),
 		WORLD_TEST(a_withdrawn_journal_comes_back_when_it_is_released),
 		WORLD_TEST(a_change_that_did_not_happen_does_not_lose_the_journal),
