@@ -93,7 +93,7 @@ void bound_free(struct daemon *d);
 
 /* ---- watch_spool.c */
 /* Borrows both until it is freed. More journals in quarantine than these are news. */
-int spool_watch_new(struct loop *l, const struct spool *sp, uint64_t quarantined,
+int spool_watch_new(struct loop *l, struct spool *sp, uint64_t quarantined,
 		    struct spool_watch **ret, struct err *e);
 void spool_watch_free(struct spool_watch *w);
 

@@ -19,7 +19,7 @@ enum {
 };
 
 struct spool_watch {
-	const struct spool *spool;
+	struct spool *spool;
 	struct timer timer;
 	bool is_refusing;           /* as it was told       */
 	unsigned good_looks;        /* in a row, since then */
@@ -78,6 +78,8 @@ tell_quarantined(struct spool_watch *w, uint64_t n)
 			  "%" PRIu64 " journals are quarantined (%" PRIu64
 			  " new): their bodies or rows are damaged",
 			  n, n - w->quarantined);
+	if (n != w->quarantined)
+		spool_quarantine_told(w->spool, n);
 	w->quarantined = n;
 }
 
@@ -98,7 +100,7 @@ look(void *arg)
 }
 
 int
-spool_watch_new(struct loop *l, const struct spool *sp, uint64_t quarantined,
+spool_watch_new(struct loop *l, struct spool *sp, uint64_t quarantined,
 		struct spool_watch **ret, struct err *e)
 {
 	struct spool_watch *w = calloc(1, sizeof(*w));

@@ -223,27 +223,8 @@ static int
 quarantine_apply(struct writer *w, struct store_op *op, struct err *e)
 {
 	struct quarantine *q = (struct quarantine *)op;
-	enum journal_state state = JOURNAL_WAITING;
-	int64_t policy = 0;
-	bool found = false;
 
-	q->is_done = false;
-	if (row_state(w, q->mid, &state, &policy, &found, e) != 0)
-		return -1;
-	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
-		return 0;
-	SCOPED(db_release)
-	sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_QUARANTINE, e);
-	if (st == NULL)
-		return -1;
-	db_bind_int(st, 1, (int64_t)q->mid);
-	db_bind_text(st, 2, q->reason);
-	if (db_run(&w->db, st, e) != 0)
-		return -1;
-	pending_state(w, state, policy, -1);
-	pending_state(w, JOURNAL_QUARANTINED, policy, 1);
-	q->is_done = true;
-	return 0;
+	return row_quarantine(w, q->mid, q->reason, &q->is_done, e);
 }
 
 static void

@@ -3,6 +3,7 @@
  */
 #include "store/pending.h"
 
+#include "store/policies.h"
 #include "store/state.h"
 
 #include "tdc/base/cleanup.h"
@@ -177,26 +178,17 @@ pending_policy(struct writer *w, const char *name, int64_t *ret, struct err *e)
 			*ret = w->policies[i].id;
 			return 0;
 		}
-	if (w->n_policies == w->cap_policies) {
-		size_t cap = w->cap_policies == 0 ? 16 : w->cap_policies * 2;
-		struct policy_entry *grown = realloc(w->policies, cap * sizeof(*grown));
-		if (grown == NULL)
-			return err_set(e, ERR_MEMORY, 0, "no memory for a policy");
-		w->policies = grown;
-		w->cap_policies = cap;
-	}
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_POLICY_INSERT, e);
 	if (st == NULL)
 		return -1;
-	db_bind_text(st, 1, name);
-	if (db_run(&w->db, st, e) != 0)
+	/* After a rollback some ids were never used; that does no harm. */
+	*ret = ++w->last_policy;
+	db_bind_int(st, 1, *ret);
+	db_bind_text(st, 2, name);
+	if (db_run(&w->db, st, e) != 0 ||
+	    row_meta_set(w, "policy_last", w->last_policy, e) != 0)
 		return -1;
-	char *copy = strdup(name);
-	if (copy == NULL)
-		return err_set(e, ERR_MEMORY, 0, "no memory for a policy");
-	*ret = sqlite3_last_insert_rowid(w->db.sql);
-	w->policies[w->n_policies++] = (struct policy_entry){ .id = *ret, .name = copy };
-	return 0;
+	return policy_add(w, *ret, name, 0, e);
 }
 
 /* -- writing -- */

@@ -20,6 +20,7 @@ struct policy_entry { /* names are interned: id for name, and how many rows wait
 	char *name;
 	int64_t waiting;
 	int64_t change;
+	int64_t counted; /* at the start */
 };
 
 struct segment_change {

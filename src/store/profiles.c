@@ -18,6 +18,8 @@ struct set_profile {
 int
 profile_remember(struct spool *sp, const char *destination, const char *profile)
 {
+	if (destination == NULL || profile == NULL)
+		return -1; /* a damaged row, or no memory for its text */
 	for (size_t i = 0; i < sp->n_profiles; i++)
 		if (strcmp(sp->profiles[i].destination, destination) == 0)
 			return spool_message_set(&sp->profiles[i].profile,

@@ -5,6 +5,7 @@
  * crash, files that no committed row names are removed, and the tails of segments behind
  * the last committed byte are cut off.
  */
+#include "store/policies.h"
 #include "store/state.h"
 
 #include "tdc/base/cleanup.h"
@@ -18,52 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int
-meta_get(struct db *db, const char *key, int64_t fallback, int64_t *ret, struct err *e)
-{
-	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_META_GET, e);
-	if (st == NULL)
-		return -1;
-	db_bind_text(st, 1, key);
-	int r = db_step(db, st, e);
-	*ret = r == 1 ? sqlite3_column_int64(st, 0) : fallback;
-	return r < 0 ? -1 : 0;
-}
-
 /* -- names and numbers -- */
 
+/* Without its profile a destination is as one that has none yet. */
 static int
-load_policies(struct writer *w, struct err *e)
-{
-	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_POLICY_ALL, e);
-	int r;
-
-	if (st == NULL)
-		return -1;
-	while ((r = db_step(&w->db, st, e)) == 1) {
-		if (w->n_policies == w->cap_policies) {
-			size_t cap = w->cap_policies == 0 ? 16 : w->cap_policies * 2;
-			struct policy_entry *grown =
-				realloc(w->policies, cap * sizeof(*grown));
-			if (grown == NULL)
-				return err_set(e, ERR_MEMORY, 0,
-					       "no memory for policies");
-			w->policies = grown;
-			w->cap_policies = cap;
-		}
-		char *name = strdup(db_text(st, 1));
-		if (name == NULL)
-			return err_set(e, ERR_MEMORY, 0, "no memory for policies");
-		w->policies[w->n_policies++] =
-			(struct policy_entry){ .id = sqlite3_column_int64(st, 0),
-					       .name = name,
-					       .waiting = sqlite3_column_int64(st, 2) };
-	}
-	return r;
-}
-
-static int
-load_destinations(struct spool *sp, struct err *e)
+load_destinations(struct spool *sp, struct spool_recovery *recovery, struct err *e)
 {
 	struct db *db = &sp->writer.db;
 	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_DESTINATION_ALL, e);
@@ -71,9 +31,13 @@ load_destinations(struct spool *sp, struct err *e)
 
 	if (st == NULL)
 		return -1;
-	while ((r = db_step(db, st, e)) == 1)
-		if (profile_remember(sp, db_text(st, 0), db_text(st, 1)) != 0)
+	while ((r = db_step(db, st, e)) == 1) {
+		if (sqlite3_column_type(st, 0) == SQLITE_NULL ||
+		    sqlite3_column_type(st, 1) == SQLITE_NULL)
+			recovery->damaged_names++;
+		else if (profile_remember(sp, db_text(st, 0), db_text(st, 1)) != 0)
 			return err_set(e, ERR_MEMORY, 0, "no memory for render profiles");
+	}
 	return r;
 }
 
@@ -93,13 +57,13 @@ load_number(struct db *db, enum statement which, int64_t key, uint64_t *ret,
 }
 
 static int
-load_all(struct spool *sp, struct err *e)
+load_all(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
 	struct writer *w = &sp->writer;
 	unsigned strangers;
 
 	if (account_load(&w->db, w->terms, &strangers, e) != 0 ||
-	    load_policies(w, e) != 0 || load_destinations(sp, e) != 0)
+	    policies_load(sp, r, e) != 0 || load_destinations(sp, r, e) != 0)
 		return -1;
 	return load_number(&w->db, STATEMENT_FILE_BYTES, 0, &w->file_bytes, e);
 }
@@ -246,18 +210,17 @@ next_segment(struct spool *sp, uint64_t last_id)
 
 static int
 begin_life(struct spool *sp, uint64_t died_at, uint64_t unclean_mid,
-	   uint64_t *last_segment, struct err *e)
+	   uint64_t *last_segment, struct spool_recovery *r, struct err *e)
 {
 	struct writer *w = &sp->writer;
 
 	pending_begin(w);
 	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
 	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
+	    policies_begin(sp, r, e) == 0 &&
 	    unclean_begin(sp, died_at, unclean_mid, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
-	    row_meta_set(w, "quarantined", w->terms[TERM_STATE + JOURNAL_QUARANTINED],
-			 e) == 0 &&
 	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {
 		pending_take_over(w);
 		sweep_here(w);
@@ -293,16 +256,16 @@ recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 	int64_t since = mono_now_ms(), is_clean, reserved, quarantined, unclean_mid;
 	uint64_t last_segment = 0;
 
-	if (meta_get(db, "clean", 1, &is_clean, e) != 0 ||
-	    meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
-	    meta_get(db, "quarantined", 0, &quarantined, e) != 0 ||
-	    meta_get(db, "unclean_mid", 0, &unclean_mid, e) != 0 ||
-	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, e) != 0)
+	if (row_meta_get(db, "clean", 1, &is_clean, e) != 0 ||
+	    row_meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
+	    row_meta_get(db, "quarantined", 0, &quarantined, e) != 0 ||
+	    row_meta_get(db, "unclean_mid", 0, &unclean_mid, e) != 0 ||
+	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, r, e) != 0)
 		return -1;
 	sp->next_mid = (uint64_t)reserved;
 	sp->mid_limit = sp->next_mid + 2 * MID_BLOCK;
 	if (begin_life(sp, is_clean ? 0 : (uint64_t)reserved, (uint64_t)unclean_mid,
-		       &last_segment, e) != 0)
+		       &last_segment, r, e) != 0)
 		return -1;
 	if (!is_clean)
 		remove_all_orphans(sp, r);

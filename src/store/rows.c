@@ -25,6 +25,33 @@ row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *po
 	return 0;
 }
 
+int
+row_quarantine(struct writer *w, uint64_t mid, const char *reason, bool *is_done,
+	       struct err *e)
+{
+	enum journal_state state = JOURNAL_WAITING;
+	int64_t policy = 0;
+	bool found = false;
+
+	*is_done = false;
+	if (row_state(w, mid, &state, &policy, &found, e) != 0)
+		return -1;
+	if (!found || (state != JOURNAL_WAITING && state != JOURNAL_UNCERTAIN))
+		return 0;
+	SCOPED(db_release)
+	sqlite3_stmt *st = db_use(&w->db, STATEMENT_JOURNAL_QUARANTINE, e);
+	if (st == NULL)
+		return -1;
+	db_bind_int(st, 1, (int64_t)mid);
+	db_bind_text(st, 2, reason);
+	if (db_run(&w->db, st, e) != 0)
+		return -1;
+	pending_state(w, state, policy, -1);
+	pending_state(w, JOURNAL_QUARANTINED, policy, 1);
+	*is_done = true;
+	return 0;
+}
+
 /* A statement without rows that has one number. */
 static int
 run_with(struct writer *w, enum statement which, int64_t key, struct err *e)
@@ -119,6 +146,19 @@ row_delete(struct writer *w, uint64_t mid, struct err *e)
 	if (run_with(w, STATEMENT_MESSAGE_DELETE, message, e) != 0)
 		return -1;
 	return body_unref(w, body, e);
+}
+
+int
+row_meta_get(struct db *db, const char *key, int64_t fallback, int64_t *ret,
+	     struct err *e)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(db, STATEMENT_META_GET, e);
+	if (st == NULL)
+		return -1;
+	db_bind_text(st, 1, key);
+	int r = db_step(db, st, e);
+	*ret = r == 1 ? sqlite3_column_int64(st, 0) : fallback;
+	return r < 0 ? -1 : 0;
 }
 
 int

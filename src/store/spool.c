@@ -4,6 +4,7 @@
 #include "store/state.h"
 
 #include "store/lock.h"
+#include "store/policies.h"
 
 #include "tdc/base/fault.h"
 
@@ -95,6 +96,7 @@ close_parts(struct spool *sp)
 	refused_done(&sp->refused);
 	profiles_done(sp);
 	unclean_done(sp);
+	strays_free(sp->strays);
 	view_done(sp);
 	spool_unlock(sp);
 	free(sp->directory);
@@ -131,6 +133,7 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 		return -1;
 	}
 	purge_arm(sp);
+	strays_submit(sp);
 	*ret = sp;
 	return 0;
 }

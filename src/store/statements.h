@@ -47,7 +47,7 @@
 	X(JOURNAL_INSERT, 0, \
 	  "INSERT INTO journal (mid, uid, message, kind, policy, state, created_at, rids)" \
 	  " VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7)") \
-	X(POLICY_INSERT, 0, "INSERT INTO policy (name) VALUES (?1)") \
+	X(POLICY_INSERT, 0, "INSERT INTO policy (id, name) VALUES (?1, ?2)") \
 	X(POLICY_ADD, 0, "UPDATE policy SET waiting = waiting + ?2 WHERE id = ?1") \
 	X(SEGMENT_ADD, 0, \
 	  "INSERT INTO segment (id, state, live_bytes, size) VALUES (?1, 'open', ?2, ?3)" \
@@ -163,10 +163,17 @@
 	X(LAST_JOURNAL, 0, "SELECT max(mid) FROM journal") \
 	X(LAST_MESSAGE, 0, "SELECT max(mid) FROM message") \
 	X(LAST_BODY, 0, "SELECT max(id) FROM body") \
+	X(POLICY_FIND, 0, "SELECT id FROM policy WHERE name = ?1") \
+	X(POLICY_SET, 0, "UPDATE policy SET waiting = ?2 WHERE id = ?1") \
+	X(STRAYS, 0, \
+	  "SELECT mid FROM journal WHERE policy = ?1 AND state IN ('waiting', 'uncertain')" \
+	  " LIMIT ?2") \
+	X(LAST_POLICY, SCANS, "SELECT max(policy) FROM journal WHERE policy < ?1") \
 	X(POLICY_ALL, SCANS, "SELECT id, name, waiting FROM policy ORDER BY id") \
 	X(ACCOUNT_ALL, SCANS, "SELECT term, n FROM account") \
 	X(DESTINATION_ALL, SCANS, \
-	  "SELECT d.name, p.text FROM destination AS d JOIN profile AS p ON p.id = d.profile") \
+	  "SELECT d.name, p.text FROM destination AS d LEFT JOIN profile AS p" \
+	  " ON p.id = d.profile") \
 	X(COUNT_STATES, SCANS, "SELECT state, count(*) FROM journal GROUP BY state") \
 	X(COUNT_POLICIES, SCANS, \
 	  "SELECT policy, count(*) FROM journal WHERE state IN ('waiting', 'uncertain')" \

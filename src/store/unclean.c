@@ -78,8 +78,11 @@ remember(struct spool *sp, sqlite3_stmt *st)
 	if (grown == NULL)
 		return -1;
 	sp->unclean = grown;
-	u.destination = strdup(db_text(st, 0));
-	u.profile = strdup(db_text(st, 2));
+	const char *destination = db_text(st, 0), *profile = db_text(st, 2);
+	if (destination == NULL || profile == NULL)
+		return -1; /* no memory for their texts */
+	u.destination = strdup(destination);
+	u.profile = strdup(profile);
 	sp->unclean[sp->n_unclean++] = u;
 	return u.destination == NULL || u.profile == NULL ? -1 : 0;
 }
@@ -94,7 +97,8 @@ load(struct spool *sp, struct err *e)
 	if (st == NULL)
 		return -1;
 	while ((r = db_step(db, st, e)) == 1)
-		if (remember(sp, st) != 0)
+		if (sqlite3_column_type(st, 0) != SQLITE_NULL &&
+		    sqlite3_column_type(st, 2) != SQLITE_NULL && remember(sp, st) != 0)
 			return err_set(e, ERR_MEMORY, 0, "no memory for render profiles");
 	return r;
 }

@@ -50,6 +50,7 @@ struct writer {
 	int64_t terms[TERM_COUNT];
 	struct policy_entry *policies;
 	size_t n_policies, cap_policies;
+	int64_t last_policy; /* the highest id of one that was ever given */
 	uint64_t outcomes;   /* of spool_record(), done with */
 	uint64_t oldest_mid; /* no row up to it waits */
 	int64_t oldest_at;
@@ -142,8 +143,13 @@ bool ballast_release(struct writer *w);
 /* -- rows (rows.c): within the transaction -- */
 int row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy,
 	      bool *found, struct err *e);
+/* A row that waits; others are left. */
+int row_quarantine(struct writer *w, uint64_t mid, const char *reason, bool *is_done,
+		   struct err *e);
 /* The journal, and what nothing refers to any more: message, body, bytes. */
 int row_delete(struct writer *w, uint64_t mid, struct err *e);
+int row_meta_get(struct db *db, const char *key, int64_t fallback, int64_t *ret,
+		 struct err *e);
 int row_meta_set(struct writer *w, const char *key, int64_t n, struct err *e);
 int row_profile(struct writer *w, const char *text, int64_t *id, struct err *e);
 

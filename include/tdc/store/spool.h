@@ -51,8 +51,12 @@ struct spool_recovery {
 	bool was_clean; /* the last stop was orderly */
 	uint64_t waiting, uncertain, held, dead, quarantined;
 	uint64_t orphan_files; /* bodies of drafts that were never committed; removed */
-	/* by how many there are more of these than at the start before: found meanwhile */
+	/* of those in quarantine: by how many they are more than was told, see below */
 	uint64_t newly_quarantined;
+	/* rows of policies and destinations without a readable name: left out */
+	uint64_t damaged_names;
+	/* journals that wait for a policy that is not there: quarantined from now on */
+	uint64_t strays;
 	int64_t took_ms;
 };
 
@@ -287,6 +291,8 @@ struct spool_account {
 int64_t spool_account_gap(const struct spool_account *a); /* 0 when it closes */
 /* as of the last commit */
 const struct spool_account *spool_account(const struct spool *sp);
+/* So many in quarantine were reported: what is beyond that is new at the next start. */
+void spool_quarantine_told(struct spool *sp, uint64_t n);
 /* Counts the rows on the reader and compares with the counters: the proof. */
 typedef void spool_account_fn(void *arg, const struct spool_account *counted,
 			      const struct err *e);
