@@ -2,6 +2,7 @@
  * change.c - the operator's hand on rows, one or all, in bounded steps between which mail
  * goes on.
  */
+#include "store/policies.h"
 #include "store/state.h"
 
 #include "tdc/base/check.h"
@@ -46,6 +47,9 @@ struct change {
 	unsigned state,
 		next_state; /* which state is walked; JOURNAL_STATE_COUNT = by MID */
 	uint64_t changed, changed_now;
+	struct err refusal;     /* of this call alone: nothing else fails for it */
+	uint64_t failed_mid;    /* the row that could not be changed             */
+	struct refused skipped; /* rows that cannot be                           */
 	spool_change_fn *done;
 	void *arg;
 };
@@ -83,6 +87,13 @@ change_row(struct writer *w, struct change *c, uint64_t mid, enum journal_state 
 	return 0;
 }
 
+/* It would wait for a policy that is not there, and nobody would ask for it. */
+static bool
+would_be_stray(struct writer *w, const struct change *c, int64_t policy)
+{
+	return changes[c->what].to == JOURNAL_WAITING && !policy_is_known(w, policy);
+}
+
 static int
 change_one(struct writer *w, struct change *c, struct err *e)
 {
@@ -93,11 +104,16 @@ change_one(struct writer *w, struct change *c, struct err *e)
 	if (row_state(w, c->mid, &state, &policy, &found, e) != 0)
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, 0, "there is no such message");
-	if ((c->from & IN(state)) == 0)
-		return err_set(e, ERR_REFUSED, 0, "the message is %s",
-			       journal_state_name(state));
-	return change_row(w, c, c->mid, state, policy, e);
+		err_set(&c->refusal, ERR_NOT_FOUND, 0, "there is no such message");
+	else if ((c->from & IN(state)) == 0)
+		err_set(&c->refusal, ERR_REFUSED, 0, "the message is %s",
+			journal_state_name(state));
+	else if (would_be_stray(w, c, policy))
+		err_set(&c->refusal, ERR_CORRUPT, 0,
+			"the policy of the message is not there");
+	else
+		return change_row(w, c, c->mid, state, policy, e);
+	return 0;
 }
 
 struct look { /* a row of a walk, copied before anything is changed */
@@ -118,6 +134,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	SCOPED(db_release)
 	sqlite3_stmt *st =
 		db_use(&w->db, by_mid ? STATEMENT_WALK : STATEMENT_WALK_STATE, e);
+	const unsigned limit = by_mid ? CHANGE_LOOKS : CHANGE_ROWS;
 	unsigned looks = 0;
 	int r = 1;
 
@@ -125,7 +142,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	if (st == NULL)
 		return -1;
 	db_bind_int(st, 1, (int64_t)c->after);
-	db_bind_int(st, 2, by_mid ? CHANGE_LOOKS : CHANGE_ROWS);
+	db_bind_int(st, 2, limit);
 	if (!by_mid)
 		db_bind_text(st, 3, journal_state_name((enum journal_state)c->state));
 	while (*n < CHANGE_ROWS && (r = db_step(&w->db, st, e)) == 1) {
@@ -143,6 +160,8 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 			continue;
 		if (by_mid && (IN(row.state) & WAITS) == 0)
 			continue; /* its own walk comes */
+		if (refused_has(&c->skipped, row.mid))
+			continue;
 		rows[(*n)++] = row;
 	}
 	if (r < 0)
@@ -150,7 +169,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	/*
 	 * At the end of this walk? Then on to the next state that the change applies to.
 	 */
-	if (r == 1 || (looks == CHANGE_LOOKS && by_mid))
+	if (r == 1 || looks == limit)
 		return 0;
 	c->next_after = 0;
 	c->next_state = by_mid ? 0 : c->state + 1;
@@ -173,8 +192,15 @@ change_all(struct writer *w, struct change *c, struct err *e)
 	c->next_state = c->state;
 	c->op.has_more = true;
 	int r = look_ahead(w, c, rows, &n, e);
-	for (size_t i = 0; i < n && r == 0; i++)
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (would_be_stray(w, c, rows[i].policy)) {
+			refused_add(&c->skipped, rows[i].mid);
+			continue;
+		}
 		r = change_row(w, c, rows[i].mid, rows[i].state, rows[i].policy, e);
+		if (r != 0)
+			c->failed_mid = rows[i].mid;
+	}
 	free(rows);
 	return r;
 }
@@ -185,6 +211,8 @@ change_apply(struct writer *w, struct store_op *op, struct err *e)
 	struct change *c = (struct change *)op;
 
 	c->changed_now = 0;
+	c->failed_mid = 0;
+	c->refusal.kind = ERR_NONE;
 	return c->mid != 0 ? change_one(w, c, e) : change_all(w, c, e);
 }
 
@@ -197,13 +225,37 @@ change_settled(struct writer *w, struct store_op *op)
 	c->changed += c->changed_now;
 	c->after = c->next_after;
 	c->state = c->next_state;
+	op->error = c->refusal;
+}
+
+/* One row that cannot be changed does not end a change of all. */
+static void
+change_failed(struct writer *w, struct store_op *op)
+{
+	struct change *c = (struct change *)op;
+
+	(void)w;
+	if (err_is_temporary(&op->error))
+		c->failed_mid = 0;
+	else if (c->failed_mid != 0)
+		refused_add(&c->skipped, c->failed_mid);
 }
 
 static void
 change_answer(struct store_op *op)
 {
 	struct change *c = (struct change *)op;
+	size_t n = refused_count(&c->skipped);
 
+	if (c->failed_mid != 0 && !atomic_load(&op->spool->writer.is_stopping)) {
+		op->error.kind = ERR_NONE;
+		op_submit(op);
+		return;
+	}
+	if (op->error.kind == ERR_NONE && n > 0)
+		err_set(&op->error, ERR_CORRUPT, 0,
+			"%zu were left out because their rows are damaged", n);
+	refused_done(&c->skipped);
 	if (c->done != NULL)
 		c->done(c->arg, c->changed,
 			op->error.kind == ERR_NONE ? NULL : &op->error);
@@ -215,6 +267,7 @@ static const struct op_kind change_kind = {
 	.flags = OP_SYNCED,
 	.apply = change_apply,
 	.settled = change_settled,
+	.failed = change_failed,
 	.answer = change_answer,
 };
 
@@ -228,6 +281,7 @@ spool_change_in(struct spool *sp, enum spool_change what, unsigned states, uint6
 	if (c == NULL)
 		abort(); /* see spool_record() */
 	op_init(&c->op, &change_kind, sp);
+	refused_init(&c->skipped);
 	c->what = what;
 	c->from = changes[what].from & states;
 	c->mid = mid;

@@ -116,6 +116,87 @@ a_damaged_row_that_cannot_be_quarantined_is_left_out(void **state)
 	fixture_done(&f);
 }
 
+/* -- the operator -- */
+
+static const struct {
+	const char *name;
+	enum spool_change what;
+	enum outcome_kind before; /* what became of the rows first */
+} changes[] = {
+	{ "delete what waits", CHANGE_DELETE, OUTCOME_SOFT },
+	{ "hold what waits", CHANGE_HOLD, OUTCOME_SOFT },
+	{ "make due what waits", CHANGE_DUE_NOW, OUTCOME_SOFT },
+	{ "release what is held", CHANGE_RELEASE, OUTCOME_HELD },
+	{ "delete what is dead", CHANGE_DELETE, OUTCOME_DEAD },
+	{ "retry what is dead", CHANGE_RETRY_DEAD, OUTCOME_DEAD },
+};
+
+static void
+a_change_of_all_leaves_out_what_cannot_be_changed(void **state)
+{
+	enum { ROWS = 2500, BAD = 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct spool_plan plan = { .policy = "DEFAULT" };
+		struct fixture f;
+
+		fixture_init(&f);
+		open_spool(&f);
+		for (uint64_t k = 0; k < ROWS; k++)
+			assert_int_equal(begin_accept(&f, k, 10, &plan, 1), 0);
+		AWAIT(&f, f.done == ROWS);
+		for (unsigned k = 0; k < ROWS; k++)
+			record(&f, changes[i].before, f.fresh[k]->mid);
+		close_spool(&f);
+		tamper(&f,
+		       "CREATE TABLE bad AS SELECT mid FROM journal WHERE mid % 1400 = 98"
+		       " LIMIT 3;"
+		       "CREATE TRIGGER no_end BEFORE DELETE ON journal WHEN OLD.mid IN"
+		       " (SELECT mid FROM bad) BEGIN SELECT RAISE(ABORT, 'no'); END;"
+		       "CREATE TRIGGER no_change BEFORE UPDATE ON journal WHEN OLD.mid IN"
+		       " (SELECT mid FROM bad) BEGIN SELECT RAISE(ABORT, 'no'); END");
+		open_spool(&f);
+		uint64_t changed = change(&f, changes[i].what, 0);
+		if (changed != ROWS - BAD || f.error.kind != ERR_CORRUPT ||
+		    strstr(f.error.text, "3 were left out") == NULL)
+			fail_msg("%s: got %" PRIu64 " changed, \"%s\"", changes[i].name,
+				 changed, f.error.text);
+		assert_account(&f, changes[i].name);
+		fixture_done(&f);
+	}
+}
+
+/* What rides in the same transaction is done at once, and once. */
+static void
+what_does_not_apply_to_a_row_disturbs_no_other(void **state)
+{
+	enum { ROWS = 40 };
+	struct spool_plan plan = { .policy = "DEFAULT" };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t mid = accept_one(&f, "DEFAULT", 1, 10);
+	assert_int_equal(change(&f, CHANGE_HOLD, mid), 1);
+	uint64_t commits = counter_get(COUNTER_COMMITS);
+	f.done = 0;
+	for (uint64_t k = 0; k < ROWS; k++) {
+		assert_int_equal(begin_accept(&f, k, 10, &plan, 1), 0);
+		f.is_answered = false;
+		spool_change(f.sp, CHANGE_HOLD, k % 2 == 0 ? mid : 1u << 30, on_changed,
+			     &f);
+	}
+	AWAIT(&f, f.done == ROWS && f.is_answered);
+	assert_int_equal(f.error.kind, ERR_NOT_FOUND);
+	assert_int_equal(f.failed, 0);
+	if (counter_get(COUNTER_COMMITS) - commits > ROWS / 2)
+		fail_msg("got %" PRIu64 " commits for %u messages",
+			 counter_get(COUNTER_COMMITS) - commits, ROWS);
+	fixture_done(&f);
+}
+
 /* -- what the spool does for itself -- */
 
 static uint64_t bytes_seen;
@@ -249,6 +330,8 @@ main(void)
 		cmocka_unit_test(the_store_thread_does_not_spin),
 		cmocka_unit_test(a_row_whose_outcome_is_refused_is_not_sent_again),
 		cmocka_unit_test(a_damaged_row_that_cannot_be_quarantined_is_left_out),
+		cmocka_unit_test(a_change_of_all_leaves_out_what_cannot_be_changed),
+		cmocka_unit_test(what_does_not_apply_to_a_row_disturbs_no_other),
 		cmocka_unit_test(a_compaction_that_is_refused_is_over),
 		cmocka_unit_test(an_end_of_a_segment_that_is_refused_is_over),
 	};
