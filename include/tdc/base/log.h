@@ -65,7 +65,7 @@ struct log_change; /* a target that is open and not yet in use */
 int log_change_new(const struct log_settings *s, struct log_change **ret, struct err *e);
 void log_change_take(struct log_change *c); /* takes it; cannot fail */
 void log_change_free(struct log_change *c); /* NULL is fine */
-int log_reopen(struct err *e); /* SIGUSR1: the file again by its name */
+int log_reopen(struct err *e);              /* SIGUSR1: the file again by its name */
 void log_close(void);
 void log_flush(void);
 /* Call once from the loop's thread: its info lines are gathered from then on.
