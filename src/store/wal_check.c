@@ -61,7 +61,7 @@ read_index(struct db *db, struct index_header *ret, struct err *e)
 int
 wal_state_get(struct db *db, struct wal_state *ret, struct err *e)
 {
-	struct index_header h;
+	struct index_header h = { 0 };
 
 	if (read_index(db, &h, e) != 0)
 		return -1;
@@ -215,7 +215,7 @@ wal_verify(struct db *db, struct err *e)
 int
 wal_cut(struct db *db, struct err *e)
 {
-	struct index_header h;
+	struct index_header h = { 0 };
 	sqlite3_file *file = log_file(db, e);
 	sqlite3_int64 size;
 

@@ -228,7 +228,7 @@ def test_what_needs_a_restart_is_named_and_the_rest_is_taken(work):
 # ---------------------------------------------------------------- what is being sent
 
 def test_a_journal_that_is_being_sent_is_left_alone(work):
-    sink = work.sink("--delay", "final=4000")
+    sink = work.sink("--delay", "final=12000")
     daemon = work.daemon(sink)
     messages = feed(daemon, 1)
     wait_until(lambda: daemon.json("status")["destinations"] and
@@ -238,7 +238,7 @@ def test_a_journal_that_is_being_sent_is_left_alone(work):
         refused = daemon.ctl(*command, check=False)
         assert refused.returncode == 1 and re.search(r"being sent.*DCID \d+", refused.stderr), refused
     assert daemon.json("hold", "all") == {"action": "hold", "changed": 0, "in_flight": 1}
-    daemon.wait_drained(20)
+    daemon.wait_drained(60)
     assert arrived(sink) == messages and len(sink.messages()) == 1
     daemon.assert_accounted()
     daemon.stop()
