@@ -1,0 +1,144 @@
+/*
+ * test_due.c - pages of the due queue, and which policies have something in it.
+ */
+#include "spool_fixture.h"
+
+static void
+the_due_queue_is_in_order_and_pages_meet(void **state)
+{
+	struct fixture f;
+	uint64_t mids[20];
+	struct spool_cursor after = { 0, 0 };
+	size_t seen = 0;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (size_t i = 0; i < 20; i++) {
+		mids[i] = accept_one(&f, i % 2 == 0 ? "even" : "odd", i, 100 + i);
+		if (i % 4 ==
+		    0) { /* a time of its own: 0 4 8 12 16, the later ones earlier */
+			struct spool_outcome o = { .kind = OUTCOME_SOFT,
+						   .mid = mids[i],
+						   .attempts = 1,
+						   .next_at = T0 + 1000 - (int64_t)i };
+			spool_record(f.sp, &o);
+		}
+	}
+	settle(&f);
+	/* Nothing with a time of its own is due yet. */
+	fetch_due(&f, "even", after, 100, 1u << 20);
+	assert_int_equal(f.n_rows, 5);
+	assert_int_equal(f.due.earliest_at, T0 + 1000 - 16);
+	clock_manual_advance(&f.clock, 2000);
+	const size_t want[] = { 2, 6, 10, 14, 18, 16, 12, 8, 4, 0 };
+	do {
+		fetch_due(&f, "even", after, 3, 1u << 20);
+		for (size_t i = 0; i < f.n_rows; i++, seen++)
+			if (seen >= 10 || f.rows[i]->mid != mids[want[seen]])
+				fail_msg("row %zu is MID %" PRIu64
+					 ", want that of message %zu",
+					 seen, f.rows[i]->mid,
+					 seen < 10 ? want[seen] : 99);
+		after = f.due.next;
+	} while (!f.due.is_end);
+	assert_int_equal(seen, 10);
+	assert_int_equal(f.due.earliest_at, 0);
+	/* Beyond the end there is nothing, and an unknown policy has nothing. */
+	fetch_due(&f, "even", after, 3, 1u << 20);
+	assert_int_equal(f.n_rows, 0);
+	assert_true(f.due.is_end);
+	fetch_due(&f, "nobody", (struct spool_cursor){ 0, 0 }, 3, 100);
+	assert_int_equal(f.n_rows, 0);
+	assert_true(f.due.is_end);
+	fixture_done(&f);
+}
+
+static void
+a_page_is_bounded_by_bytes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (size_t i = 0; i < 10; i++)
+		accept_one(&f, "DEFAULT", i, 1000);
+	fetch_due(&f, "DEFAULT", (struct spool_cursor){ 0, 0 }, 100, 2500);
+	assert_int_equal(f.n_rows, 3);
+	assert_false(f.due.is_end);
+	/*
+	 * One row comes in any case: a page without progress would be asked for for ever.
+	 */
+	fetch_due(&f, "DEFAULT", f.due.next, 100, 1);
+	assert_int_equal(f.n_rows, 1);
+	fixture_done(&f);
+}
+
+/* Who looks at rows alone walks them in few steps, and reads no body. */
+static void
+a_page_without_bodies_is_bounded_by_rows_alone(void **state)
+{
+	enum { ROWS = 25, PAGE = 10 };
+	struct spool_cursor after = { 0, 0 };
+	struct spool_status s;
+	struct fixture f;
+	unsigned fetches = 0, seen = 0;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (size_t i = 0; i < ROWS; i++)
+		accept_one(&f, "DEFAULT", i, 10000);
+	close_spool(&f);
+	open_spool(&f); /* nothing is hot */
+	do {
+		fetch_due(&f, "DEFAULT", after, PAGE, 0);
+		for (size_t i = 0; i < f.n_rows; i++)
+			assert_null(f.rows[i]->body->data);
+		seen += (unsigned)f.n_rows;
+		after = f.due.next;
+		fetches++;
+	} while (!f.due.is_end);
+	assert_int_equal(seen, ROWS);
+	assert_int_equal(fetches, 3);
+	spool_status(f.sp, &s);
+	assert_int_equal(s.hot_bytes, 0);
+	fixture_done(&f);
+}
+
+static void
+waiting_policies_are_known(void **state)
+{
+	struct fixture f;
+	const char *names[4];
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	uint64_t a = accept_one(&f, "a", 1, 10);
+	accept_one(&f, "b", 1, 10);
+	assert_int_equal(spool_waiting_policies(f.sp, names, 4), 2);
+	assert_int_equal(spool_waiting_policies(f.sp, names, 1), 1);
+	record(&f, OUTCOME_DELIVERED, a);
+	settle(&f);
+	assert_int_equal(spool_waiting_policies(f.sp, names, 4), 1);
+	assert_string_equal(names[0], "b");
+	close_spool(&f);
+	open_spool(&f);
+	assert_int_equal(spool_waiting_policies(f.sp, names, 4), 1);
+	assert_string_equal(names[0], "b");
+	fixture_done(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_due_queue_is_in_order_and_pages_meet),
+		cmocka_unit_test(a_page_is_bounded_by_bytes),
+		cmocka_unit_test(a_page_without_bodies_is_bounded_by_rows_alone),
+		cmocka_unit_test(waiting_policies_are_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
