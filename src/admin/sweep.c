@@ -21,6 +21,7 @@ struct sweep {
 	bool is_last_page;
 	size_t pending; /* changes under way                          */
 	uint64_t changed, in_flight;
+	uint64_t damaged;   /* rows that cannot be changed: left out          */
 	struct err failure; /* the first                                  */
 };
 
@@ -44,7 +45,7 @@ present_state(const struct sweep *s)
 static void
 answer(struct call *c)
 {
-	const struct sweep *s = c->sweep;
+	struct sweep *s = c->sweep;
 	json_t *o = json_object();
 	char left_out[80] = "";
 
@@ -64,13 +65,19 @@ answer(struct call *c)
 	json_put(o, "action", json_string(c->path->action->name));
 	json_put(o, "changed", json_count(s->changed));
 	json_put(o, "in_flight", json_count(s->in_flight));
+	/* As the spool says it of a change of all. */
+	if (s->damaged > 0 && s->failure.kind == ERR_NONE)
+		err_set(&s->failure, ERR_CORRUPT, 0,
+			"%" PRIu64 " were left out because their rows are damaged",
+			s->damaged);
 	if (s->failure.kind == ERR_NONE) {
 		call_answer(c, 200, o);
 		return;
 	}
 	json_put(o, "kind", json_string(err_kind_name(s->failure.kind)));
-	call_problem(c, 503, o, "%s; %" PRIu64 " were %s before", s->failure.text,
-		     s->changed, c->path->action->done);
+	call_problem(c, err_is_temporary(&s->failure) ? 503 : 500, o,
+		     "%s; %" PRIu64 " were %s", s->failure.text, s->changed,
+		     c->path->action->done);
 }
 
 static void
@@ -80,8 +87,10 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 	struct call *c = step->call;
 	struct sweep *s = c->sweep;
 
+	if (e != NULL && e->kind == ERR_CORRUPT)
+		s->damaged++;
 	/* A row that left its state since the page was read is none of ours any more. */
-	if (e != NULL && !action_does_not_apply(e) && s->failure.kind == ERR_NONE)
+	else if (e != NULL && !action_does_not_apply(e) && s->failure.kind == ERR_NONE)
 		s->failure = *e;
 	s->changed += changed;
 	if (c->admin != NULL)
@@ -179,11 +188,9 @@ on_all_changed(void *arg, uint64_t changed, const struct err *e)
 		call_answer(c, 503, NULL);
 		return;
 	}
-	if (e != NULL) {
-		call_problem_err(c, e);
-		return;
-	}
 	c->sweep->changed = changed;
+	if (e != NULL)
+		c->sweep->failure = *e;
 	if (c->path->action->change == CHANGE_DUE_NOW)
 		deliver_now(c->admin->deliver, 0);
 	answer(c);

@@ -110,3 +110,31 @@ def test_journals_that_came_into_quarantine_are_an_error_line(work):
     wait_until(lambda: len(arrived(sink)) == 1, 30, "the other one")
     daemon.stop()
     assert lines_of(daemon) == [("Error", "1 journals are quarantined")]
+    # It was told: the next start has no news.
+    daemon.start()
+    wait_until(lambda: daemon.log().count(" 1 quarantined (0 new)") == 1, 30, "the start's line")
+    daemon.stop()
+    assert lines_of(daemon) == [("Error", "1 journals are quarantined")]
+
+
+def test_a_change_of_all_leaves_out_the_rows_that_cannot_be_changed_and_says_how_many(work):
+    daemon = work.daemon(work.sink(), smtp_routes=closed_port_route())
+    daemon.configuration["smtp_routes"] = closed_port_route()
+    daemon.stop()
+    daemon.start()
+    feed(daemon, 5)
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.spool / "spool.tdc.queue")) as database:
+        (mid,) = database.execute("SELECT min(mid) FROM journal").fetchone()
+        for event in ("UPDATE", "DELETE"):
+            database.execute(f"CREATE TRIGGER no_{event} BEFORE {event} ON journal WHEN OLD.mid = {mid}"
+                             " BEGIN SELECT RAISE(ABORT, 'no'); END")
+        database.commit()
+    daemon.start()
+    for words, done in ((("hold", "all"), "4 were held"), (("delete", "all", "--yes"), "4 were deleted")):
+        result = daemon.ctl(*words, check=False)
+        assert result.returncode != 0
+        assert f"1 were left out because their rows are damaged; {done}" in result.stderr, result.stderr
+    assert daemon.states()["waiting"] == 1
+    daemon.assert_accounted()
+    daemon.stop()

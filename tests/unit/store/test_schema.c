@@ -145,6 +145,8 @@ static const struct {
 	{ STATEMENT_DUE_LATER,
 	  "INDEX journal_due (policy=? AND next_at>? AND next_at<?)" },
 	{ STATEMENT_DUE_NEXT, "INDEX journal_due (policy=? AND next_at>?)" },
+	{ STATEMENT_COUNT_POLICIES, "USING COVERING INDEX journal_due" },
+	{ STATEMENT_STRAYS, "USING COVERING INDEX journal_due (policy=?)" },
 	{ STATEMENT_WALK_STATE, "INDEX journal_state (state=? AND rowid>?)" },
 	{ STATEMENT_ENDED, "INDEX journal_ended (ended_at<?)" },
 	{ STATEMENT_JOURNAL_OF_MESSAGE, "INDEX journal_message (message=?)" },
