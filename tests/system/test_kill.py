@@ -16,7 +16,7 @@ LONG = 3  # every third life is long enough for outcomes that are recorded for c
 
 def hammer(work, kills, env=None):
     """Kills the daemon `kills` times at random instants; the judgement, and the share of kills in the middle."""
-    sink = work.sink("--delay", "final=100")
+    sink = work.sink("--delay", "final=300")
     daemon = work.daemon(sink, env=env)
     promises = Promises()
     lives = Lives(sink, promises)
