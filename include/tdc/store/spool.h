@@ -243,7 +243,7 @@ size_t spool_waiting_policies(const struct spool *sp, const char **names, size_t
 /* ------------------------------------------------------------------ the operator */
 
 enum spool_change {
-	CHANGE_HOLD,       /* waiting, uncertain -> held */
+	CHANGE_HOLD, /* waiting, uncertain -> held */
 	/* held -> waiting, due now, attempts 0, its time starts anew */
 	CHANGE_RELEASE,
 	CHANGE_RETRY_DEAD, /* dead -> waiting, attempts 0, its time starts anew */
