@@ -186,11 +186,19 @@ void
 run_action(struct call *c)
 {
 	const struct action *action = c->path->action;
+	enum withdrawal withdrawal = WITHDRAWAL_DONE;
 	uint64_t dcid = 0;
 
 	if (action_narrow(c) != 0)
 		return;
-	if (action->withdraws && deliver_withdraw(c->admin->deliver, c->mid, &dcid)) {
+	if (action->withdraws)
+		withdrawal = deliver_withdraw(c->admin->deliver, c->mid, &dcid);
+	if (withdrawal == WITHDRAWAL_NO_MEMORY) {
+		call_problem(c, 503, NULL, "no memory to withdraw journal %" PRIu64,
+			     c->mid);
+		return;
+	}
+	if (withdrawal == WITHDRAWAL_IN_FLIGHT) {
 		json_t *extra = json_object();
 		json_put(extra, "dcid", json_count(dcid));
 		call_problem(c, 409, extra,

@@ -117,9 +117,13 @@ sweep_row(struct call *c, uint64_t mid)
 		err_set(&s->failure, ERR_MEMORY, 0, "no memory to go on");
 		return;
 	}
-	if (deliver_withdraw(c->admin->deliver, mid, &dcid)) {
+	enum withdrawal withdrawal = deliver_withdraw(c->admin->deliver, mid, &dcid);
+	if (withdrawal != WITHDRAWAL_DONE) {
 		free(step);
-		s->in_flight++;
+		if (withdrawal == WITHDRAWAL_NO_MEMORY)
+			err_set(&s->failure, ERR_MEMORY, 0, "no memory to go on");
+		else
+			s->in_flight++;
 		return;
 	}
 	*step = (struct step){ .call = c, .mid = mid };

@@ -181,7 +181,8 @@ format_line(struct buf *out, int code, char divider, struct span enhanced,
 		to += enhanced.n + 1;
 	}
 	copy_text(to, text);
-	memcpy(to + text.n, "\r\n", 2);
+	to[text.n] = '\r';
+	to[text.n + 1] = '\n';
 	buf_commit(out, n);
 }
 
