@@ -42,18 +42,6 @@ set_time(struct uid *u, int64_t wall_ms)
 }
 
 int
-uid_new(int64_t wall_ms, struct uid *ret, struct err *e)
-{
-	struct uid u;
-
-	if (random_fill(u.b + TIME_BYTES, UID_RANDOM_BYTES, e) != 0)
-		return -1;
-	set_time(&u, wall_ms);
-	*ret = u;
-	return 0;
-}
-
-int
 uid_next(struct uid_source *s, int64_t wall_ms, struct uid *ret, struct err *e)
 {
 	if (s->left == 0) {

@@ -229,7 +229,8 @@ const struct op_kind accept_kind = {
 /* -- the call -- */
 
 static struct spool_journal *
-journal_new(const struct spool_plan *plan, int64_t now, struct err *e)
+journal_new(const struct spool_plan *plan, struct uid_source *uids, int64_t now,
+	    struct err *e)
 {
 	struct spool_journal *j = calloc(1, sizeof(*j));
 
@@ -240,7 +241,7 @@ journal_new(const struct spool_plan *plan, int64_t now, struct err *e)
 		spool_journal_free(j);
 		return NULL;
 	}
-	if (uid_new(now, &j->uid, e) != 0) {
+	if (uid_next(uids, now, &j->uid, e) != 0) {
 		spool_journal_free(j);
 		return NULL;
 	}
@@ -261,7 +262,8 @@ make_journals(struct spool_commit *c, const struct spool_plan *plans, size_t n,
 			c->dropped[plans[i].drop]++;
 			continue;
 		}
-		struct spool_journal *j = journal_new(&plans[i], now, e);
+		struct spool_journal *j =
+			journal_new(&plans[i], &c->op.spool->uids, now, e);
 		if (j == NULL)
 			return -1;
 		c->journals[c->n_journals++] = j;

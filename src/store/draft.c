@@ -106,7 +106,8 @@ flush(struct spool_draft *d, struct err *e)
 
 	if (c == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for a chunk");
-	if (!d->is_file && uid_new(loop_wall_ms(d->spool->loop), &d->file, e) != 0) {
+	if (!d->is_file &&
+	    uid_next(&d->spool->uids, loop_wall_ms(d->spool->loop), &d->file, e) != 0) {
 		free(c);
 		return -1;
 	}

@@ -83,6 +83,7 @@ struct spool {
 	uint64_t next_mid, mid_limit;
 	bool is_reserving_mids;
 	struct strays *strays; /* until they are handed over */
+	struct uid_source uids; /* of journals and body files */
 	uint64_t unclean_mid;
 	struct unclean_profile *unclean; /* by destination, then by MID */
 	size_t n_unclean;

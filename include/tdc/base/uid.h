@@ -18,12 +18,10 @@ struct uid {
 	uint8_t b[UID_BYTES];
 };
 
-int uid_new(int64_t wall_ms, struct uid *ret, struct err *e); /* getrandom(2) */
-
 /*
- * For who makes many: the kernel is asked for the random bytes of UID_SOURCE_UIDS at a
- * time, and each byte is used once. All zero is a source that has none yet. One owner,
- * who does not fork: a child would give the same identifiers again.
+ * Where they are made. The kernel is asked (getrandom(2)) for the random bytes of
+ * UID_SOURCE_UIDS at a time, and each byte is used once. All zero is a source that has
+ * none yet. One owner, who does not fork: a child would give the same identifiers again.
  */
 enum { UID_RANDOM_BYTES = 10, UID_SOURCE_UIDS = 25 };
 struct uid_source {

@@ -16,13 +16,14 @@
 static void
 a_printed_identifier_parses_to_itself(void **state)
 {
+	struct uid_source source = { 0 };
 	struct uid u, again;
 	char text[UID_TEXT_MAX];
 	struct err e;
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		assert_int_equal(uid_new(1700000000000 + i, &u, &e), 0);
+		assert_int_equal(uid_next(&source, 1700000000000 + i, &u, &e), 0);
 		uid_format(&u, text);
 		assert_int_equal(strlen(text), 32);
 		assert_int_equal(strspn(text, "0123456789abcdef"), 32);
@@ -34,14 +35,15 @@ a_printed_identifier_parses_to_itself(void **state)
 static void
 identifiers_begin_with_their_time_and_differ(void **state)
 {
+	struct uid_source source = { 0 };
 	struct uid a, b, later;
 	char text[UID_TEXT_MAX];
 	struct err e;
 
 	(void)state;
-	uid_new(0x0123456789ab, &a, &e);
-	uid_new(0x0123456789ab, &b, &e);
-	uid_new(0x0123456789ac, &later, &e);
+	uid_next(&source, 0x0123456789ab, &a, &e);
+	uid_next(&source, 0x0123456789ab, &b, &e);
+	uid_next(&source, 0x0123456789ac, &later, &e);
 	uid_format(&a, text);
 	assert_memory_equal(text, "0123456789ab", 12);
 	assert_memory_not_equal(a.b, b.b, UID_BYTES);
