@@ -82,7 +82,7 @@ struct spool {
 	unsigned n_ending; /* drafts and reads that still have work with a thread */
 	uint64_t next_mid, mid_limit;
 	bool is_reserving_mids;
-	struct strays *strays; /* until they are handed over */
+	struct strays *strays;  /* until they are handed over */
 	struct uid_source uids; /* of journals and body files */
 	uint64_t unclean_mid;
 	struct unclean_profile *unclean; /* by destination, then by MID */

@@ -135,6 +135,7 @@ def too_long(text, name):
 def files():
     yield from sorted((SOURCE / "src").rglob("*.[ch]"))
     yield from sorted((SOURCE / "include").rglob("*.h"))
+    yield from sorted((SOURCE / "tests" / "bench").rglob("*.[ch]"))
 
 
 def test_no_file_and_no_function_is_past_its_bound():
