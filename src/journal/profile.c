@@ -157,8 +157,7 @@ parse_bits(const struct word *words, struct span text, unsigned *ret)
 static int
 parse_text(struct span text, char *at, size_t size)
 {
-	struct buf decoded;
-	int result = -1;
+	struct buf decoded = { .p = at, .cap = size, .max = size - 1 }; /* no memory */
 
 	if (text.n == 0 || memchr(text.p, '+', text.n) == NULL) { /* nearly all */
 		if (text.n >= size)
@@ -168,16 +167,10 @@ parse_text(struct span text, char *at, size_t size)
 		at[text.n] = '\0';
 		return 0;
 	}
-	buf_init(&decoded, text.n);
-	if (smtp_xtext_decode(text, &decoded) == 0 && decoded.n < size) {
-		struct span value = buf_span(&decoded);
-		if (value.n > 0)
-			memcpy(at, value.p, value.n);
-		at[value.n] = '\0';
-		result = 0;
-	}
-	buf_done(&decoded);
-	return result;
+	if (smtp_xtext_decode(text, &decoded) != 0)
+		return -1;
+	at[decoded.n] = '\0';
+	return 0;
 }
 
 static int
