@@ -149,16 +149,18 @@ choose_content(struct connection *c, const char *intake, struct err *e)
 	if (earlier == NULL)
 		return render(c, c->profile, intake, e);
 	bool is_present = strcmp(earlier, c->profile) == 0;
-	if (render(c, earlier, intake, e) == 0 &&
+	int result = render(c, earlier, intake, e);
+	if (result == 0 &&
 	    (is_present || is_carried_by(&t->content, c->capabilities.extensions))) {
 		t->must_keep_profile = true;
 		return 0;
 	}
-	if (is_present)
+	/* Only a profile that cannot be read any more gives way; memory comes again. */
+	if (result != 0 && (is_present || e->kind != ERR_SYNTAX))
 		return -1;
 	report_fallback(c, t->item,
-			t->has_content ? "the hop does not carry its earlier form"
-				       : e->text);
+			result == 0 ? "the hop does not carry its earlier form"
+				    : e->text);
 	return render(c, c->profile, intake, e);
 }
 

@@ -76,6 +76,23 @@ a_profile_that_is_not_known_any_more_gives_way(void **state)
 }
 
 static void
+a_profile_that_finds_no_memory_now_does_not(void **state)
+{
+	struct world *w = *state;
+
+	world_rows(w, 1);
+	w->spool.rows[0].state = JOURNAL_UNCERTAIN;
+	w->spool.rows[0].profile = strdup("profile-of-then");
+	w->content.failures = 1;
+	world_start(w);
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, 0);
+	world_pass(w, 1500);
+	assert_int_equal(w->spool.outcomes, 1);
+	assert_true(has_profile(w, 0, "profile-of-then"));
+}
+
+static void
 a_profile_that_the_hop_cannot_carry_gives_way(void **state)
 {
 	struct world *w = *state;
@@ -143,6 +160,7 @@ main(void)
 		WORLD_TEST(a_known_profile_is_not_recorded_again),
 		WORLD_TEST(what_may_have_been_in_flight_is_sent_with_the_profile_of_then),
 		WORLD_TEST(a_profile_that_is_not_known_any_more_gives_way),
+		WORLD_TEST(a_profile_that_finds_no_memory_now_does_not),
 		WORLD_TEST(a_profile_that_the_hop_cannot_carry_gives_way),
 		WORLD_TEST(a_retry_after_a_crash_keeps_the_profile_over_a_restart),
 		WORLD_TEST(two_profiles_are_never_in_flight_together),

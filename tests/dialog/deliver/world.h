@@ -38,6 +38,7 @@ struct world {
 		enum smtp_body_type body;
 		const char *mark;    /* how the body is carried */
 		const char *unknown; /* a profile that cannot be rendered */
+		unsigned failures;   /* renderings that find no memory    */
 		const char *no_tail;
 	} content;
 	unsigned stopped;
@@ -58,9 +59,13 @@ static inline int
 world_render(void *arg, const char *profile, const struct spool_journal *j,
 	     const char *intake, struct deliver_content *ret, struct err *e)
 {
-	const struct fake_content *c = &((struct world *)arg)->content;
+	struct fake_content *c = &((struct world *)arg)->content;
 	uint64_t size = spool_body_facts(j->body)->size;
 
+	if (c->failures > 0) {
+		c->failures--;
+		return err_set(e, ERR_MEMORY, 0, "no memory to render a journal");
+	}
 	if (c->unknown != NULL && strcmp(profile, c->unknown) == 0)
 		return err_set(e, ERR_SYNTAX, 0, "render profile of an unknown version");
 	*ret = (struct deliver_content){ .body_is_base64 = c->is_base64,
