@@ -20,7 +20,7 @@ enum verdict {
 	VERDICT_SOFT,      /* this journal, for a while                */
 	VERDICT_DEAD,      /* this journal, for good                   */
 	VERDICT_NO_BDAT,   /* the destination: not the command, whatever the content */
-	VERDICT_TOO_LARGE, /* this journal: its size is refused        */
+	VERDICT_TOO_LARGE, /* this journal: its SIZE= is refused       */
 	VERDICT_BREAK,     /* not a reply that this command can have   */
 };
 enum verdict verdict_of(enum command c, const struct smtp_reply *reply);

@@ -231,8 +231,12 @@ void
 transaction_reply(struct connection *c, enum command command,
 		  const struct smtp_reply *reply)
 {
+	bool has_size = (c->capabilities.extensions & SMTP_EXT_SIZE) != 0;
 	enum verdict v = verdict_of(command, reply);
 
+	/* Where no SIZE= was said, there is no answer to it. */
+	if (v == VERDICT_TOO_LARGE && !has_size)
+		v = VERDICT_SUSPEND;
 	if (v == VERDICT_BREAK || c->transaction.item == NULL) {
 		not_a_reply(c, command, reply);
 	} else if (command == COMMAND_BDAT || command == COMMAND_CONTENT) {

@@ -55,6 +55,8 @@ SET(mail_4xx, s->mail = "451 4.7.1 greylisted\r\n")
 SET(mail_5xx, s->mail = "550 5.7.1 denied\r\n")
 SET(mail_421, s->mail = "421 4.7.0 closing\r\n")
 SET(mail_552, s->mail = "552 5.3.4 too big\r\n")
+SET(mail_552_no_size, mail_552(w, s); s->ehlo_tls = "250-peer\r\n250 PIPELINING\r\n")
+SET(mail_552_no_code, mail_552_no_size(w, s); s->mail = "552 storage exceeded\r\n")
 SET(mail_none, s->mail = NULL)
 SET(envelope_none, s->mail = s->rcpt = s->data = NULL)
 SET(mail_354, s->mail = "354 what\r\n")
@@ -224,6 +226,10 @@ static const struct row rows[] = {
 	{ "552 to MAIL is about this journal", mail_552, 0,
 	  "1 dead attempts=1 reason=too large for the intake 552 5.3.4 too big\n", UP,
 	  "" },
+	{ "but not where SIZE was not said", mail_552_no_size, 0, "", SUSPENDED,
+	  "MAIL was refused: 552" },
+	{ "nor is a full mailbox", mail_552_no_code, 0, "", SUSPENDED,
+	  "MAIL was refused: 552" },
 	{ "a missing reply to MAIL is not RCPT's", mail_none, 0, "", BACKED_OFF,
 	  "not a reply to RCPT: 354" },
 	{ "no reply to MAIL in five minutes backs off", envelope_none, 300001, "",
