@@ -24,8 +24,13 @@ static void
 resolve(struct lane *l)
 {
 	const char *domain = policy_destination(l->deliver->policies, l->policy);
+	struct err e;
 
 	l->destination = domain == NULL ? NULL : destination_find(l->deliver, domain);
+	if (domain == NULL || l->destination != NULL)
+		return;
+	err_set(&e, ERR_MEMORY, 0, "no memory for the destination %s", domain);
+	deliver_pause(l->deliver, &e);
 }
 
 struct lane *
@@ -330,6 +335,8 @@ lane_refill(struct lane *l)
 	struct deliver *d = l->deliver;
 	size_t half = d->window / 2;
 
+	if (l->destination == NULL)
+		resolve(l); /* there was no memory for it, or the policy has none */
 	if (l->destination == NULL)
 		return;
 	look_at_times(l);

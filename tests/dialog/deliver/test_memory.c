@@ -31,6 +31,7 @@ failing_calloc(size_t n, size_t size)
 }
 
 #define calloc failing_calloc
+#include "../../../src/deliver/destination.c"
 #include "../../../src/deliver/item.c"
 #undef calloc
 #define stream_write failing_write
@@ -126,6 +127,21 @@ a_withdrawal_that_cannot_be_remembered_says_so(void **state)
 	deliver_give_back(w->deliver, 1);
 }
 
+static void
+a_destination_that_finds_no_memory_is_looked_for_again(void **state)
+{
+	struct world *w = *state;
+
+	world_rows(w, 1);
+	has_no_memory = true;
+	world_start(w);
+	world_settle(w);
+	assert_int_equal(w->peer.connections, 0);
+	has_no_memory = false;
+	world_pass(w, 60000);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+}
+
 int
 main(void)
 {
@@ -133,6 +149,7 @@ main(void)
 		cmocka_unit_test(
 			a_write_that_fails_breaks_off_and_the_journal_comes_again_whole),
 		WORLD_TEST(a_withdrawal_that_cannot_be_remembered_says_so),
+		WORLD_TEST(a_destination_that_finds_no_memory_is_looked_for_again),
 	};
 
 	return WORLD_RUN_TESTS(tests);
