@@ -81,7 +81,7 @@ give_up(struct connection *c)
 	enum failure f = a->was_only_refused ? FAILURE_SUSPEND : FAILURE_BACK_OFF;
 
 	counter_add(COUNTER_CONNECTIONS_OUT_FAILED, 1);
-	destination_failed(c->destination, f, &a->error);
+	connection_lost(c, f, &a->error);
 	connection_close(c);
 }
 

@@ -79,6 +79,7 @@ connection_open(struct destination *x)
 	c->destination = x;
 	c->dcid = ++d->next_dcid;
 	c->generation = d->generation;
+	c->failures_then = x->failures;
 	transaction_init(&c->transaction);
 	list_append(&x->busy, &c->node);
 	d->n_connections++;
@@ -164,6 +165,13 @@ connection_is_outdated(const struct connection *c)
 	return c->generation != c->deliver->generation ||
 	       (c->destination->refuses_bdat &&
 		(c->capabilities.extensions & SMTP_EXT_CHUNKING) != 0);
+}
+
+bool
+connection_is_current(const struct connection *c)
+{
+	return c->generation == c->deliver->generation &&
+	       c->failures_then == c->destination->failures;
 }
 
 void

@@ -89,6 +89,7 @@ struct connection {
 	enum connection_state state;
 	uint64_t dcid;
 	unsigned generation;
+	unsigned failures_then; /* of its destination, as it or its journal was begun */
 	struct attempt attempt;
 	struct dns_query *query;
 	struct connecting *connecting;
@@ -109,7 +110,7 @@ enum connection_stop { STOP_BEGINS, STOP_IS_OVER };
 
 /* The one setter of the state; moves the connection between its destination's lists. */
 void connection_enter(struct connection *c, enum connection_state to);
-/* Opens one for the destination; failures go to destination_failed(). */
+/* Opens one for the destination; that may fail at once. */
 void connection_open(struct destination *x);
 /*
  * At once: what was sent stays sent, nothing more is. Its journal was dealt with before.
@@ -126,6 +127,11 @@ void connection_say_quit(struct connection *c);
 void connection_ready(struct connection *c);
 /* Made for a configuration of the past, or with BDAT that the hop refused meanwhile. */
 bool connection_is_outdated(const struct connection *c);
+/*
+ * Its end says something of its destination as it is now: it goes the present way, and
+ * it, or its journal, was begun after the latest failure.
+ */
+bool connection_is_current(const struct connection *c);
 /* In state PROFILE: may it go on now? */
 void connection_profile_turn(struct connection *c);
 /* Sets the deadline that belongs to what is awaited now. */
@@ -135,6 +141,8 @@ void connection_set_tls_text(struct connection *c);
 unsigned connection_messages_max(const struct connection *c);
 
 /* ---- parting.c */
+/* What that means for its destination. */
+void connection_lost(struct connection *c, enum failure f, const struct err *why);
 /* It broke: the journal, the destination and the connection get what each deserves. */
 void connection_broke(struct connection *c, enum failure f, const struct err *why);
 /* A reply before the content refused: no journal is to blame. */

@@ -9,7 +9,9 @@
  *	    +--- a recipient was accepted ---- SUSPENDED      (probes at an interval)
  *
  * No row is touched by any of it. Recovery is this one change of state, whatever the
- * backlog.
+ * backlog. An intake that takes recipients and no content would recover again and again:
+ * so the waits go on to double, and connections do not grow, until the first content got
+ * its reply, whichever.
  */
 #include "connection.h"
 #include "report.h"
@@ -28,6 +30,8 @@ destination_state_name(enum destination_state s)
 	};
 	return names[s];
 }
+
+enum { UNPROVEN_MAX = 2 }; /* connections: the first may be one that never ends */
 
 /* ------------------------------------------------------------------ life */
 
@@ -88,17 +92,36 @@ with_jitter(struct destination *x, int64_t ms)
 	return ms + (int64_t)((double)ms * 0.2 * (deliver_random(x->deliver) - 0.5));
 }
 
+/* The back-off's, which doubles; a suspension's interval is always the same. */
 static int64_t
 next_wait(struct destination *x, enum failure f)
 {
 	const struct destination_controls *c = destination_controls(x);
 
-	if (f == FAILURE_SUSPEND)
+	if (f == FAILURE_SUSPEND) {
+		x->wait_ms = 0;
 		return c->suspended_probe_ms;
-	if (x->state != DESTINATION_BACKED_OFF || x->wait_ms == 0)
-		return c->probe_first_ms;
-	return x->wait_ms < c->probe_longest_ms / 2 ? x->wait_ms * 2
-						    : c->probe_longest_ms;
+	}
+	if (x->wait_ms == 0)
+		x->wait_ms = c->probe_first_ms;
+	else if (x->wait_ms < c->probe_longest_ms / 2)
+		x->wait_ms *= 2;
+	else
+		x->wait_ms = c->probe_longest_ms;
+	return x->wait_ms;
+}
+
+/*
+ * Connections that fall together are one failure, also when one of them took a recipient
+ * in between.
+ */
+static bool
+is_one_failure(const struct destination *x, enum destination_state to)
+{
+	bool is_over = x->state == DESTINATION_UP && to == DESTINATION_BACKED_OFF;
+
+	return (x->state == to || is_over) &&
+	       loop_mono_ms(x->deliver->loop) < x->next_probe_at;
 }
 
 void
@@ -106,22 +129,23 @@ destination_failed(struct destination *x, enum failure f, const struct err *why)
 {
 	enum destination_state to =
 		f == FAILURE_SUSPEND ? DESTINATION_SUSPENDED : DESTINATION_BACKED_OFF;
-	int64_t now = loop_mono_ms(x->deliver->loop);
+	enum destination_state from = x->state;
 
 	x->last_error = *why;
 	x->allowed = 1;
-	/* Connections that fall together are one failure. */
-	if (x->state == to && now < x->next_probe_at)
-		return;
-	x->wait_ms = next_wait(x, f);
-	x->next_probe_at = now + with_jitter(x, x->wait_ms);
-	deliver_wake_at(x->deliver, x->next_probe_at);
-	if (x->state == DESTINATION_UP)
-		x->down_since = loop_wall_ms(x->deliver->loop);
-	bool is_new = x->state != to;
+	if (!is_one_failure(x, to)) {
+		x->failures++;
+		x->is_unproven = true;
+		x->next_probe_at =
+			loop_mono_ms(x->deliver->loop) + with_jitter(x, next_wait(x, f));
+		deliver_wake_at(x->deliver, x->next_probe_at);
+	}
 	x->state = to;
-	if (is_new)
-		report_destination_down(x);
+	if (from == to)
+		return;
+	if (from == DESTINATION_UP)
+		x->down_since = loop_wall_ms(x->deliver->loop);
+	report_destination_down(x);
 }
 
 void
@@ -130,6 +154,8 @@ destination_works(struct destination *x)
 	size_t most = destination_controls(x)->concurrency;
 
 	/* It takes mail: a connection more for each journal that says so. */
+	if (x->is_unproven && most > UNPROVEN_MAX)
+		most = UNPROVEN_MAX;
 	if (x->allowed < most) {
 		x->allowed++;
 		deliver_wake(x->deliver);
@@ -137,9 +163,20 @@ destination_works(struct destination *x)
 	if (x->state == DESTINATION_UP)
 		return;
 	report_destination_up(x);
+	if (x->state == DESTINATION_SUSPENDED)
+		x->next_probe_at = 0;
 	x->state = DESTINATION_UP;
-	x->down_since = x->next_probe_at = x->wait_ms = 0;
+	x->down_since = 0;
 	deliver_wake(x->deliver);
+}
+
+void
+destination_answers(struct destination *x)
+{
+	x->is_unproven = false;
+	x->wait_ms = 0;
+	if (x->state == DESTINATION_UP)
+		x->next_probe_at = 0;
 }
 
 /*
@@ -165,6 +202,7 @@ destination_probe_now(struct destination *x)
 	if (x->state == DESTINATION_UP)
 		return;
 	drop_attempts(x);
+	x->failures++; /* a probe that hangs belongs to what is past */
 	x->next_probe_at = loop_mono_ms(x->deliver->loop);
 	x->wait_ms = 0;
 	deliver_wake(x->deliver);
@@ -177,17 +215,16 @@ destination_reload(struct destination *x)
 	destination_probe_now(x);
 }
 
-/* Of the present configuration; those that only wait for the reply to QUIT are over. */
+/* Which can tell how it is by now. Those that only wait for QUIT's reply are over. */
 static size_t
-present_connections(const struct destination *x)
+current_connections(const struct destination *x)
 {
 	size_t n = x->idle.count;
 
 	for (struct list_node *node = list_first(&x->busy); node != NULL;
 	     node = list_next(&x->busy, node)) {
 		const struct connection *c = list_entry(node, struct connection, node);
-		n += c->generation == x->deliver->generation &&
-		     c->state != CONNECTION_QUITTING;
+		n += connection_is_current(c) && c->state != CONNECTION_QUITTING;
 	}
 	return n;
 }
@@ -203,7 +240,7 @@ destination_room(struct destination *x)
 			deliver_wake_at(d, x->next_probe_at);
 			return 0;
 		}
-		open = present_connections(x);
+		open = current_connections(x);
 	} else {
 		limit = destination_controls(x)->concurrency;
 		limit = x->allowed < limit ? x->allowed : limit;

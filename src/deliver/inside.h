@@ -169,9 +169,11 @@ struct destination {
 	char *domain;
 	enum destination_state state;
 	struct err last_error;
-	int64_t down_since;                          /* wall ms            */
-	int64_t next_probe_at;                       /* mono ms            */
-	int64_t wait_ms;                             /* of the back-off    */
+	int64_t down_since;    /* wall ms                                           */
+	int64_t next_probe_at; /* mono ms; kept while it is up and unproven          */
+	int64_t wait_ms;       /* of the back-off; 0: the next is the first           */
+	bool is_unproven;      /* no content was answered since the latest failure   */
+	unsigned failures;     /* what was begun before the latest is a part of it   */
 	const struct destination_controls *controls; /* borrowed from the policies */
 	unsigned controls_of;                        /* ... of this generation     */
 
@@ -213,6 +215,8 @@ enum failure {
 void destination_failed(struct destination *x, enum failure f, const struct err *why);
 /* A journal's recipient was accepted: it works. */
 void destination_works(struct destination *x);
+/* A journal's content got its reply, whichever: what failed before is over. */
+void destination_answers(struct destination *x);
 /* The back-off ends: a probe now, over a connection that is made anew. */
 void destination_probe_now(struct destination *x);
 /*

@@ -28,6 +28,17 @@ blame(struct connection *c, enum failure f, const struct err *why)
 	destination_failed(c->destination, f, why);
 }
 
+/*
+ * It ended without a word. When it was under way as the destination failed it was lost
+ * then, and its time-out comes when a probe has long shown better, or worse.
+ */
+void
+connection_lost(struct connection *c, enum failure f, const struct err *why)
+{
+	if (connection_is_current(c))
+		blame(c, f, why);
+}
+
 void
 connection_refused(struct connection *c, enum failure f, const struct err *why)
 {
@@ -92,7 +103,7 @@ lose_journal(struct connection *c, enum failure f, const struct err *why)
 		lane_put_back_last(i);
 	else
 		lane_put_back(i);
-	blame(c, was_sending ? FAILURE_BACK_OFF : f, why);
+	connection_lost(c, was_sending ? FAILURE_BACK_OFF : f, why);
 }
 
 /*
@@ -126,7 +137,7 @@ connection_broke(struct connection *c, enum failure f, const struct err *why)
 		return;
 	}
 	if (c->state == CONNECTION_PROFILE)
-		blame(c, f, why);
+		connection_lost(c, f, why);
 	if (c->transaction.item == NULL) {
 		connection_close(c);
 		return;
@@ -139,7 +150,7 @@ connection_broke(struct connection *c, enum failure f, const struct err *why)
 		become_uncertain(c, 0, why);
 	} else if (is_uncertain) {
 		become_uncertain(c, uncertain_wait(c), why);
-		blame(c, FAILURE_BACK_OFF, why);
+		connection_lost(c, FAILURE_BACK_OFF, why);
 	} else {
 		lose_journal(c, f, why);
 	}

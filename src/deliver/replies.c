@@ -65,7 +65,9 @@ rcpt_accepted(struct connection *c, const struct smtp_reply *reply)
 {
 	struct transaction *t = &c->transaction;
 
-	destination_works(c->destination);
+	/* What a route of the past takes says nothing of the present one. */
+	if (c->generation == c->deliver->generation)
+		destination_works(c->destination);
 	/* A code that BDAT's reply may have as well tells nothing. */
 	if (t->uses_bdat && t->has_codes && !speaks_of_address(reply)) {
 		t->has_codes = false;
@@ -146,6 +148,8 @@ content_accepted(struct connection *c, const struct smtp_reply *reply)
 	outcome_set_reply(&o, reply);
 	o.was_attempted = true;
 	c->messages++;
+	if (c->generation == c->deliver->generation)
+		destination_answers(c->destination);
 	outcome_record(c, c->transaction.item, &o);
 	transaction_finish(c);
 }
@@ -179,6 +183,8 @@ content_refused(struct connection *c, const struct smtp_reply *reply, enum verdi
 		outcome_soft(c, i, &o);
 	transaction_finish(c);
 	c->messages++;
+	if (c->generation == c->deliver->generation)
+		destination_answers(c->destination);
 	/* What is left of the content would be read as commands. */
 	if (!is_whole || reply->code == 421)
 		connection_close(c);

@@ -105,25 +105,30 @@ opening(const struct destination *x, bool *is_profile_awaited)
 	for (struct list_node *node = list_first(&x->busy); node != NULL;
 	     node = list_next(&x->busy, node)) {
 		const struct connection *c = list_entry(node, struct connection, node);
-		n += c->state <= CONNECTION_PROFILE;
+		n += c->state <= CONNECTION_PROFILE && connection_is_current(c);
 		if (c->state == CONNECTION_PROFILE)
 			*is_profile_awaited = true;
 	}
 	return n;
 }
 
-/* A journal is on its way; over a route of the past it says nothing of the present one. */
+/* A journal is on its way, and can tell how the destination is by now. */
 static bool
 is_probing(const struct destination *x)
 {
 	for (struct list_node *n = list_first(&x->busy); n != NULL;
 	     n = list_next(&x->busy, n)) {
 		const struct connection *c = list_entry(n, struct connection, node);
-		if (c->transaction.item != NULL &&
-		    c->generation == x->deliver->generation)
+		if (c->transaction.item != NULL && connection_is_current(c))
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_paused(const struct deliver *d)
+{
+	return d->paused_until > loop_mono_ms(d->loop);
 }
 
 /* Up: always. Down: one journal, when the time for a probe has come. */
@@ -132,7 +137,7 @@ may_send(const struct destination *x)
 {
 	const struct deliver *d = x->deliver;
 
-	if (d->paused_until > loop_mono_ms(d->loop))
+	if (is_paused(d))
 		return false;
 	if (x->state == DESTINATION_UP)
 		return true;
@@ -191,11 +196,10 @@ run_destination(struct destination *x)
 	if (!is_profile_awaited)
 		use_idle(x);
 	waiting = scheduler_waiting(x);
-	if (x->deliver->paused_until > loop_mono_ms(x->deliver->loop) || waiting == 0)
-		return;
 	size_t wanted =
 		(waiting + JOURNALS_PER_NEW_CONNECTION - 1) / JOURNALS_PER_NEW_CONNECTION;
-	for (size_t room = destination_room(x); room > 0 && made < wanted; room--, made++)
+	/* Each may fail at once, and the destination with it. */
+	for (; made < wanted && !is_paused(x->deliver) && destination_room(x) > 0; made++)
 		connection_open(x);
 }
 
@@ -224,7 +228,7 @@ scheduler_run(struct deliver *d)
 	}
 	sweep_run(d);
 	withdrawal_prune(d);
-	if (d->paused_until > loop_mono_ms(d->loop)) {
+	if (is_paused(d)) {
 		deliver_wake_at(d, d->paused_until);
 		return;
 	}

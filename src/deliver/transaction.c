@@ -351,6 +351,7 @@ transaction_send(struct connection *c, struct item *i)
 	struct err e;
 
 	connection_enter(c, CONNECTION_BUSY);
+	c->failures_then = c->destination->failures;
 	c->destination->in_flight++;
 	t->item = i;
 	i->dcid = c->dcid;

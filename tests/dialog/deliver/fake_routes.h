@@ -76,6 +76,7 @@ struct dns {
 	struct err error;    /* instead, when its kind is set */
 	const char *missing; /* this host does not exist */
 	bool is_silent;      /* no answer ever comes */
+	bool refuses;        /* nothing can be asked */
 	unsigned queries;
 };
 struct dns_query {
@@ -107,13 +108,15 @@ int
 dns_find_addresses(struct dns *d, const char *host, uint16_t port, dns_addresses_fn *done,
 		   void *arg, struct dns_query **ret, struct err *e)
 {
-	struct dns_query *q = calloc(1, sizeof(*q));
+	struct dns_query *q;
 
 	(void)port;
-	(void)e;
+	d->queries++;
+	if (d->refuses)
+		return err_set(e, ERR_LIMIT, 0, "no socket");
+	q = calloc(1, sizeof(*q));
 	if (q == NULL)
 		abort();
-	d->queries++;
 	q->dns = d;
 	q->done = done;
 	q->arg = arg;

@@ -19,6 +19,21 @@ count(const struct buf *commands, const char *word)
 }
 
 static void
+say_to_all(struct world *w, const char *text)
+{
+	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
+	     n = list_next(&w->peer.sessions, n))
+		peer_say(list_entry(n, struct peer_session, node), text);
+	world_settle(w);
+}
+
+static struct peer_session *
+last_session(struct world *w)
+{
+	return list_entry(w->peer.sessions.head.prev, struct peer_session, node);
+}
+
+static void
 connections_that_fall_together_are_one_failure(void **state)
 {
 	struct world *w = *state;
@@ -89,6 +104,148 @@ a_probe_is_one_journal_whatever_connections_are_idle(void **state)
 	unsigned before = count(&w->peer.commands, "MAIL ");
 	world_pass(w, 17000);
 	assert_int_equal(count(&w->peer.commands, "MAIL ") - before, 1);
+}
+
+/* The intake takes recipients, and no content. */
+static void
+waits_double_until_a_content_is_answered(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].data = "451 4.3.0 later\r\n";
+	world_run(w, 100);
+	for (int minute = 0; minute < 60; minute++) {
+		unsigned before = w->peer.connections;
+		for (int second = 0; second < 60; second += 15)
+			world_pass(w, 15000);
+		assert_in_range(w->peer.connections - before, 0, 4);
+	}
+	assert_in_range(w->peer.connections, 10, 20);
+	w->peer.scripts[0] = peer_script_good();
+	world_pass(w, 330000);
+	assert_int_equal(w->spool.outcomes, 100);
+	/* That is over: the next wait is the first again. */
+	w->peer.scripts[0].data = "451 4.3.0 later\r\n";
+	world_offer(w, 101);
+	world_settle(w);
+	assert_in_range(world_destination(w).next_probe_at - w->clock.wall, 13500, 16500);
+}
+
+static void
+nor_do_connections_grow_until_then(void **state)
+{
+	struct world *w = *state;
+
+	w->policies.controls.concurrency = 20;
+	w->peer.scripts[0].data = NULL;
+	world_run(w, 200);
+	assert_int_equal(w->peer.open, 20);
+	say_to_all(w, "451 4.3.0 later\r\n");
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	world_pass(w, 17000);
+	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+	/* Two: the first may be one that never ends. */
+	assert_int_equal(w->peer.open, 2);
+	say_to_all(w, "451 4.3.0 later\r\n");
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	w->peer.scripts[0] = peer_script_good();
+	w->peer.keeps_messages = false;
+	w->peer.most_open = 0;
+	world_pass(w, 34000);
+	assert_int_equal(w->spool.outcomes, 200);
+	assert_in_range(w->peer.most_open, 3, 20);
+}
+
+static void
+an_attempt_that_fails_at_once_is_one_attempt(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	world_run(w, 60);
+	world_pass(w, 31000);
+	assert_int_equal(w->peer.open, 0);
+	w->dns.refuses = true;
+	unsigned before = w->dns.queries;
+	for (uint64_t mid = 101; mid <= 140; mid++)
+		world_offer(w, mid);
+	world_settle(w);
+	assert_int_equal(w->dns.queries - before, 1);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+}
+
+/* Five connections, and a journal that hangs on each. */
+static void
+hang(struct world *w, size_t waiting)
+{
+	w->peer.keeps_messages = false;
+	world_run(w, 60);
+	w->peer.scripts[0].rcpt = w->peer.scripts[0].data = NULL;
+	for (uint64_t mid = 101; mid < 101 + waiting; mid++)
+		world_offer(w, mid);
+	world_settle(w);
+	assert_int_equal(world_destination(w).in_flight, 5);
+}
+
+static void
+what_hangs_since_before_the_failure_holds_up_no_probe(void **state)
+{
+	struct world *w = *state;
+
+	hang(w, 25);
+	peer_say(last_session(w), "450 4.2.1 busy\r\n");
+	world_settle(w);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	w->peer.scripts[0] = peer_script_good();
+	world_pass(w, 17000);
+	assert_int_equal(w->spool.outcomes, 60 + 25 - 4);
+	/* Nor does its end say anything new. */
+	world_pass(w, 300000);
+	assert_int_equal(w->spool.outcomes, 60 + 25);
+	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+}
+
+/* Nor does a connection that gets no greeting: five minutes. */
+static void
+nor_does_an_attempt_that_hangs(void **state)
+{
+	struct world *w = *state;
+	uint64_t dcid;
+
+	w->peer.keeps_messages = false;
+	world_run(w, 60);
+	world_pass(w, 31000);
+	w->peer.scripts[0].greeting = NULL;
+	for (uint64_t mid = 101; mid <= 105; mid++)
+		world_offer(w, mid);
+	world_settle(w);
+	assert_int_equal(w->peer.open, 2);
+	peer_say(last_session(w), "450 4.3.2 busy\r\n");
+	world_settle(w);
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	/* The one that is left would do for what waits. */
+	assert_int_equal(deliver_withdraw(w->deliver, 105, &dcid), WITHDRAWAL_DONE);
+	w->peer.scripts[0] = peer_script_good();
+	world_pass(w, 17000);
+	assert_int_equal(w->spool.outcomes, 64);
+	deliver_give_back(w->deliver, 105);
+}
+
+static void
+nor_does_it_end_a_suspension(void **state)
+{
+	struct world *w = *state;
+
+	hang(w, 25);
+	world_pass(w, 200000);
+	peer_say(last_session(w), "550 5.7.1 denied\r\n");
+	world_settle(w);
+	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
+	unsigned before = w->peer.connections;
+	world_pass_often(w, 30, 10000); /* the others had no reply in time */
+	assert_int_equal(world_destination(w).in_flight, 0);
+	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
+	assert_int_equal(w->peer.connections, before);
 }
 
 static void
@@ -195,6 +352,12 @@ main(void)
 		WORLD_TEST(connections_that_fall_together_are_one_failure),
 		WORLD_TEST(after_a_failure_connections_grow_from_one),
 		WORLD_TEST(a_probe_is_one_journal_whatever_connections_are_idle),
+		WORLD_TEST(waits_double_until_a_content_is_answered),
+		WORLD_TEST(nor_do_connections_grow_until_then),
+		WORLD_TEST(an_attempt_that_fails_at_once_is_one_attempt),
+		WORLD_TEST(what_hangs_since_before_the_failure_holds_up_no_probe),
+		WORLD_TEST(nor_does_an_attempt_that_hangs),
+		WORLD_TEST(nor_does_it_end_a_suspension),
 		cmocka_unit_test(a_used_connection_that_ends_is_not_to_blame),
 		WORLD_TEST(who_refuses_bdat_as_a_command_gets_data),
 		WORLD_TEST(what_is_broken_off_never_becomes_whole),

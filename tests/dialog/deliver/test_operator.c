@@ -128,6 +128,23 @@ deliver_now_probes_at_once(void **state)
 	assert_int_equal(w->spool.outcomes, 2);
 }
 
+static void
+nor_does_it_wait_for_a_probe_that_hangs(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.scripts[0].greeting = "421 4.3.2 not now\r\n";
+	peer_script_then(&w->peer)->mail = NULL;
+	w->peer.scripts[1].ehlo_tls = "250-peer\r\n250 8BITMIME\r\n";
+	peer_script_then(&w->peer);
+	world_run(w, 2);
+	world_pass(w, 17000);
+	assert_int_equal(world_destination(w).in_flight, 1);
+	deliver_now(w->deliver, 0);
+	world_settle(w);
+	assert_string_equal(world_log(w), "2 delivered attempts=1 250 2.0.0 taken\n");
+}
+
 /* Of a journal that is not in flight: nobody refuses it. */
 static void
 withdraw(struct world *w, uint64_t mid)
@@ -297,6 +314,7 @@ main(void)
 		WORLD_TEST(nothing_new_is_begun_while_stopping),
 		WORLD_TEST(an_answer_that_comes_after_the_stop_finds_nobody),
 		WORLD_TEST(deliver_now_probes_at_once),
+		WORLD_TEST(nor_does_it_wait_for_a_probe_that_hangs),
 		WORLD_TEST(a_withdrawn_journal_comes_back_when_it_is_released),
 		WORLD_TEST(a_change_that_did_not_happen_does_not_lose_the_journal),
 		WORLD_TEST(a_row_that_is_read_while_it_is_changed_is_not_sent),

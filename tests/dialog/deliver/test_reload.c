@@ -87,6 +87,32 @@ a_journal_that_hangs_on_the_old_route_holds_up_no_probe(void **state)
 					  "1 delivered attempts=1 250 2.0.0 taken\n");
 }
 
+/* Nor is what the old route says taken for a word of the new one. */
+static void
+a_recipient_that_the_old_route_takes_is_no_recovery(void **state)
+{
+	struct world *w = *state;
+	const char one_by_one[] = "250-peer\r\n250 8BITMIME\r\n";
+
+	w->peer.scripts[0].greeting = "421 4.3.2 not now\r\n";
+	peer_script_then(&w->peer)->rcpt = NULL;
+	w->peer.scripts[1].ehlo_tls = one_by_one;
+	peer_script_then(&w->peer)->greeting = "421 4.3.2 not now\r\n";
+	world_run(w, 20);
+	world_pass(w, 17000);
+	assert_int_equal(world_destination(w).in_flight, 1);
+	world_reload(w);
+	world_settle(w);
+	assert_int_equal(w->peer.connections, 3);
+	struct list_node *second =
+		list_next(&w->peer.sessions, list_first(&w->peer.sessions));
+	peer_say(list_entry(second, struct peer_session, node), "250 2.1.5 ok\r\n");
+	world_settle(w);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
+	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
+	assert_int_equal(w->peer.connections, 3);
+}
+
 static void
 a_ca_file_that_cannot_be_read_is_told_when_contexts_are_made(void **state)
 {
@@ -352,6 +378,7 @@ main(void)
 		cmocka_unit_test(any_reload_probes_once_what_is_down),
 		WORLD_TEST(a_corrected_intake_ends_the_suspension),
 		WORLD_TEST(a_journal_that_hangs_on_the_old_route_holds_up_no_probe),
+		WORLD_TEST(a_recipient_that_the_old_route_takes_is_no_recovery),
 		WORLD_TEST(a_ca_file_that_cannot_be_read_is_told_when_contexts_are_made),
 		WORLD_TEST(no_ca_file_is_read_after_contexts_were_made),
 		WORLD_TEST(a_reload_ends_idle_connections_of_the_old_configuration),
