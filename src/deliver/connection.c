@@ -163,7 +163,7 @@ bool
 connection_is_outdated(const struct connection *c)
 {
 	return c->generation != c->deliver->generation ||
-	       (c->destination->refuses_bdat &&
+	       (c->destination->bdat == BDAT_REFUSED &&
 		(c->capabilities.extensions & SMTP_EXT_CHUNKING) != 0);
 }
 

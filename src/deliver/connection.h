@@ -71,6 +71,7 @@ struct transaction {
 	uint64_t body_left;
 	bool uses_bdat;
 	bool has_codes;       /* enhanced codes tell the content's reply from RCPT's    */
+	bool is_trial;        /* the first that goes by BDAT there                    */
 	bool is_pipelined;    /* all commands of the envelope in one flight           */
 	bool is_content_open; /* it may be sent                                        */
 	bool is_head_sent;

@@ -179,6 +179,13 @@ destination_answers(struct destination *x)
 		x->next_probe_at = 0;
 }
 
+void
+destination_learn_bdat(struct destination *x, enum bdat what)
+{
+	if (what > x->bdat)
+		x->bdat = what;
+}
+
 /*
  * Connections that carry no journal yet: they go the way that somebody may just have put
  * right, and would hold up the one that goes the new way.

@@ -223,7 +223,7 @@ finish(struct connection *c)
 
 	buf_init(&text, PROFILE_TEXT_MAX);
 	c->dialogue.on_line = NULL;
-	if (c->destination->refuses_bdat)
+	if (c->destination->bdat == BDAT_REFUSED)
 		c->capabilities.extensions &=
 			~(unsigned)(SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME);
 	if (d->ops->profile(d->ops_arg, c->destination->domain,

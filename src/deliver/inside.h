@@ -163,6 +163,15 @@ struct item *scheduler_take(struct destination *x);
 size_t scheduler_waiting(const struct destination *x);
 
 /* ---- destination.c */
+/* What is known of BDAT there; each outweighs those before it. */
+enum bdat {
+	BDAT_UNTRIED,
+	BDAT_ON_TRIAL, /* the first journal that goes by it is on its way: all others
+			  take DATA */
+	BDAT_TRUSTED,  /* its reply can be told from RCPT's                       */
+	BDAT_VAGUE,    /* it cannot: only for what nothing else carries            */
+	BDAT_REFUSED,  /* as a command, though CHUNKING is offered                 */
+};
 struct destination {
 	struct list_node node;
 	struct deliver *deliver;
@@ -181,9 +190,7 @@ struct destination {
 	size_t in_flight;
 	size_t allowed;    /* connections: grows with success, 1 after a failure   */
 	unsigned rotation; /* round robin of equal hops                            */
-	/* A final 2xx could not be told from the reply to RCPT: no more BDAT. */
-	bool replies_are_vague;
-	bool refuses_bdat; /* as a command, though CHUNKING is offered              */
+	enum bdat bdat;
 	struct lane *last_lane;
 
 	char *profile;        /* recorded for it; what a journal in flight uses       */
@@ -217,6 +224,7 @@ void destination_failed(struct destination *x, enum failure f, const struct err 
 void destination_works(struct destination *x);
 /* A journal's content got its reply, whichever: what failed before is over. */
 void destination_answers(struct destination *x);
+void destination_learn_bdat(struct destination *x, enum bdat what);
 /* The back-off ends: a probe now, over a connection that is made anew. */
 void destination_probe_now(struct destination *x);
 /*

@@ -71,7 +71,7 @@ rcpt_accepted(struct connection *c, const struct smtp_reply *reply)
 	/* A code that BDAT's reply may have as well tells nothing. */
 	if (t->uses_bdat && t->has_codes && !speaks_of_address(reply)) {
 		t->has_codes = false;
-		c->destination->replies_are_vague = true;
+		destination_learn_bdat(c->destination, BDAT_VAGUE);
 	}
 	if (!t->uses_bdat && !t->is_pipelined)
 		transaction_send_data(c);
@@ -201,7 +201,7 @@ bdat_refused(struct connection *c, const struct smtp_reply *reply)
 
 	outcome_reply_text(reply, text, sizeof(text));
 	err_set(&e, ERR_REFUSED, 0, "BDAT was refused: %s", text);
-	c->destination->refuses_bdat = true;
+	destination_learn_bdat(c->destination, BDAT_REFUSED);
 	connection_refused(c, FAILURE_BACK_OFF, &e);
 }
 
@@ -223,11 +223,13 @@ content_replied(struct connection *c, enum command command,
 		content_refused(c, reply, v);
 	} else if (!is_whole || may_be_moved(c, command, reply)) {
 		/* Its honest replies may look like this; from now on it gets DATA. */
-		c->destination->replies_are_vague = true;
+		destination_learn_bdat(c->destination, BDAT_VAGUE);
 		not_a_reply(c, command, reply);
 	} else if (command == COMMAND_BDAT && !c->transaction.has_codes) {
 		ask_for_proof(c, reply);
 	} else {
+		if (command == COMMAND_BDAT)
+			destination_learn_bdat(c->destination, BDAT_TRUSTED);
 		content_accepted(c, reply);
 		connection_ready(c);
 	}

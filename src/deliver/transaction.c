@@ -30,6 +30,11 @@
  *
  * A hop that offers CHUNKING and then refuses BDAT as a command (500 to 504) has said
  * nothing about the content. It gets DATA from then on: establish.c.
+ *
+ * That, or codes that tell nothing, is learned from a journal that was sent, and a start
+ * knows of neither. So the first that goes by BDAT to a destination is alone: until its
+ * reply came the others take DATA, and what by its content cannot is proven by QUIT. A
+ * start costs one second copy, or one refused command and its back-off, at most.
  */
 #include "connection.h"
 #include "report.h"
@@ -70,10 +75,12 @@ transaction_finish(struct connection *c)
 	struct item *i = t->item;
 
 	content_end(t);
+	if (t->is_trial && c->destination->bdat == BDAT_ON_TRIAL)
+		c->destination->bdat = BDAT_UNTRIED; /* it came to nothing */
 	t->item = NULL;
 	t->uses_bdat = t->has_codes = t->is_pipelined = t->is_one_flight = false;
 	t->is_content_open = t->is_head_sent = t->is_reading = t->is_all_queued = false;
-	t->must_keep_profile = t->is_proof_awaited = false;
+	t->must_keep_profile = t->is_proof_awaited = t->is_trial = false;
 	c->destination->in_flight--;
 	deliver_wake(c->deliver);
 	return i;
@@ -264,15 +271,29 @@ transaction_send_data(struct connection *c)
 }
 
 static void
+choose_command(struct connection *c)
+{
+	const unsigned telling = SMTP_EXT_CHUNKING | SMTP_EXT_ENHANCEDSTATUSCODES;
+	unsigned offered = c->capabilities.extensions;
+	struct transaction *t = &c->transaction;
+	enum bdat *bdat = &c->destination->bdat;
+
+	t->is_trial = *bdat == BDAT_UNTRIED && (offered & telling) == telling;
+	if (t->is_trial)
+		*bdat = BDAT_ON_TRIAL;
+	t->has_codes =
+		(offered & telling) == telling && (t->is_trial || *bdat == BDAT_TRUSTED);
+	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0 &&
+		       (t->has_codes || t->content.must_use_bdat);
+}
+
+static void
 send_envelope(struct connection *c)
 {
 	struct transaction *t = &c->transaction;
 	unsigned offered = c->capabilities.extensions;
 
-	t->has_codes = (offered & SMTP_EXT_ENHANCEDSTATUSCODES) != 0 &&
-		       !c->destination->replies_are_vague;
-	t->uses_bdat = (offered & SMTP_EXT_CHUNKING) != 0 &&
-		       (t->has_codes || t->content.must_use_bdat);
+	choose_command(c);
 	t->is_pipelined = (offered & SMTP_EXT_PIPELINING) != 0;
 	t->is_one_flight = t->uses_bdat && t->is_pipelined && t->has_codes &&
 			   t->content.size <= ONE_FLIGHT_MAX;
