@@ -138,10 +138,15 @@ add_listed(struct reader *r, struct fetch *f, uint64_t mid, struct err *e)
 	return 0;
 }
 
-static bool
-has_own_index(enum journal_state s)
+static enum statement
+walk_statement(const struct spool_list_filter *f)
 {
-	return s == JOURNAL_HELD || s == JOURNAL_DEAD || s == JOURNAL_QUARANTINED;
+	if (f->message_mid != 0)
+		return STATEMENT_WALK_MESSAGE;
+	return f->state == JOURNAL_HELD || f->state == JOURNAL_DEAD ||
+			       f->state == JOURNAL_QUARANTINED
+		       ? STATEMENT_WALK_STATE
+		       : STATEMENT_WALK;
 }
 
 /*
@@ -151,12 +156,10 @@ has_own_index(enum journal_state s)
 static int
 walk(struct reader *r, struct fetch *f, bool *is_end, struct err *e)
 {
-	bool is_indexed = has_own_index(f->filter.state);
+	enum statement which = walk_statement(&f->filter);
 	size_t wanted = f->filter.limit - f->due.journals.count;
-	SCOPED(db_release)
-	sqlite3_stmt *st =
-		db_use(&r->db, is_indexed ? STATEMENT_WALK_STATE : STATEMENT_WALK, e);
-	size_t looks = 0, limit = is_indexed ? wanted : WALK_ROWS;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&r->db, which, e);
+	size_t looks = 0, limit = which == STATEMENT_WALK_STATE ? wanted : WALK_ROWS;
 	enum journal_state state;
 	int result = 1;
 
@@ -164,8 +167,10 @@ walk(struct reader *r, struct fetch *f, bool *is_end, struct err *e)
 		return -1;
 	db_bind_int(st, 1, (int64_t)f->due.next.mid);
 	db_bind_int(st, 2, (int64_t)limit);
-	if (is_indexed)
+	if (which == STATEMENT_WALK_STATE)
 		db_bind_text(st, 3, journal_state_name(f->filter.state));
+	if (which == STATEMENT_WALK_MESSAGE)
+		db_bind_int(st, 3, (int64_t)f->filter.message_mid);
 	f->n_page = 0;
 	while (f->n_page < wanted && (result = db_step(&r->db, st, e)) == 1) {
 		looks++;

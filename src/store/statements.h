@@ -135,6 +135,9 @@
 	  "SELECT mid, state, created_at, policy, next_at FROM journal WHERE state = ?3" \
 	  " AND (state = 'held' OR state = 'dead' OR state = 'quarantined')" \
 	  " AND mid > ?1 ORDER BY mid LIMIT ?2") \
+	X(WALK_MESSAGE, 0, \
+	  "SELECT mid, state FROM journal WHERE message = ?3 AND mid > ?1" \
+	  " ORDER BY mid LIMIT ?2") \
 	/* the due queue: one range over (next_at, mid) would walk all of an equal next_at */ \
 	X(DUE_SAME, 0, \
 	  "SELECT mid, next_at " DUE "next_at = ?2 AND mid > ?3 ORDER BY mid LIMIT ?4") \

@@ -153,6 +153,8 @@ spool_status(const struct spool *sp, struct spool_status *ret)
 		.refused_rows = v->refused_rows,
 		.longest_commit_us = v->longest_commit_us,
 		.longest_checkpoint_us = v->longest_checkpoint_us,
+		.last_mid = sp->next_mid,
+		.retention_ms = atomic_load(&sp->limits.retention_ms),
 	};
 	if (v->is_troubled)
 		memcpy(ret->trouble, v->trouble, sizeof(ret->trouble));

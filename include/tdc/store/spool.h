@@ -270,7 +270,8 @@ void spool_change_in(struct spool *sp, enum spool_change what, unsigned states,
 struct spool_list_filter {
 	enum journal_state state;
 	uint64_t after_mid;
-	size_t limit; /* at most 1000 */
+	size_t limit;         /* at most 1000 */
+	uint64_t message_mid; /* only journals of this message; 0 = of all */
 };
 void spool_list(struct spool *sp, const struct spool_list_filter *f, spool_due_fn *done,
 		void *arg);
@@ -308,6 +309,8 @@ struct spool_status {
 	/* the database will not change them: left out of the due queue until the next start */
 	uint64_t refused_rows;
 	int64_t longest_commit_us, longest_checkpoint_us;
+	uint64_t last_mid;    /* none above it was given */
+	int64_t retention_ms; /* as in force: delivered rows are kept this long */
 };
 void spool_status(const struct spool *sp, struct spool_status *ret);
 

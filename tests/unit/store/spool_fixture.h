@@ -396,7 +396,9 @@ fetch_one(struct fixture *f, uint64_t mid)
 static UNUSED void
 list_rows(struct fixture *f, enum journal_state state, uint64_t after, size_t limit)
 {
-	struct spool_list_filter filter = { state, after, limit };
+	struct spool_list_filter filter = { .state = state,
+					    .after_mid = after,
+					    .limit = limit };
 
 	forget_rows(f);
 	f->is_answered = false;

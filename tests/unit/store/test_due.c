@@ -131,6 +131,62 @@ waiting_policies_are_known(void **state)
 	fixture_done(&f);
 }
 
+static size_t
+list_of_message(struct fixture *f, uint64_t message, enum journal_state state,
+		uint64_t after, size_t limit)
+{
+	const struct spool_list_filter filter = {
+		.state = state, .after_mid = after, .limit = limit, .message_mid = message
+	};
+
+	forget_rows(f);
+	f->is_answered = false;
+	spool_list(f->sp, &filter, on_due, f);
+	AWAIT(f, f->is_answered);
+	return f->n_rows;
+}
+
+static void
+journals_are_found_by_their_message(void **state)
+{
+	struct fixture f;
+	struct spool_plan plans[3] = { { .policy = "A" },
+				       { .policy = "B" },
+				       { .policy = "C" } };
+	struct spool_status status;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.retention_ms = 5000;
+	open_spool(&f);
+	accept_one(&f, "A", 1, 10);
+	assert_int_equal(begin_accept(&f, 2, 10, plans, 3), 0);
+	AWAIT(&f, f.done == 2);
+	uint64_t message = plans[0].mid - 1;
+	accept_one(&f, "A", 3, 10);
+	assert_int_equal(list_of_message(&f, message, JOURNAL_STATE_COUNT, 0, 10), 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(f.rows[i]->mid, plans[i].mid);
+		assert_int_equal(f.rows[i]->message->mid, message);
+	}
+	assert_true(f.due.is_end);
+	assert_int_equal(list_of_message(&f, message, JOURNAL_STATE_COUNT, 0, 2), 2);
+	assert_false(f.due.is_end);
+	assert_int_equal(
+		list_of_message(&f, message, JOURNAL_STATE_COUNT, plans[1].mid, 2), 1);
+	assert_int_equal(f.rows[0]->mid, plans[2].mid);
+	change(&f, CHANGE_HOLD, plans[1].mid);
+	assert_int_equal(list_of_message(&f, message, JOURNAL_HELD, 0, 10), 1);
+	assert_int_equal(f.rows[0]->mid, plans[1].mid);
+	assert_int_equal(list_of_message(&f, message, JOURNAL_WAITING, 0, 10), 2);
+	assert_int_equal(list_of_message(&f, plans[0].mid, JOURNAL_STATE_COUNT, 0, 10),
+			 0);
+	spool_status(f.sp, &status);
+	assert_int_equal(status.last_mid, plans[2].mid + 2);
+	assert_int_equal(status.retention_ms, 5000);
+	fixture_done(&f);
+}
+
 int
 main(void)
 {
@@ -139,6 +195,7 @@ main(void)
 		cmocka_unit_test(a_page_is_bounded_by_bytes),
 		cmocka_unit_test(a_page_without_bodies_is_bounded_by_rows_alone),
 		cmocka_unit_test(waiting_policies_are_known),
+		cmocka_unit_test(journals_are_found_by_their_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

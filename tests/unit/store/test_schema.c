@@ -148,6 +148,7 @@ static const struct {
 	{ STATEMENT_COUNT_POLICIES, "SCAN journal USING INDEX journal_due" },
 	{ STATEMENT_STRAYS, "INDEX journal_due (policy=?)" },
 	{ STATEMENT_WALK_STATE, "INDEX journal_state (state=? AND rowid>?)" },
+	{ STATEMENT_WALK_MESSAGE, "INDEX journal_message (message=? AND rowid>?)" },
 	{ STATEMENT_ENDED, "INDEX journal_ended (ended_at<?)" },
 	{ STATEMENT_JOURNAL_OF_MESSAGE, "INDEX journal_message (message=?)" },
 	{ STATEMENT_SEGMENT_BODIES, "INDEX body_segment (segment=?)" },
