@@ -181,3 +181,9 @@ format_text(char *to, size_t size, const char *fmt, va_list ap)
 		to[w.n < size ? w.n : size - 1] = '\0';
 	return (int)w.n;
 }
+
+const char *
+format_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}

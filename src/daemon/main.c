@@ -121,9 +121,9 @@ start_spool(struct daemon *d, struct err *e)
 	if (r.damaged_names > 0 || r.strays > 0)
 		log_event(LOG_STORE, ERROR, "spool.damaged",
 			  F(LF_INT("names", r.damaged_names), LF_INT("strays", r.strays)),
-			  "%" PRIu64 " policies or destinations have no readable name "
-			  "and are left out; %" PRIu64 " journals wait for a policy that "
-			  "is not there and are quarantined",
+			  "policies or destinations without a readable name, left "
+			  "out: %" PRIu64 "; journals of a policy that is not there, "
+			  "quarantined: %" PRIu64,
 			  r.damaged_names, r.strays);
 	if (spool_watch_new(d->loop, d->spool, r.quarantined - r.newly_quarantined,
 			    &d->spool_watch, e) == 0)

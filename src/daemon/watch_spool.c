@@ -8,6 +8,7 @@
  */
 #include "daemon.h"
 
+#include "tdc/base/format.h"
 #include "tdc/base/log.h"
 
 #include <inttypes.h>
@@ -63,9 +64,9 @@ tell_refused_rows(struct spool_watch *w, uint64_t n)
 	if (n > w->refused_rows)
 		log_event(LOG_STORE, ERROR, "spool.refused_rows",
 			  F(LF_INT("rows", n), LF_INT("new", n - w->refused_rows)),
-			  "the database will not change %" PRIu64 " rows (%" PRIu64
-			  " new): they are left out until the next start",
-			  n, n - w->refused_rows);
+			  "the database will not change %" PRIu64 " row%s (%" PRIu64
+			  " new), left out until the next start",
+			  n, format_plural(n), n - w->refused_rows);
 	w->refused_rows = n;
 }
 
@@ -75,9 +76,9 @@ tell_quarantined(struct spool_watch *w, uint64_t n)
 	if (n > w->quarantined)
 		log_event(LOG_STORE, ERROR, "spool.quarantined",
 			  F(LF_INT("journals", n), LF_INT("new", n - w->quarantined)),
-			  "%" PRIu64 " journals are quarantined (%" PRIu64
-			  " new): their bodies or rows are damaged",
-			  n, n - w->quarantined);
+			  "%" PRIu64 " journal%s in quarantine (%" PRIu64
+			  " new): body or rows damaged",
+			  n, format_plural(n), n - w->quarantined);
 	if (n != w->quarantined)
 		spool_quarantine_told(w->spool, n);
 	w->quarantined = n;

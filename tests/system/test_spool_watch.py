@@ -17,7 +17,7 @@ from test_operations import body_files, closed_port_route
 def lines_of(daemon):
     """The watch's lines in their order: (level, the first words)."""
     return re.findall(r" (Error|Info): (no mail is accepted|mail is accepted again|the database will not change"
-                      r"|\d+ journals are quarantined)", daemon.log())
+                      r"|\d+ journals? in quarantine)", daemon.log())
 
 
 def is_accepted(daemon):
@@ -83,7 +83,7 @@ def test_rows_that_the_database_will_not_change_are_an_error_line(work):
     daemon.route_to(sink)
     daemon.start()
     wait_until(lambda: lines_of(daemon), 30, "the line")
-    assert (" Error: the database will not change 1 rows (1 new): they are left out until the next start"
+    assert (" Error: the database will not change 1 row (1 new), left out until the next start"
             in daemon.log())
     assert len(arrived(sink)) == 2
     daemon.stop()
@@ -106,15 +106,15 @@ def test_journals_that_came_into_quarantine_are_an_error_line(work):
     daemon.start()
     daemon.ctl("delivernow", "all")
     wait_until(lambda: lines_of(daemon), 30, "the line")
-    assert " Error: 1 journals are quarantined (1 new): their bodies or rows are damaged" in daemon.log()
+    assert " Error: 1 journal in quarantine (1 new): body or rows damaged" in daemon.log()
     wait_until(lambda: len(arrived(sink)) == 1, 30, "the other one")
     daemon.stop()
-    assert lines_of(daemon) == [("Error", "1 journals are quarantined")]
+    assert lines_of(daemon) == [("Error", "1 journal in quarantine")]
     # It was told: the next start has no news.
     daemon.start()
     wait_until(lambda: daemon.log().count(" 1 quarantined (0 new)") == 1, 30, "the start's line")
     daemon.stop()
-    assert lines_of(daemon) == [("Error", "1 journals are quarantined")]
+    assert lines_of(daemon) == [("Error", "1 journal in quarantine")]
 
 
 def test_a_change_of_all_leaves_out_the_rows_that_cannot_be_changed_and_says_how_many(work):

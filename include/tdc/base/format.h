@@ -20,5 +20,7 @@ int format_text(char *to, size_t size, const char *fmt, va_list ap)
 enum { FORMAT_NUMBER_MAX = 21 };
 /* The number in decimal, with a NUL; returns its length. */
 size_t format_number(uint64_t n, char text[FORMAT_NUMBER_MAX]);
+/* What a noun gets behind it, after this number: "" for one, else "s". */
+const char *format_plural(uint64_t n);
 
 #endif

@@ -113,14 +113,22 @@ test_number(void **state)
 	}
 }
 
+static void
+test_plural(void **state)
+{
+	(void)state;
+	assert_string_equal(format_plural(1), "");
+	assert_string_equal(format_plural(0), "s");
+	assert_string_equal(format_plural(2), "s");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_conversions),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_null_string),
-		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_own_conversions), cmocka_unit_test(test_others),
+		cmocka_unit_test(test_null_string),     cmocka_unit_test(test_number),
+		cmocka_unit_test(test_plural),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
