@@ -1,9 +1,12 @@
 /*
- * inspect.c - --check, the prints, --version and --help.
+ * inspect.c - --check, --check-spool, the prints, --version and --help.
  */
 #include "inspect.h"
 
 #include "daemon.h"
+
+#include "tdc/base/format.h"
+#include "tdc/digest/sha256.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +99,67 @@ inspect_config(const struct options *o)
 	return status;
 }
 
+/* ---------------------------------------------------------------- the spool */
+
+static void
+hash(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[SHA256_BYTES])
+{
+	struct sha256 *h = arg;
+
+	sha256_update(h, p, n);
+	if (!is_last)
+		return;
+	sha256_finish(h, digest);
+	sha256_start(h);
+}
+
+static void
+print_finding(void *arg, const char *line)
+{
+	(void)arg;
+	puts(line);
+}
+
+/* As the user of the daemon: what a look leaves behind (a lock, an empty log) is its own. */
+static int
+check_spool(const struct loaded *l, int *findings, struct err *e)
+{
+	struct sha256 *h = NULL;
+
+	if (privileges_lower(l->config, e) != 0 || sha256_new(&h, e) != 0)
+		return -1;
+	sha256_start(h);
+	*findings = spool_check(&l->setup->spool, hash, h, print_finding, NULL, e);
+	sha256_free(h);
+	return *findings < 0 ? -1 : 0;
+}
+
+static int
+inspect_spool(const struct options *o)
+{
+	struct loaded l;
+	struct err e = { 0 };
+	int findings = 0;
+	int status = load(o, &l);
+
+	if (status != 0)
+		return status;
+	if (check_spool(&l, &findings, &e) != 0) {
+		fprintf(stderr, "tdcd: the spool was not looked at to its end: %s\n",
+			e.text);
+		status = EXIT_START_FAILED;
+	} else {
+		printf("%s: %d finding%s\n", l.setup->spool.directory, findings,
+		       format_plural((uint64_t)findings));
+		status = findings == 0 ? EXIT_SUCCESS : EXIT_FINDINGS;
+	}
+	loaded_done(&l);
+	if (fflush(stdout) == 0)
+		return status;
+	perror("tdcd: standard output");
+	return EXIT_START_FAILED;
+}
+
 int
 inspect_run(const struct options *o)
 {
@@ -110,6 +174,8 @@ inspect_run(const struct options *o)
 		return print(fill_man, NULL);
 	case TASK_PRINT_JSON_SCHEMA:
 		return print(fill_json_schema, NULL);
+	case TASK_CHECK_SPOOL:
+		return inspect_spool(o);
 	case TASK_CHECK:
 	case TASK_PRINT_CONFIG:
 	case TASK_RUN:

@@ -19,6 +19,8 @@ static const struct row {
 	{ "foreground", NULL, 'f', TASK_RUN,
 	  "log to standard error, whatever log.target says" },
 	{ "check", NULL, 'k', TASK_CHECK, "check the configuration and exit" },
+	{ "check-spool", NULL, 's', TASK_CHECK_SPOOL,
+	  "look at all that is in the spool of a stopped daemon" },
 	{ "print-config", NULL, 'p', TASK_PRINT_CONFIG,
 	  "print every value in effect and exit" },
 	{ "print-man-keys", NULL, 'm', TASK_PRINT_MAN_KEYS,
@@ -47,8 +49,8 @@ options_help(void)
 	       "anew, TERM and INT\n"
 	       "stop in order; a second one stops at once.\n"
 	       "Exit status: 0 stopped in order, %d start or work failed, %d usage, %d "
-	       "configuration.\n",
-	       EXIT_START_FAILED, EXIT_USAGE, EXIT_CONFIG);
+	       "findings in the\nspool, %d configuration.\n",
+	       EXIT_START_FAILED, EXIT_USAGE, EXIT_FINDINGS, EXIT_CONFIG);
 }
 
 static const struct row *

@@ -9,6 +9,7 @@
 enum task {
 	TASK_RUN,
 	TASK_CHECK,
+	TASK_CHECK_SPOOL,
 	TASK_PRINT_CONFIG,
 	TASK_PRINT_MAN_KEYS,
 	TASK_PRINT_JSON_SCHEMA,
@@ -22,7 +23,7 @@ struct options {
 	bool is_foreground; /* log to stderr, whatever log.target says */
 };
 
-enum { EXIT_START_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+enum { EXIT_START_FAILED = 1, EXIT_USAGE = 2, EXIT_FINDINGS = 65, EXIT_CONFIG = 78 };
 
 /* 0, or an exit status after a message on stderr. */
 int options_parse(int argc, char **argv, struct options *ret);

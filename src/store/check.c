@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FINDING_MAX = 512, READ_BYTES = 128 * 1024 };
+enum { FINDING_MAX = 512, READ_BYTES = 64 * 1024 };
 
 struct inquiry {
 	struct spool spool; /* directory, lock and connection only */
@@ -98,25 +98,29 @@ open_bytes(struct inquiry *q, const struct spool_body *b, struct bytes *ret)
 	return -1;
 }
 
-/* The digest of the bytes on disk; -1 when there are fewer than the row says. */
+/* The digest of the bytes on disk; -1 when not all can be read, which is a finding. */
 static int
 hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset,
 	  uint8_t digest[32])
 {
-	SCOPED(free_ptr) char *p = malloc(READ_BYTES);
+	char p[READ_BYTES];
 	uint64_t left = b->facts.size;
+	ssize_t r = 0;
 
-	while (p != NULL && left > 0) {
+	while (left > 0) {
 		size_t n = left < READ_BYTES ? (size_t)left : READ_BYTES;
-		ssize_t r = pread(fd, p, n, (off_t)offset);
-		if (r <= 0)
-			return -1;
+		if ((r = pread(fd, p, n, (off_t)offset)) <= 0)
+			break;
 		q->sha256(q->hash_arg, p, (size_t)r, false, digest);
 		offset += (uint64_t)r;
 		left -= (uint64_t)r;
 	}
-	q->sha256(q->hash_arg, "", 0, true, digest);
-	return p == NULL ? -1 : 0;
+	if (r < 0)
+		found(q, "body %" PRId64 ": %s", b->id, strerror(errno));
+	else if (left > 0)
+		found(q, "body %" PRId64 ": shorter than its row says", b->id);
+	q->sha256(q->hash_arg, "", 0, true, digest); /* the next begins anew */
+	return left > 0 ? -1 : 0;
 }
 
 static void
@@ -145,10 +149,8 @@ check_body(struct inquiry *q, struct spool_body *b)
 			      b->id, (intmax_t)st.st_size, b->facts.size);
 		int r = hash_file(q, b, bytes.fd, bytes.offset, digest);
 		close(bytes.fd);
-		if (r != 0) {
-			found(q, "body %" PRId64 ": shorter than its row says", b->id);
+		if (r != 0)
 			return;
-		}
 	}
 	if (memcmp(digest, b->facts.sha256, 32) != 0)
 		found(q, "body %" PRId64 ": its bytes do not match its SHA-256", b->id);
@@ -300,6 +302,23 @@ check_all(struct inquiry *q, struct err *e)
 	return check_account(q, e);
 }
 
+/* A look makes nothing: what is not there has no findings to be proud of. */
+static int
+is_there(const struct spool_settings *s, struct err *e)
+{
+	SCOPED(free_ptr) char *path = NULL;
+	struct stat st;
+
+	if (asprintf(&path, "%s/%s.tdc.queue", s->directory,
+		     s->name == NULL ? "spool" : s->name) < 0) {
+		path = NULL;
+		return err_set(e, ERR_MEMORY, 0, "no memory for a check");
+	}
+	if (stat(path, &st) != 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "%s", path);
+	return 0;
+}
+
 int
 spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_arg,
 	    void (*report)(void *arg, const char *line), void *arg, struct err *e)
@@ -312,6 +331,8 @@ spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_ar
 	};
 	int r = -1;
 
+	if (is_there(s, e) != 0)
+		return -1;
 	q.spool.directory_fd = q.spool.lock_fd = -1;
 	q.db = &q.spool.writer.db;
 	if (spool_lock(&q.spool, s, e) == 0 &&

@@ -384,6 +384,15 @@ on_finding(void *arg, const char *line)
 	snprintf(f->text + n, sizeof(f->text) - n, "%s\n", line);
 }
 
+static int
+check_it(const struct fixture *f, struct findings *findings, struct err *e)
+{
+	uint64_t sum = 0;
+
+	findings->text[0] = '\0';
+	return spool_check(&f->settings, sum_hash, &sum, on_finding, findings, e);
+}
+
 static void
 accept_hashed(struct fixture *f, uint64_t seed, size_t size)
 {
@@ -443,9 +452,8 @@ a_check_finds_each_flaw(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(flaws) / sizeof(flaws[0]); i++) {
 		struct fixture f;
-		struct findings findings = { "" };
+		struct findings findings;
 		struct err e;
-		uint64_t sum = 0;
 
 		fixture_init(&f);
 		open_spool(&f);
@@ -454,8 +462,7 @@ a_check_finds_each_flaw(void **state)
 		accept_hashed(&f, 3, 300000);
 		close_spool(&f);
 		tamper(&f, flaws[i].sql);
-		int n = spool_check(&f.settings, sum_hash, &sum, on_finding, &findings,
-				    &e);
+		int n = check_it(&f, &findings, &e);
 		if (n < 0)
 			fail_msg("%s: %s", flaws[i].name, e.text);
 		if (flaws[i].finding == NULL && n != 0)
@@ -472,16 +479,53 @@ static void
 a_check_needs_the_spool_for_itself(void **state)
 {
 	struct fixture f;
-	struct findings findings = { "" };
+	struct findings findings;
 	struct err e;
-	uint64_t sum = 0;
 
 	(void)state;
 	fixture_init(&f);
 	open_spool(&f);
-	assert_int_equal(
-		spool_check(&f.settings, sum_hash, &sum, on_finding, &findings, &e), -1);
+	assert_int_equal(check_it(&f, &findings, &e), -1);
 	assert_int_equal(e.kind, ERR_BUSY);
+	fixture_done(&f);
+}
+
+static void
+a_check_of_a_short_body_says_nothing_of_the_next(void **state)
+{
+	struct fixture f;
+	struct findings findings;
+	struct err e;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	accept_hashed(&f, 1, 300000);
+	accept_hashed(&f, 2, 100);
+	close_spool(&f);
+	tamper(&f, "UPDATE body SET size = size + 1 WHERE place = 'file'");
+	assert_int_equal(check_it(&f, &findings, &e), 2);
+	assert_non_null(strstr(findings.text, "300000 bytes, its row says 300001"));
+	assert_non_null(strstr(findings.text, "shorter than its row says"));
+	fixture_done(&f);
+}
+
+static void
+a_check_makes_no_spool(void **state)
+{
+	struct fixture f;
+	struct findings findings;
+	char path[300];
+	struct err e;
+
+	(void)state;
+	fixture_init(&f);
+	snprintf(path, sizeof(path), "%s/nothing", f.directory);
+	f.settings.directory = path;
+	assert_int_equal(check_it(&f, &findings, &e), -1);
+	assert_int_equal(e.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(e.text, "nothing/spool.tdc.queue"));
+	assert_int_equal(access(path, F_OK), -1);
 	fixture_done(&f);
 }
 
@@ -496,6 +540,8 @@ main(void)
 		cmocka_unit_test(no_damaged_page_brings_the_daemon_down),
 		cmocka_unit_test(a_check_finds_each_flaw),
 		cmocka_unit_test(a_check_needs_the_spool_for_itself),
+		cmocka_unit_test(a_check_of_a_short_body_says_nothing_of_the_next),
+		cmocka_unit_test(a_check_makes_no_spool),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
