@@ -41,14 +41,8 @@ on_counted(void *arg, const struct spool_account *counted, const struct err *e)
 	struct call *c = arg;
 	struct proof *p = c->proof;
 
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
+	if (call_is_over(c, e))
 		return;
-	}
-	if (e != NULL) {
-		call_problem_err(c, e);
-		return;
-	}
 	const struct spool_account *kept = spool_account(c->admin->spool);
 	bool closes = spool_account_gap(counted) == 0;
 	bool has_moved = !states_are_equal(kept, &p->before);

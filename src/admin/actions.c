@@ -13,23 +13,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define IN(state) (1u << JOURNAL_##state)
-
-const struct action action_hold = { "hold", "held", CHANGE_HOLD,
-				    IN(WAITING) | IN(UNCERTAIN), true };
-const struct action action_release = { "release", "released", CHANGE_RELEASE, IN(HELD),
-				       false };
-const struct action action_delete = { "delete", "deleted", CHANGE_DELETE,
-				      IN(WAITING) | IN(UNCERTAIN) | IN(HELD) | IN(DEAD) |
-					      IN(QUARANTINED),
-				      true };
-const struct action action_retry = { "retry", "retried", CHANGE_RETRY_DEAD, IN(DEAD),
-				     false };
-const struct action action_retry_quarantined = { "retry", "retried from quarantine",
+const struct action actions[ACTION_COUNT] = {
+#define X(id, ...) [ACTION_##id] = { __VA_ARGS__ },
+	ACTIONS(X)
+#undef X
+};
+const struct action action_retry_quarantined = { "retry", "put back into the queue",
 						 CHANGE_RETRY_QUARANTINED,
 						 IN(QUARANTINED), false };
-const struct action action_delivernow = { "delivernow", "made due", CHANGE_DUE_NOW,
-					  IN(WAITING) | IN(UNCERTAIN), false };
 
 void
 action_states(unsigned states, char *text, size_t n)
@@ -50,6 +41,12 @@ action_states(unsigned states, char *text, size_t n)
 			return;
 		used += (size_t)wrote;
 	}
+}
+
+bool
+action_means(const struct call *c, enum journal_state state)
+{
+	return (c->states & (1u << state)) != 0;
 }
 
 int
@@ -92,6 +89,17 @@ action_does_not_apply(const struct err *e)
 	return e->kind == ERR_NOT_FOUND || e->kind == ERR_REFUSED;
 }
 
+void
+action_refuse_in_flight(struct call *c, uint64_t mid, uint64_t dcid)
+{
+	json_t *extra = json_object();
+
+	json_put(extra, "dcid", json_count(dcid));
+	call_problem(c, 409, extra,
+		     "journal %" PRIu64 " is being sent in this moment, by DCID %" PRIu64,
+		     mid, dcid);
+}
+
 static void
 answer_changed(struct call *c, uint64_t changed)
 {
@@ -99,35 +107,28 @@ answer_changed(struct call *c, uint64_t changed)
 
 	json_put(o, "mid", json_count(c->mid));
 	json_put(o, "action", json_string(c->path->action->name));
+	json_put(o, "done", json_string(c->path->action->done));
 	json_put(o, "changed", json_count(changed));
 	call_answer(c, 200, o);
 }
 
-/* Nothing was changed: say what the row is. */
+/* Nothing was changed: say what the row is. Or there is none, and a message is meant. */
 static void
 on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 {
 	struct call *c = arg;
 
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
+	if (call_is_over(c, e))
 		return;
-	}
-	if (e != NULL) {
-		call_problem_err(c, e);
-		return;
-	}
 	const struct action *action = c->path->action;
-	struct spool_journal *j =
-		(struct spool_journal *)(void *)list_first(&due->journals);
+	struct spool_journal *j = journal_take(&due->journals);
 	if (j == NULL) {
-		call_problem(c, 404, NULL, "there is no journal %" PRIu64, c->mid);
+		message_find(c, sweep_message);
 		return;
 	}
-	list_remove(&due->journals, &j->node);
 	enum journal_state state = j->state;
 	spool_journal_free(j);
-	if (action->change == CHANGE_DUE_NOW && (c->states & (1u << state)) != 0) {
+	if (action->change == CHANGE_DUE_NOW && action_means(c, state)) {
 		/* It has no time of its own: only its destination kept it. */
 		deliver_now(c->admin->deliver, c->mid);
 		answer_changed(c, 0);
@@ -141,10 +142,8 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 {
 	struct call *c = arg;
 
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
+	if (call_is_over(c, NULL))
 		return;
-	}
 	const struct action *action = c->path->action;
 	struct admin *a = c->admin;
 	if (action->withdraws)
@@ -199,12 +198,7 @@ run_action(struct call *c)
 		return;
 	}
 	if (withdrawal == WITHDRAWAL_IN_FLIGHT) {
-		json_t *extra = json_object();
-		json_put(extra, "dcid", json_count(dcid));
-		call_problem(c, 409, extra,
-			     "journal %" PRIu64
-			     " is being sent in this moment, by DCID %" PRIu64,
-			     c->mid, dcid);
+		action_refuse_in_flight(c, c->mid, dcid);
 		return;
 	}
 	action_change(c);

@@ -91,15 +91,25 @@ call_problem_err(struct call *c, const struct err *e)
 	call_problem(c, status, extra, "%s", e->text);
 }
 
+bool
+call_is_over(struct call *c, const struct err *e)
+{
+	bool has_ended = c->admin == NULL;
+
+	if (has_ended)
+		call_answer(c, 503, NULL);
+	else if (e != NULL)
+		call_problem_err(c, e);
+	return has_ended || e != NULL;
+}
+
 static void
 on_reloaded(void *arg, const struct err *e)
 {
 	struct call *c = arg;
 
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
+	if (call_is_over(c, NULL))
 		return;
-	}
 	if (e != NULL) {
 		call_problem(c, e->kind == ERR_SHUTDOWN ? 503 : 422, NULL, "%s", e->text);
 		return;

@@ -102,23 +102,31 @@ json_of_account(const struct spool_account *a)
 
 /* ---------------------------------------------------------------- journals */
 
+/* What lists have of it, too. */
+static void
+put_journal(json_t *o, const struct spool_journal *j)
+{
+	json_put(o, "mid", json_count(j->mid));
+	json_put(o, "kind", json_string(journal_kind_name(j->kind)));
+	json_put(o, "state", json_string(journal_state_name(j->state)));
+	json_put(o, "policy", json_peer_text(j->policy));
+	json_put(o, "attempts", json_integer(j->attempts));
+	json_put(o, "in_queue_since", json_time(j->created_at));
+	json_put(o, "next_at", json_time(j->next_at));
+	json_put(o, "last_reply", json_peer_text(j->last_reply));
+	json_put(o, "reason", json_peer_text(j->reason));
+}
+
 json_t *
 json_of_row(const struct spool_journal *j)
 {
 	const struct spool_message *m = j->message;
 	json_t *o = json_object();
 
-	json_put(o, "mid", json_count(j->mid));
-	json_put(o, "kind", json_string(journal_kind_name(j->kind)));
-	json_put(o, "state", json_string(journal_state_name(j->state)));
-	json_put(o, "policy", json_peer_text(j->policy));
-	json_put(o, "attempts", json_integer(j->attempts));
-	json_put(o, "created_at", json_time(j->created_at));
-	json_put(o, "next_at", json_time(j->next_at));
-	json_put(o, "last_reply", json_peer_text(j->last_reply));
-	json_put(o, "reason", json_peer_text(j->reason));
+	put_journal(o, j);
 	if (m != NULL) {
 		json_put(o, "message_mid", json_count(m->mid));
+		json_put(o, "accepted_at", json_time(m->accepted_at));
 		json_put(o, "sender", json_peer_text(m->sender));
 		json_put(o, "recipients", json_count(m->n_recipients));
 		json_put(o, "first_recipient",
@@ -218,24 +226,21 @@ json_of_journal(const struct spool_journal *j)
 	json_t *o = json_object();
 
 	uid_format(&j->uid, uid);
-	json_put(o, "mid", json_count(j->mid));
+	put_journal(o, j);
 	json_put(o, "uid", json_string(uid));
-	json_put(o, "kind", json_string(journal_kind_name(j->kind)));
-	json_put(o, "state", json_string(journal_state_name(j->state)));
-	json_put(o, "policy", json_peer_text(j->policy));
-	json_put(o, "attempts", json_integer(j->attempts));
-	json_put(o, "created_at", json_time(j->created_at));
-	json_put(o, "next_at", json_time(j->next_at));
-	json_put(o, "last_reply", json_peer_text(j->last_reply));
 	json_put(o, "tls", json_peer_text(j->tls));
 	json_put(o, "profile", json_peer_text(j->profile));
 	json_put(o, "rids", json_peer_text(j->rids));
-	json_put(o, "reason", json_peer_text(j->reason));
 	json_put(o, "last_destination", json_peer_text(j->destination));
 	json_put(o, "ended_at", json_time(j->ended_at));
+	return o;
+}
+
+void
+json_put_message(json_t *o, const struct spool_journal *j)
+{
 	if (j->message != NULL)
 		put_message(o, j->message);
 	if (j->body != NULL)
 		json_put(o, "body", json_of_body(j->body));
-	return o;
 }

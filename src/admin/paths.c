@@ -17,18 +17,13 @@ const struct path admin_paths[] = {
 	{ HTTP_GET,  "/dead",                run_dead,           NULL },
 	{ HTTP_GET,  "/quarantine",          run_quarantine,     NULL },
 	{ HTTP_GET,  "/queue/*",             run_show,           NULL },
-	{ HTTP_POST, "/queue/*/hold",        run_action,         &action_hold },
-	{ HTTP_POST, "/queue/*/release",     run_action,         &action_release },
-	{ HTTP_POST, "/queue/*/delete",      run_action,         &action_delete },
-	{ HTTP_POST, "/queue/*/retry",       run_action,         &action_retry },
-	{ HTTP_POST, "/queue/*/delivernow",  run_action,         &action_delivernow },
+#define X(id, name, ...) \
+	{ HTTP_POST, "/queue/*/" name,   run_action,         &actions[ACTION_##id] }, \
+	{ HTTP_POST, "/queue/" name,     run_action_on_all,  &actions[ACTION_##id] },
+	ACTIONS(X)
+#undef X
 	{ HTTP_POST, "/quarantine/*/retry",  run_quarantine_retry,
 	  &action_retry_quarantined },
-	{ HTTP_POST, "/queue/hold",          run_action_on_all,  &action_hold },
-	{ HTTP_POST, "/queue/release",       run_action_on_all,  &action_release },
-	{ HTTP_POST, "/queue/delete",        run_action_on_all,  &action_delete },
-	{ HTTP_POST, "/queue/retry",         run_action_on_all,  &action_retry },
-	{ HTTP_POST, "/queue/delivernow",    run_action_on_all,  &action_delivernow },
 	{ HTTP_POST, "/reload",              run_reload,         NULL },
 };
 /* clang-format on */

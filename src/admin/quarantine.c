@@ -122,27 +122,41 @@ recheck_new(struct call *c, struct spool_journal *j, struct err *e)
 	return spool_body_reader_new(c->admin->spool, j->body, &r->reader, e);
 }
 
+/* Each has a look of its own: the one that is meant, unless there are more or none. */
+static void
+retry_of_message(struct call *c, struct list *journals)
+{
+	struct spool_journal *j;
+
+	if (message_count(c, journals) != 1) {
+		message_refuse(c, journals);
+		return;
+	}
+	while ((j = journal_take(journals)) != NULL) {
+		if (action_means(c, j->state))
+			c->mid = j->mid;
+		spool_journal_free(j);
+	}
+	run_quarantine_retry(c);
+}
+
 static void
 on_rows(void *arg, struct spool_due *due, const struct err *e)
 {
 	struct call *c = arg;
 	struct err trouble;
 
-	if (c->admin == NULL) {
-		call_answer(c, 503, NULL);
+	if (call_is_over(c, NULL))
 		return;
-	}
 	if (e != NULL) {
 		stays(c, e);
 		return;
 	}
-	struct spool_journal *j =
-		(struct spool_journal *)(void *)list_first(&due->journals);
+	struct spool_journal *j = journal_take(&due->journals);
 	if (j == NULL) {
-		call_problem(c, 404, NULL, "there is no journal %" PRIu64, c->mid);
+		message_find(c, retry_of_message);
 		return;
 	}
-	list_remove(&due->journals, &j->node);
 	if (j->state != JOURNAL_QUARANTINED) {
 		action_refuse(c, j->state);
 		spool_journal_free(j);

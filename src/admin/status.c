@@ -1,5 +1,5 @@
 /*
- * status.c - the state of the whole daemon, and its health.
+ * status.c - the state of the whole daemon.
  */
 #include "internal.h"
 
@@ -7,9 +7,6 @@
 #include "tdc/deliver/deliver.h"
 #include "tdc/loop/loop.h"
 #include "tdc/server/server.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 static json_t *
 json_of_listeners(struct admin *a)
@@ -110,6 +107,7 @@ run_status(struct call *c)
 	json_put(o, "uptime_seconds", json_integer((wall - started) / 1000));
 	json_put(o, "configuration_generation",
 		 json_count(a->ops->configuration_generation(a->ops_arg)));
+	json_put(o, "health", json_of_health(a));
 	json_put(o, "listeners", json_of_listeners(a));
 	json_put(o, "incoming", incoming);
 	json_put(o, "destinations", destinations);
@@ -117,58 +115,4 @@ run_status(struct call *c)
 	json_put(o, "spool", json_of_spool(a->spool));
 	json_put(o, "counters", json_of_counters());
 	call_answer(c, 200, o);
-}
-
-/* ---------------------------------------------------------------- health */
-
-static void
-add_reason(json_t *reasons, const char *what, const char *why)
-{
-	char text[2 * ERR_TEXT_MAX];
-
-	snprintf(text, sizeof(text), "%s: %s", what, why);
-	(void)json_array_append_new(reasons, json_peer_text(text));
-}
-
-static void
-add_destination_trouble(void *arg, const struct destination_status *s)
-{
-	char what[ERR_TEXT_MAX];
-
-	if (s->state == DESTINATION_UP)
-		return;
-	snprintf(what, sizeof(what), "destination %s is %s", s->domain,
-		 destination_state_name(s->state));
-	add_reason(arg, what, s->last_error);
-}
-
-/* 503 only when mail is not accepted; what delays deliveries is "degraded", and says
- * why. */
-void
-run_health(struct call *c)
-{
-	struct admin *a = c->admin;
-	struct spool_status s;
-	json_t *o = json_object(), *reasons = json_array();
-
-	spool_status(a->spool, &s);
-	if (!s.is_accepting)
-		add_reason(reasons, "mail is not accepted", s.trouble);
-	deliver_each_destination(a->deliver, add_destination_trouble, reasons);
-	if (s.refused_rows > 0) {
-		char rows[128];
-		snprintf(rows, sizeof(rows),
-			 "%" PRIu64 " rows that the database will not change are left "
-			 "out until the next start",
-			 s.refused_rows);
-		add_reason(reasons, "spool", rows);
-	}
-	if (spool_account_gap(spool_account(a->spool)) != 0)
-		add_reason(reasons, "account", "it does not close");
-	const char *status = !s.is_accepting                ? "failing"
-			     : json_array_size(reasons) > 0 ? "degraded"
-							    : "ok";
-	json_put(o, "status", json_string(status));
-	json_put(o, "reasons", reasons);
-	call_answer(c, s.is_accepting ? 200 : 503, o);
 }

@@ -3,12 +3,15 @@
  * with what is quarantined.
  */
 #include "commands.h"
+#include "print.h"
+
+#include "tdc/base/format.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool
+bool
 is_id(const char *word)
 {
 	size_t n = strlen(word);
@@ -38,37 +41,26 @@ confirm(const struct invocation *v, const char *what, const char *state)
 	return REFUSED;
 }
 
-static const char *
-done_word(const char *action)
-{
-	static const char *const words[][2] = {
-		{ "hold", "held" },           { "release", "released" },
-		{ "delete", "deleted" },      { "retry", "to be delivered again" },
-		{ "delivernow", "made due" },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i][0], action) == 0)
-			return words[i][1];
-	return action;
-}
-
+/* "5: held", "message 4: 2 journals held", "all: 7 journals held" */
 static void
 print_done(const char *action, const char *what, json_t *answer)
 {
-	long long changed = json_integer_value(json_object_get(answer, "changed"));
-	long long in_flight = json_integer_value(json_object_get(answer, "in_flight"));
+	const char *done = text_of(answer, "done");
+	long long changed = count_of(answer, "changed"),
+		  in_flight = count_of(answer, "in_flight");
+	bool is_all = strcmp(what, "all") == 0;
+	bool is_message = json_object_get(answer, "message_mid") != NULL;
 
-	if (strcmp(what, "all") != 0) {
-		printf("%s: %s\n", what,
-		       changed > 0 ? done_word(action)
+	if (!is_all)
+		printf("%s%s: ", is_message ? "message " : "", what);
+	if (is_all || (is_message && changed > 0))
+		printf("%lld journal%s ", changed, format_plural((uint64_t)changed));
+	print_text(stdout, is_all || changed > 0
+				   ? done
 				   : "due already; its destination is tried");
-		return;
-	}
-	printf("%lld journals %s", changed, done_word(action));
 	if (in_flight > 0)
-		printf("; %lld left out because they are being sent", in_flight);
-	if (strcmp(action, "delivernow") == 0)
+		printf("; %lld left out while being sent", in_flight);
+	if (is_all && strcmp(action, "delivernow") == 0)
 		printf("; all destinations are tried");
 	printf("\n");
 }
@@ -135,9 +127,8 @@ retry_page(struct invocation *v, const json_t *rows, struct tally *t)
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		json_t *answer;
-		const json_t *mid = json_object_get(json_array_get(rows, i), "mid");
 		snprintf(path, sizeof(path), "/quarantine/%lld/retry",
-			 (long long)json_integer_value(mid));
+			 count_of(json_array_get(rows, i), "mid"));
 		enum exit_code code = client_post(v->client, path, &answer);
 		if (code == UNREACHABLE)
 			return code;
@@ -163,7 +154,7 @@ retry_all_quarantined(struct invocation *v)
 		enum exit_code code = client_get(v->client, path, &answer);
 		if (code != DONE)
 			return code;
-		after = json_integer_value(json_object_get(answer, "next"));
+		after = count_of(answer, "next");
 		code = retry_page(v, json_object_get(answer, "journals"), &t);
 		json_decref(answer);
 		if (code != DONE)
@@ -174,8 +165,9 @@ retry_all_quarantined(struct invocation *v)
 					   "changed", (json_int_t)t.changed, "refused",
 					   (json_int_t)t.refused));
 	else
-		printf("%lld journals to be delivered again; %lld stay in quarantine\n",
-		       t.changed, t.refused);
+		printf("%lld journal%s put back into the queue; left in quarantine: "
+		       "%lld\n",
+		       t.changed, format_plural((uint64_t)t.changed), t.refused);
 	return t.refused == 0 ? DONE : REFUSED;
 }
 

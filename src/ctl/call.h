@@ -6,7 +6,15 @@
 
 #include <jansson.h>
 
-enum exit_code { DONE = 0, REFUSED = 1, USAGE = 2, UNREACHABLE = 3 };
+enum exit_code {
+	DONE = 0,
+	REFUSED = 1,
+	USAGE = 2,
+	UNREACHABLE = 3,
+	/* of health, as monitoring plugins have them */
+	HEALTH_WARNING = 1,
+	HEALTH_ERROR = 2,
+};
 
 struct client; /* keeps its connection from call to call */
 

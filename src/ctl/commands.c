@@ -8,11 +8,11 @@
 const struct command commands[] = {
 	{ "status", "", 0, 0, TAKES_JSON, run_status, "the state of the daemon" },
 	{ "health", "", 0, 0, TAKES_JSON, run_health,
-	  "whether mail is accepted and delivered" },
+	  "whether someone must act; exit status 0 ok, 1 warning, 2 error" },
 	{ "queue", "", 0, 0, TAKES_JSON | TAKES_STATE | TAKES_LIMIT, run_queue,
 	  "list the journals" },
 	{ "show", "ID", 1, 1, TAKES_JSON, run_show,
-	  "all about one journal, and why it waits" },
+	  "all about one journal or message, and why it waits" },
 	{ "delivernow", "[ID|all]", 0, 1, TAKES_JSON | TAKES_YES, run_action,
 	  "end all waits and try at once" },
 	{ "hold", "ID|all", 1, 1, TAKES_JSON | TAKES_YES, run_action,

@@ -41,6 +41,8 @@ struct command {
 extern const struct command commands[];
 extern const size_t commands_count;
 
+/* A word that can be a MID. */
+bool is_id(const char *word);
 /* A usage message on stderr; returns USAGE. */
 enum exit_code usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The answer as it came, indented. Takes it. */

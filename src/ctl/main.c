@@ -26,6 +26,7 @@ static const struct row {
 	{ "limit", "N", 'l', TAKES_LIMIT, "at most N journals" },
 	{ "yes", NULL, 'y', TAKES_YES, "do not ask before deleting" },
 	{ "verify", NULL, 'v', TAKES_VERIFY, "count the rows and compare" },
+	{ "version", NULL, 'V', 0, "print the version of tdcctl" },
 	{ "help", NULL, 'h', 0, "print this" },
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -99,7 +100,7 @@ struct parsed {
 	struct invocation invocation;
 	const char *socket;
 	unsigned given; /* TAKES_* of the options that were there */
-	bool wants_help;
+	bool wants_help, wants_version;
 };
 
 static enum exit_code
@@ -130,6 +131,9 @@ take_option(struct parsed *p, int letter, const char *value)
 		return DONE;
 	case 'v':
 		p->invocation.is_verify = true;
+		return DONE;
+	case 'V':
+		p->wants_version = true;
 		return DONE;
 	case 'h':
 		p->wants_help = true;
@@ -186,7 +190,7 @@ parse(int argc, char **argv, struct parsed *p)
 
 	if (status != DONE)
 		return status;
-	if (p->wants_help) {
+	if (p->wants_help || p->wants_version) {
 		p->invocation.command = optind < argc ? command_find(argv[optind]) : NULL;
 		return DONE;
 	}
@@ -197,6 +201,16 @@ parse(int argc, char **argv, struct parsed *p)
 		return usage_error("%s does not take one of these options",
 				   p->invocation.command->name);
 	return status;
+}
+
+/* What was not printed was not done. */
+static enum exit_code
+written(enum exit_code status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	perror("tdcctl: standard output");
+	return status == DONE ? REFUSED : status;
 }
 
 static enum exit_code
@@ -214,11 +228,7 @@ run(struct parsed *p)
 		status = p->invocation.command->run(&p->invocation);
 	client_free(p->invocation.client);
 	curl_global_cleanup();
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		perror("tdcctl: standard output");
-		return status == DONE ? REFUSED : status;
-	}
-	return status;
+	return written(status);
 }
 
 int
@@ -229,11 +239,13 @@ main(int argc, char **argv)
 
 	if (status != DONE)
 		return (int)status;
-	if (!p.wants_help)
+	if (!p.wants_help && !p.wants_version)
 		return (int)run(&p);
-	if (p.invocation.command == NULL)
+	if (p.wants_version)
+		puts("tdcctl " TDC_VERSION);
+	else if (p.invocation.command == NULL)
 		help();
 	else
 		help_command(p.invocation.command);
-	return DONE;
+	return (int)written(DONE);
 }

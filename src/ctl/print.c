@@ -35,6 +35,18 @@ print_text(FILE *f, const char *text)
 }
 
 const char *
+text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+long long
+count_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+const char *
 format_time(const json_t *value, char slot[PRINT_SLOT])
 {
 	const char *text = json_string_value(value);

@@ -13,7 +13,10 @@
 /* Control bytes and what is not UTF-8 come out as \xNN. NULL prints "-". */
 void print_text(FILE *f, const char *text);
 
-/* Members of an object in forms for people; "-" when absent or null. Valid until the
+/* Members of an object: NULL, and 0, when absent or of another type. */
+const char *text_of(const json_t *o, const char *key);
+long long count_of(const json_t *o, const char *key);
+/* The same in forms for people; "-" when absent or null. Valid until the
  * next call on the same slot. */
 enum { PRINT_SLOT = 64 };
 const char *format_time(const json_t *value,

@@ -4,19 +4,10 @@
 #include "commands.h"
 #include "print.h"
 
+#include "tdc/base/format.h"
+
 #include <stdio.h>
-
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key));
-}
-
-static long long
-count_of(const json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
+#include <string.h>
 
 /* "created 20 = delivered 18 + waiting 2 + ... + deleted 0 + dropped 0, gap 0" */
 static void
@@ -106,13 +97,32 @@ print_spool(const json_t *s)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		printf(", %s %s", sizes[i][0],
 		       format_size(json_object_get(s, sizes[i][1]), slot));
-	if (count_of(s, "refused_rows") > 0)
-		printf("\n%lld ROWS THAT THE DATABASE WILL NOT CHANGE are left out until "
-		       "the next start",
-		       count_of(s, "refused_rows"));
 	printf("\nlongest commit %.1f ms, longest checkpoint %.1f ms\n",
 	       (double)count_of(s, "longest_commit_us") / 1000,
 	       (double)count_of(s, "longest_checkpoint_us") / 1000);
+}
+
+/* The reasons, the worst first: what stands in the first line is what matters most. */
+static void
+print_health(const json_t *h)
+{
+	const json_t *reasons = json_object_get(h, "reasons");
+
+	if (json_array_size(reasons) == 0)
+		puts(text_of(h, "status"));
+	for (size_t i = 0; i < json_array_size(reasons); i++) {
+		const json_t *reason = json_array_get(reasons, i);
+		print_text(stdout, text_of(reason, "level"));
+		fputs(": ", stdout);
+		print_text(stdout, text_of(reason, "text"));
+		putchar('\n');
+	}
+}
+
+static void
+print_number(long long n, const char *what, const char *end)
+{
+	printf("%lld %s%s%s", n, what, format_plural((uint64_t)n), end);
 }
 
 static void
@@ -122,12 +132,14 @@ print_status(const json_t *o)
 		     *account = json_object_get(o, "account");
 	char slot[PRINT_SLOT];
 
-	printf("tdcd %s, up %s, configuration generation %lld\n\n", text_of(o, "version"),
+	printf("tdcd %s, up %s, configuration generation %lld\n", text_of(o, "version"),
 	       format_seconds(count_of(o, "uptime_seconds"), slot),
 	       count_of(o, "configuration_generation"));
+	print_health(json_object_get(o, "health"));
+	putchar('\n');
 	print_listeners(json_object_get(o, "listeners"));
-	printf("%lld connections, %lld transactions\n", count_of(incoming, "connections"),
-	       count_of(incoming, "transactions"));
+	print_number(count_of(incoming, "connections"), "connection", ", ");
+	print_number(count_of(incoming, "transactions"), "transaction", "\n");
 	print_destinations(json_object_get(o, "destinations"));
 	putchar('\n');
 	print_account(account);
@@ -152,6 +164,25 @@ run_status(struct invocation *v)
 	return DONE;
 }
 
+static enum exit_code
+code_of_health(const json_t *h)
+{
+	static const struct {
+		const char *status;
+		enum exit_code code;
+	} codes[] = {
+		{ "ok", DONE },
+		{ "warning", HEALTH_WARNING },
+		{ "error", HEALTH_ERROR },
+	};
+	const char *status = text_of(h, "status");
+
+	for (size_t i = 0; status != NULL && i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(status, codes[i].status) == 0)
+			return codes[i].code;
+	return UNREACHABLE;
+}
+
 enum exit_code
 run_health(struct invocation *v)
 {
@@ -161,18 +192,19 @@ run_health(struct invocation *v)
 
 	if (code != DONE)
 		return code;
-	if (v->is_json) {
-		code = print_json(answer);
-		return status == 200 ? code : REFUSED;
+	code = code_of_health(answer);
+	if (code == UNREACHABLE) {
+		fputs("tdcctl: the answer is no state of health: ", stderr);
+		print_text(stderr, text_of(answer, "detail"));
+		fputc('\n', stderr);
+		json_decref(answer);
+		return code;
 	}
-	const json_t *reasons = json_object_get(answer, "reasons");
-	printf("%s\n", text_of(answer, "status"));
-	for (size_t i = 0; i < json_array_size(reasons); i++) {
-		print_text(stdout, json_string_value(json_array_get(reasons, i)));
-		putchar('\n');
-	}
+	if (v->is_json)
+		return print_json(answer) == DONE ? code : UNREACHABLE;
+	print_health(answer);
 	json_decref(answer);
-	return status == 200 ? DONE : REFUSED;
+	return code;
 }
 
 /* A gap, or rows that contradict the counters, are a failure of the command. */

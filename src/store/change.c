@@ -7,6 +7,7 @@
 
 #include "tdc/base/check.h"
 #include "tdc/base/cleanup.h"
+#include "tdc/base/format.h"
 
 #include <stdlib.h>
 
@@ -253,8 +254,8 @@ change_answer(struct store_op *op)
 		return;
 	}
 	if (op->error.kind == ERR_NONE && n > 0)
-		err_set(&op->error, ERR_CORRUPT, 0,
-			"%zu were left out because their rows are damaged", n);
+		err_set(&op->error, ERR_CORRUPT, 0, "%zu damaged row%s left out", n,
+			format_plural(n));
 	refused_done(&c->skipped);
 	if (c->done != NULL)
 		c->done(c->arg, c->changed,

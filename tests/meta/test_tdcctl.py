@@ -65,16 +65,16 @@ def ctl(socket, *arguments, env=None):
 
 
 def row(mid, **more):
-    return {"mid": mid, "state": "waiting", "created_at": "2026-01-02T03:04:05.678Z", "next_at": None,
-            "attempts": 0, "size": 1234, "sender": "a@x", "recipients": 1, "first_recipient": "b@y",
+    return {"mid": mid, "message_mid": mid + 100, "state": "waiting", "accepted_at": "2026-01-02T03:04:05.678Z",
+            "in_queue_since": "2026-01-05T00:00:00.000Z", "next_at": None, "attempts": 0, "size": 1234, "sender": "a@x", "recipients": 1, "first_recipient": "b@y",
             "last_reply": None, **more}
 
 
-ANSWER = (200, {"changed": 1, "in_flight": 0})
+ANSWER = (200, {"changed": 1, "in_flight": 0, "done": "done"})
 
 
 @pytest.mark.parametrize("words,code", [
-    ([], 2), (["frobnicate"], 2), (["show"], 2), (["show", "abc"], 2), (["show", "1", "2"], 2),
+    ([], 2), (["frobnicate"], 2), (["show"], 2), (["show", "abc"], 2), (["show", "1", "2"], 2), (["show", "0"], 2), (["show", "1x"], 2),
     (["hold"], 2), (["hold", "0"], 2), (["hold", "-1"], 2), (["hold", "12345678901234567890"], 2),
     (["delete", "5"], 2),                       # cannot ask, and was not told --yes
     (["dead", "delete", "all"], 2), (["dead", "retry"], 2), (["dead", "bury", "5"], 2), (["dead", "list", "5"], 2),
@@ -152,7 +152,7 @@ def test_pages_become_one_list(daemon):
     done = ctl(daemon.path, "queue", "--json")
     assert [r["mid"] for r in json.loads(done.stdout)["journals"]] == [1, 2, 30]
     lines = ctl(daemon.path, "queue").stdout.splitlines()
-    assert len(lines) == 4 and lines[0].split()[:2] == ["ID", "STATE"]
+    assert len(lines) == 4 and lines[0].split()[:3] == ["ID", "MESSAGE", "STATE"]
     state = lines[0].index("STATE")
     assert all(line[state:].startswith("waiting") for line in lines[1:]), lines
 
@@ -189,7 +189,7 @@ def test_retrying_all_that_is_quarantined_is_one_by_one_and_tells_what_stays(dae
     daemon.answers["POST", "/quarantine/1/retry"] = daemon.answers["POST", "/quarantine/9/retry"] = ANSWER
     daemon.answers["POST", "/quarantine/2/retry"] = (409, {"detail": "journal 2 is not retried: its file is gone"})
     done = ctl(daemon.path, "quarantine", "retry", "all")
-    assert (done.returncode, done.stdout) == (1, "2 journals to be delivered again; 1 stay in quarantine\n")
+    assert (done.returncode, done.stdout) == (1, "2 journals put back into the queue; left in quarantine: 1\n")
     assert done.stderr == "tdcctl: journal 2 is not retried: its file is gone\n"
     daemon.answers["POST", "/quarantine/2/retry"] = ANSWER
     done = ctl(daemon.path, "quarantine", "retry", "all", "--json")
@@ -211,13 +211,67 @@ def test_show_names_the_facts_of_the_body(daemon):
     assert "Facts" not in ctl(daemon.path, "show", "1").stdout
 
 
-def test_status_tells_of_refused_rows_only_when_there_are_some(daemon):
-    answer = {"version": "1", "account": {"states": {}}, "spool": {"is_accepting": True, "refused_rows": 0}}
+def test_a_list_has_the_message_and_when_it_was_accepted(daemon):
+    daemon.answers["GET", "/queue?after=0&limit=1000"] = (200, {"journals": [row(7)], "next": None})
+    title, line = ctl(daemon.path, "queue").stdout.splitlines()
+    assert title.split()[:4] == ["ID", "MESSAGE", "STATE", "ACCEPTED"]
+    assert line.split()[:5] == ["7", "107", "waiting", "2026-01-02", "03:04:05"]
+
+
+def test_show_of_a_message_has_each_of_its_journals(daemon):
+    journals = [{"mid": 13, "state": "delivered", "why": "delivered", "attempts": 1, "last_reply": "250 ok"},
+                {"mid": 14, "state": "dead", "why": "hard bounced: \x1b[1mno", "attempts": 2,
+                 "destination": {"domain": "intake.example", "state": "up"}}]
+    daemon.answers["GET", "/queue/12"] = (200, {
+        "message_mid": 12, "accepted_at": "2026-01-02T03:04:05.678Z", "sender": "", "journals": journals,
+        "recipients": [{"rid": 0, "address": "b@y", "source": "envelope"}]})
+    done = ctl(daemon.path, "show", "12")
+    assert done.returncode == 0 and "\x1b" not in done.stdout
+    message, first, second = done.stdout.split("\n\n")
+    assert message.startswith("Message          12\nAccepted (UTC)   2026-01-02 03:04:05\n")
+    assert "\nSender           <>\n" in message and "Journal" not in message
+    assert first == ("Journal          13\nState            delivered\nWhy              delivered\n"
+                     "Attempts         1\nLast reply       250 ok")
+    assert second.startswith("Journal          14\nState            dead\nWhy              hard bounced: \\x1b[1mno\n")
+    assert second.endswith("Destination      intake.example, up\n")
+
+
+def test_show_of_a_journal_has_its_two_times(daemon):
+    daemon.answers["GET", "/queue/1"] = (200, row(1, recipients=[], reason="content", why="hard bounced"))
+    out = ctl(daemon.path, "show", "1").stdout
+    assert "\nIn queue (UTC)   2026-01-05 00:00:00\n" in out and "\nAccepted (UTC)   2026-01-02 03:04:05\n" in out
+    assert "content" not in out     # the row's word; the sentence is in Why
+
+
+@pytest.mark.parametrize("words,answer,want", [
+    (["hold", "5"], {"mid": 5, "changed": 1, "done": "held"}, "5: held\n"),
+    (["hold", "4"], {"message_mid": 4, "changed": 1, "done": "held", "in_flight": 0}, "message 4: 1 journal held\n"),
+    (["hold", "4"], {"message_mid": 4, "changed": 2, "done": "held", "in_flight": 1},
+     "message 4: 2 journals held; 1 left out while being sent\n"),
+    (["hold", "all"], {"changed": 1, "done": "held", "in_flight": 0}, "1 journal held\n"),
+    (["hold", "all"], {"changed": 0, "done": "held", "in_flight": 0}, "0 journals held\n"),
+    (["delivernow", "5"], {"mid": 5, "changed": 0, "done": "made due"}, "5: due already; its destination is tried\n"),
+    (["delivernow", "4"], {"message_mid": 4, "changed": 0, "in_flight": 0, "done": "made due"},
+     "message 4: due already; its destination is tried\n"),
+    (["delivernow"], {"changed": 1, "in_flight": 0, "done": "made due"}, "1 journal made due; all destinations are tried\n"),
+])
+def test_what_was_done_is_said_in_whole_words(daemon, words, answer, want):
+    path = "/queue/" + (f"{words[1]}/" if words[1:] and words[1] != "all" else "") + words[0]
+    daemon.answers["POST", path] = (200, answer)
+    assert ctl(daemon.path, *words).stdout == want
+
+
+def test_status_begins_with_health(daemon):
+    answer = {"version": "1", "account": {"states": {}}, "spool": {"is_accepting": True, "refused_rows": 0},
+              "incoming": {"connections": 1, "transactions": 0}, "health": {"status": "ok", "reasons": []}}
     daemon.answers["GET", "/status"] = (200, answer)
-    assert "WILL NOT" not in ctl(daemon.path, "status").stdout
-    answer["spool"]["refused_rows"] = 3
+    lines = ctl(daemon.path, "status").stdout.splitlines()
+    assert lines[1] == "ok" and "1 connection, 0 transactions" in lines
+    answer["health"] = {"status": "error", "reasons": [
+        {"level": "error", "text": "3 rows that the database will not change"}, {"level": "warning", "text": "w"}]}
     daemon.answers["GET", "/status"] = (200, answer)
-    assert "\n3 ROWS THAT THE DATABASE WILL NOT CHANGE" in ctl(daemon.path, "status").stdout
+    lines = ctl(daemon.path, "status").stdout.splitlines()
+    assert lines[1:3] == ["error: 3 rows that the database will not change", "warning: w"]
 
 
 def test_a_gap_is_a_failure(daemon):
@@ -232,12 +286,32 @@ def test_a_gap_is_a_failure(daemon):
     assert done.returncode == 1 and "DISAGREE" in done.stdout
 
 
-def test_failing_health_is_1_and_says_why(daemon):
-    daemon.answers["GET", "/health"] = (503, {"status": "failing", "reasons": ["the disk is full"]})
+@pytest.mark.parametrize("http_status,health,code,out", [
+    (200, {"status": "ok", "reasons": []}, 0, "ok\n"),
+    (200, {"status": "warning", "reasons": [{"level": "warning", "text": "1 dead letter"}]}, 1,
+     "warning: 1 dead letter\n"),
+    (503, {"status": "error", "reasons": [{"level": "error", "text": "full\x1b"}, {"level": "warning", "text": "w"}]},
+     2, "error: full\\x1b\nwarning: w\n"),
+])
+def test_health_is_what_monitoring_expects(daemon, http_status, health, code, out):
+    daemon.answers["GET", "/health"] = (http_status, health)
     done = ctl(daemon.path, "health")
-    assert (done.returncode, done.stdout) == (1, "failing\nthe disk is full\n")
-    daemon.answers["GET", "/health"] = (200, {"status": "ok", "reasons": []})
-    assert ctl(daemon.path, "health").returncode == 0
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, "")
+    done = ctl(daemon.path, "health", "--json")
+    assert done.returncode == code and json.loads(done.stdout) == health
+
+
+@pytest.mark.parametrize("answer", [{"status": 503, "detail": "all 32 are at work"}, {"status": "splendid"}])
+def test_an_answer_that_is_no_state_of_health_is_3(daemon, answer):
+    daemon.answers["GET", "/health"] = (503, answer)
+    done = ctl(daemon.path, "health")
+    assert (done.returncode, done.stdout) == (3, "") and answer.get("detail", "no state of health") in done.stderr
+
+
+def test_its_version_needs_no_daemon(tmp_path):
+    done = ctl(tmp_path / "nothing", "--version")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("tdcctl ") and len(done.stdout.splitlines()) == 1
 
 
 def test_an_output_that_cannot_be_written_is_no_success(daemon):

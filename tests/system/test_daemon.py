@@ -234,10 +234,11 @@ def test_a_journal_that_is_being_sent_is_left_alone(work):
     wait_until(lambda: daemon.json("status")["destinations"] and
                daemon.json("status")["destinations"][0]["in_flight"] == 1, 20, "a delivery in flight")
     mid = daemon.json("queue")["journals"][0]["mid"]
-    for command in (["hold", mid], ["delete", mid, "--yes"]):
+    message = daemon.json("queue")["journals"][0]["message_mid"]
+    for command in (["hold", mid], ["delete", mid, "--yes"], ["hold", message], ["delete", message, "--yes"]):
         refused = daemon.ctl(*command, check=False)
         assert refused.returncode == 1 and re.search(r"being sent.*DCID \d+", refused.stderr), refused
-    assert daemon.json("hold", "all") == {"action": "hold", "changed": 0, "in_flight": 1}
+    assert daemon.json("hold", "all") == {"action": "hold", "done": "held", "changed": 0, "in_flight": 1}
     daemon.wait_drained(60)
     assert arrived(sink) == messages and len(sink.messages()) == 1
     daemon.assert_accounted()

@@ -82,7 +82,7 @@ def test_delivernow_moves_what_is_uncertain_with_the_same_bytes(work):
         (row,) = daemon.json("queue")["journals"]
         before = len(sink.messages())
         done = daemon.ctl("delivernow", *(words or [row["mid"]]))
-        assert "1 journals" in done.stdout or "made due" in done.stdout, done.stdout
+        assert "made due" in done.stdout, done.stdout
         daemon.wait_drained(20)
         first, second = [p.read_bytes() for p, _ in sink.messages()[before - 1:]]
         assert first == second

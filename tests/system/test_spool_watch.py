@@ -85,6 +85,10 @@ def test_rows_that_the_database_will_not_change_are_an_error_line(work):
     wait_until(lambda: lines_of(daemon), 30, "the line")
     assert (" Error: the database will not change 1 row (1 new), left out until the next start"
             in daemon.log())
+    assert daemon.json("status")["spool"]["refused_rows"] == 1
+    ill = daemon.ctl("health", check=False)
+    assert (ill.returncode, ill.stdout) == (
+        2, "error: 1 row that the database will not change, left out until the next start\n")
     assert len(arrived(sink)) == 2
     daemon.stop()
     assert lines_of(daemon) == [("Error", "the database will not change")]
@@ -131,10 +135,10 @@ def test_a_change_of_all_leaves_out_the_rows_that_cannot_be_changed_and_says_how
                              " BEGIN SELECT RAISE(ABORT, 'no'); END")
         database.commit()
     daemon.start()
-    for words, done in ((("hold", "all"), "4 were held"), (("delete", "all", "--yes"), "4 were deleted")):
+    for words, done in ((("hold", "all"), "4 journals held"), (("delete", "all", "--yes"), "4 journals deleted")):
         result = daemon.ctl(*words, check=False)
         assert result.returncode != 0
-        assert f"1 were left out because their rows are damaged; {done}" in result.stderr, result.stderr
+        assert f"1 damaged row left out; {done}" in result.stderr, result.stderr
     assert daemon.states()["waiting"] == 1
     daemon.assert_accounted()
     daemon.stop()

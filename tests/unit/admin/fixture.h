@@ -41,6 +41,7 @@ struct fixture {
 	struct deliver *deliver;
 	struct admin *admin;
 	unsigned started, committed, reloads;
+	int64_t retention_ms;
 	/* A reload that was asked for, and what becomes of it. */
 	bool reload_fails, reload_is_refused, reload_waits;
 	struct loop_task reload_task;
@@ -48,6 +49,8 @@ struct fixture {
 	void *reload_done_arg;
 	/* Of messages to come: the body's size (0: a few bytes), and what is wrong in the row. */
 	size_t body_size;
+	size_t n_journals;          /* of one; 0 = 1 */
+	const char *policy_of_mail; /* NULL = "DEFAULT" */
 	unsigned wrong_facts;
 	bool has_wrong_digest;
 	/* The latest answer. */
@@ -177,21 +180,32 @@ must(int r, const struct err *e)
 }
 
 static void
+open_admin(struct fixture *f)
+{
+	const struct admin_settings admin = { .socket = f->socket,
+					      .mode = 0600,
+					      .version = "9.9" };
+	struct err e = { 0 };
+
+	must(admin_new(f->loop, &admin, f->spool, f->server, f->deliver, &ops, f,
+		       &f->admin, &e),
+	     &e);
+}
+
+static void
 open_parts(struct fixture *f)
 {
 	struct err e = { 0 };
 	struct spool_recovery recovery;
 	const struct spool_settings spool = { .directory = f->spool_directory,
-					      .reserve = 1 };
+					      .reserve = 1,
+					      .retention_ms = f->retention_ms };
 	const struct server_settings server = { .hostname = "h.example",
 						.queue_domain = "the.tdc.queue" };
 	const struct dns_settings dns = { 0 };
 	const struct deliver_settings deliver = { .hostname = "h.example" };
 	const struct tls_client_settings tls_settings = { 0 };
 	struct deliver_tls *tls;
-	const struct admin_settings admin = { .socket = f->socket,
-					      .mode = 0600,
-					      .version = "9.9" };
 
 	must(loop_new(clock_system(), &f->loop, &e), &e);
 	must(config_parse(yaml, sizeof(yaml) - 1, "test", report, NULL, &f->config, &e),
@@ -204,16 +218,15 @@ open_parts(struct fixture *f)
 	must(deliver_new(f->loop, &deliver, f->spool, f->dns, f->policy, tls,
 			 &content_ops, NULL, &f->deliver, &e),
 	     &e);
-	must(admin_new(f->loop, &admin, f->spool, f->server, f->deliver, &ops, f,
-		       &f->admin, &e),
-	     &e);
+	open_admin(f);
 }
 
 static int
-setup(void **s)
+setup_with_retention(void **s, int64_t retention_ms)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	f->retention_ms = retention_ms;
 	snprintf(f->directory, sizeof(f->directory), "/tmp/tdc-admin-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->socket, sizeof(f->socket), "%s/sock", f->directory);
@@ -222,6 +235,12 @@ setup(void **s)
 	open_parts(f);
 	*s = f;
 	return 0;
+}
+
+static int
+setup(void **s)
+{
+	return setup_with_retention(s, 0);
 }
 
 static int
@@ -327,7 +346,8 @@ fill_draft(struct fixture *f, struct spool_draft *draft, const char *bytes, size
 	}
 }
 
-/* One message with one journal, on its way into the spool; its MID. */
+/* One message, whose MID is one less than that of its first journal, which is returned;
+ * on its way into the spool. */
 static uint64_t
 start_journal(struct fixture *f, const char *sender)
 {
@@ -337,7 +357,8 @@ start_journal(struct fixture *f, const char *sender)
 	size_t n;
 	char *bytes = bytes_of_size(f->body_size, &n);
 	struct body_facts facts = facts_of(f, bytes, n);
-	struct spool_plan plan = { .policy = "DEFAULT", .mid = 0 };
+	struct spool_plan plans[8] = { 0 };
+	size_t n_plans = f->n_journals == 0 ? 1 : f->n_journals;
 
 	m->mid = spool_next_mid(f->spool);
 	m->accepted_at = loop_wall_ms(f->loop);
@@ -353,11 +374,15 @@ start_journal(struct fixture *f, const char *sender)
 	must(spool_draft_new(f->spool, 0, &draft, &e), &e);
 	fill_draft(f, draft, bytes, n);
 	free(bytes);
-	plan.mid = spool_next_mid(f->spool);
-	spool_commit(draft, m, &facts, &plan, 1, on_committed, f);
+	for (size_t i = 0; i < n_plans; i++) {
+		plans[i].policy =
+			f->policy_of_mail == NULL ? "DEFAULT" : f->policy_of_mail;
+		plans[i].mid = spool_next_mid(f->spool);
+	}
+	spool_commit(draft, m, &facts, plans, n_plans, on_committed, f);
 	spool_message_unref(m);
 	f->started++;
-	return plan.mid;
+	return plans[0].mid;
 }
 
 static UNUSED uint64_t
@@ -388,6 +413,7 @@ end_as(struct fixture *f, uint64_t mid, enum outcome_kind kind, enum journal_sta
 
 	assert_false(deliver_withdraw(f->deliver, mid, &dcid));
 	spool_record(f->spool, &o);
+	/* A delivered one counts on; it may be gone from the rows at once. */
 	for (int i = 0; i < 500 && spool_account(f->spool)->state[state] == before; i++)
 		must(loop_run_once(f->loop, 10, &e), &e);
 	deliver_give_back(f->deliver, mid);

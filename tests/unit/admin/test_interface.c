@@ -62,7 +62,7 @@ test_show(void **s)
 	assert_string_equal(json_string_value(json_array_get(facts, 1)),
 			    "header-too-large");
 	ask(f, "GET", "/queue/424242");
-	expect_problem(f, 404, "there is no journal 424242");
+	expect_problem(f, 404, "there is no MID 424242; the latest one is 4");
 }
 
 static void
@@ -135,7 +135,7 @@ test_actions_on_one(void **s)
 	assert_int_equal(number(f, "changed"), 1);
 	assert_string_equal(state_of(f, mid), "gone");
 	post(f, mid, "delete");
-	expect_problem(f, 404, "there is no journal");
+	expect_problem(f, 404, "nothing is kept of MID");
 	assert_int_equal(spool_account(f->spool)->deleted, 1);
 	assert_int_equal(spool_account_gap(spool_account(f->spool)), 0);
 }
@@ -153,7 +153,10 @@ test_dead(void **s)
 	assert_string_equal(json_string_value(json_object_get(row, "last_reply")),
 			    "554 5.7.1 no");
 	assert_string_equal(state_of(f, mid), "dead");
-	assert_non_null(strstr(text(f, "why"), "dead letter"));
+	assert_string_equal(
+		text(f, "why"),
+		"hard bounced: the intake refused the content with a 5xx; kept "
+		"as a dead letter until an operator retries or deletes it");
 	post(f, mid, "hold");
 	expect_problem(f, 409, "is dead");
 	post(f, mid, "retry");

@@ -79,11 +79,12 @@ static const struct states {
 	const struct action *action;
 	const char *want;
 } states[] = {
-	{ "hold", &action_hold, "waiting or uncertain" },
-	{ "release", &action_release, "held" },
-	{ "delete", &action_delete, "waiting, uncertain, held, dead or quarantined" },
-	{ "retry", &action_retry, "dead" },
-	{ "delivernow", &action_delivernow, "waiting or uncertain" },
+	{ "hold", &actions[ACTION_HOLD], "waiting or uncertain" },
+	{ "release", &actions[ACTION_RELEASE], "held" },
+	{ "delete", &actions[ACTION_DELETE],
+	  "waiting, uncertain, held, dead or quarantined" },
+	{ "retry", &actions[ACTION_RETRY], "dead" },
+	{ "delivernow", &actions[ACTION_DELIVERNOW], "waiting or uncertain" },
 	{ "retry from quarantine", &action_retry_quarantined, "quarantined" },
 };
 
@@ -109,7 +110,7 @@ test_what_touches_waiting_rows_withdraws(void **s)
 	(void)s;
 	for (size_t i = 0; i < admin_paths_count; i++) {
 		const struct action *a = admin_paths[i].action;
-		if (a == NULL || a == &action_delivernow)
+		if (a == NULL || a == &actions[ACTION_DELIVERNOW])
 			continue;
 		bool is_sendable =
 			(a->states & (1u << JOURNAL_WAITING | 1u << JOURNAL_UNCERTAIN)) !=

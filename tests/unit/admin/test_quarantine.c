@@ -101,7 +101,7 @@ what_is_sound_gets_out(void **s)
 	for (size_t i = 0; i < n; i++)
 		check_row(f, &rows[i]);
 	retry_quarantined(f, 424242);
-	expect_problem(f, 404, "there is no journal 424242");
+	expect_problem(f, 404, "there is no MID 424242");
 	assert_int_equal(spool_account(f->spool)->deleted, n);
 	assert_int_equal(spool_account(f->spool)->state[JOURNAL_QUARANTINED], 0);
 }

@@ -159,7 +159,7 @@ a_change_of_all_leaves_out_what_cannot_be_changed(void **state)
 		open_spool(&f);
 		uint64_t changed = change(&f, changes[i].what, 0);
 		if (changed != ROWS - BAD || f.error.kind != ERR_CORRUPT ||
-		    strstr(f.error.text, "3 were left out") == NULL)
+		    strstr(f.error.text, "3 damaged rows left out") == NULL)
 			fail_msg("%s: got %" PRIu64 " changed, \"%s\"", changes[i].name,
 				 changed, f.error.text);
 		assert_account(&f, changes[i].name);
