@@ -8,6 +8,8 @@
 #include "tdc/base/uid.h"
 #include "tdc/mime/scan.h"
 
+#include <stdlib.h>
+
 json_t *
 json_peer_text(const char *text)
 {
@@ -117,6 +119,25 @@ put_journal(json_t *o, const struct spool_journal *j)
 	json_put(o, "reason", json_peer_text(j->reason));
 }
 
+/* Those of this journal, which may be some of its message's: "0,3,7". */
+static void
+put_recipients(json_t *o, const struct spool_journal *j)
+{
+	const struct spool_message *m = j->message;
+	size_t first = 0, n = m->n_recipients;
+
+	if (j->rids != NULL) {
+		first = strtoul(j->rids, NULL, 10);
+		n = 1;
+		for (const char *p = j->rids; *p != '\0'; p++)
+			n += *p == ',';
+	}
+	json_put(o, "recipients", json_count(n));
+	json_put(o, "first_recipient",
+		 json_peer_text(first < m->n_recipients ? m->recipients[first].address
+							: NULL));
+}
+
 json_t *
 json_of_row(const struct spool_journal *j)
 {
@@ -128,10 +149,7 @@ json_of_row(const struct spool_journal *j)
 		json_put(o, "message_mid", json_count(m->mid));
 		json_put(o, "accepted_at", json_time(m->accepted_at));
 		json_put(o, "sender", json_peer_text(m->sender));
-		json_put(o, "recipients", json_count(m->n_recipients));
-		json_put(o, "first_recipient",
-			 json_peer_text(m->n_recipients == 0 ? NULL
-							     : m->recipients[0].address));
+		put_recipients(o, j);
 		json_put(o, "message_id", json_peer_text(m->message_id));
 	}
 	if (j->body != NULL)

@@ -28,6 +28,7 @@ static const struct line journal_lines[] = {
 	{ "State", "state", SHOW_TEXT },
 	{ "Why", "why", SHOW_TEXT },
 	{ "Policy", "policy", SHOW_TEXT },
+	{ "RIDs", "rids", SHOW_TEXT }, /* when not all */
 	{ "Intake", "intake", SHOW_TEXT },
 	{ "In queue (UTC)", "in_queue_since", SHOW_TIME },
 	{ "Attempts", "attempts", SHOW_COUNT },

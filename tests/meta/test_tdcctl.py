@@ -220,7 +220,7 @@ def test_a_list_has_the_message_and_when_it_was_accepted(daemon):
 
 def test_show_of_a_message_has_each_of_its_journals(daemon):
     journals = [{"mid": 13, "state": "delivered", "why": "delivered", "attempts": 1, "last_reply": "250 ok"},
-                {"mid": 14, "state": "dead", "why": "hard bounced: \x1b[1mno", "attempts": 2,
+                {"mid": 14, "state": "dead", "why": "hard bounced: \x1b[1mno", "attempts": 2, "rids": "0,3",
                  "destination": {"domain": "intake.example", "state": "up"}}]
     daemon.answers["GET", "/queue/12"] = (200, {
         "message_mid": 12, "accepted_at": "2026-01-02T03:04:05.678Z", "sender": "", "journals": journals,
@@ -232,7 +232,8 @@ def test_show_of_a_message_has_each_of_its_journals(daemon):
     assert "\nSender           <>\n" in message and "Journal" not in message
     assert first == ("Journal          13\nState            delivered\nWhy              delivered\n"
                      "Attempts         1\nLast reply       250 ok")
-    assert second.startswith("Journal          14\nState            dead\nWhy              hard bounced: \\x1b[1mno\n")
+    assert second.startswith("Journal          14\nState            dead\nWhy              hard bounced: \\x1b[1mno\n"
+                             "RIDs             0,3\n")
     assert second.endswith("Destination      intake.example, up\n")
 
 

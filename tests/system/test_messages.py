@@ -66,6 +66,9 @@ def test_an_action_on_the_number_is_on_each_journal_of_the_message(work):
     other = queued_as(daemon)
     message = queued_as(daemon, ("bob@inside.example", "eve@customer.example"))
     assert len(daemon.json("show", message)["journals"]) == 2
+    rows = {row["policy"]: row for row in daemon.json("queue")["journals"] if row["message_mid"] == message}
+    assert [(rows[policy]["recipients"], rows[policy]["first_recipient"]) for policy in ("DEFAULT", "CUSTOMERS")] == [
+        (1, "bob@inside.example"), (1, "eve@customer.example")]
     assert daemon.ctl("hold", message).stdout == f"message {message}: 2 journals held\n"
     assert daemon.states()["held"] == 2 and daemon.pending() == 1
     again = daemon.ctl("hold", message, check=False)
