@@ -93,7 +93,7 @@ CREATE TABLE message (
 
 CREATE TABLE journal (
 	mid INTEGER PRIMARY KEY,
-	uid BLOB NOT NULL UNIQUE CHECK (length(uid) = 16),
+	uid BLOB NOT NULL CHECK (length(uid) = 16),
 	message INTEGER NOT NULL REFERENCES message,
 	kind TEXT NOT NULL CHECK (
 		kind = 'journal' OR kind = 'replay' OR kind = 'forward'),

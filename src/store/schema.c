@@ -101,7 +101,7 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "\n"
 	  "CREATE TABLE journal (\n"
 	  "\tmid INTEGER PRIMARY KEY,\n"
-	  "\tuid BLOB NOT NULL UNIQUE CHECK (length(uid) = 16),\n"
+	  "\tuid BLOB NOT NULL CHECK (length(uid) = 16),\n"
 	  "\tmessage INTEGER NOT NULL REFERENCES message,\n"
 	  "\tkind TEXT NOT NULL CHECK (\n"
 	  "\t\tkind = 'journal' OR kind = 'replay' OR kind = 'forward'),\n"
