@@ -6,33 +6,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-static unsigned
-count(const struct buf *commands, const char *word)
-{
-	struct span s = buf_span(commands);
-	size_t n = strlen(word);
-	unsigned found = 0;
-
-	for (size_t i = 0; i + n <= s.n; i++)
-		found += memcmp(s.p + i, word, n) == 0;
-	return found;
-}
-
-static void
-say_to_all(struct world *w, const char *text)
-{
-	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
-	     n = list_next(&w->peer.sessions, n))
-		peer_say(list_entry(n, struct peer_session, node), text);
-	world_settle(w);
-}
-
-static struct peer_session *
-last_session(struct world *w)
-{
-	return list_entry(w->peer.sessions.head.prev, struct peer_session, node);
-}
-
 static void
 connections_that_fall_together_are_one_failure(void **state)
 {
@@ -45,8 +18,7 @@ connections_that_fall_together_are_one_failure(void **state)
 	assert_int_equal(w->spool.outcomes, 60);
 	/* Five connections, and a journal without a final reply on each. */
 	w->peer.scripts[0].content[0] = NULL;
-	for (uint64_t mid = 101; mid <= 125; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 125);
 	world_settle(w);
 	assert_int_equal(world_destination(w).in_flight, 5);
 	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
@@ -70,8 +42,7 @@ after_a_failure_connections_grow_from_one(void **state)
 	world_pass(w, 31000); /* all of them time out */
 	assert_int_equal(w->peer.open, 0);
 	w->peer.scripts[0].greeting = "421 4.3.2 not now\r\n";
-	for (uint64_t mid = 101; mid <= 140; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 140);
 	world_settle(w);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	/* The probe's recipient is accepted; its content is not answered yet. */
@@ -98,12 +69,11 @@ a_probe_is_one_journal_whatever_connections_are_idle(void **state)
 	world_settle(w);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	assert_int_equal(w->peer.open, 4);
-	for (uint64_t mid = 102; mid <= 110; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 102, 110);
 	world_settle(w);
-	unsigned before = count(&w->peer.commands, "MAIL ");
+	unsigned before = world_count(w, "MAIL ");
 	world_pass(w, 17000);
-	assert_int_equal(count(&w->peer.commands, "MAIL ") - before, 1);
+	assert_int_equal(world_count(w, "MAIL ") - before, 1);
 }
 
 /* The intake takes recipients, and no content. */
@@ -140,13 +110,13 @@ nor_do_connections_grow_until_then(void **state)
 	w->peer.scripts[0].data = NULL;
 	world_run(w, 200);
 	assert_int_equal(w->peer.open, 20);
-	say_to_all(w, "451 4.3.0 later\r\n");
+	world_say_to_all(w, "451 4.3.0 later\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	world_pass(w, 17000);
 	assert_int_equal(world_destination(w).state, DESTINATION_UP);
 	/* Two: the first may be one that never ends. */
 	assert_int_equal(w->peer.open, 2);
-	say_to_all(w, "451 4.3.0 later\r\n");
+	world_say_to_all(w, "451 4.3.0 later\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	w->peer.scripts[0] = peer_script_good();
 	w->peer.keeps_messages = false;
@@ -167,8 +137,7 @@ an_attempt_that_fails_at_once_is_one_attempt(void **state)
 	assert_int_equal(w->peer.open, 0);
 	w->dns.refuses = true;
 	unsigned before = w->dns.queries;
-	for (uint64_t mid = 101; mid <= 140; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 140);
 	world_settle(w);
 	assert_int_equal(w->dns.queries - before, 1);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
@@ -176,13 +145,12 @@ an_attempt_that_fails_at_once_is_one_attempt(void **state)
 
 /* Five connections, and a journal that hangs on each. */
 static void
-hang(struct world *w, size_t waiting)
+hang(struct world *w)
 {
 	w->peer.keeps_messages = false;
 	world_run(w, 60);
 	w->peer.scripts[0].rcpt = w->peer.scripts[0].data = NULL;
-	for (uint64_t mid = 101; mid < 101 + waiting; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 125);
 	world_settle(w);
 	assert_int_equal(world_destination(w).in_flight, 5);
 }
@@ -192,9 +160,8 @@ what_hangs_since_before_the_failure_holds_up_no_probe(void **state)
 {
 	struct world *w = *state;
 
-	hang(w, 25);
-	peer_say(last_session(w), "450 4.2.1 busy\r\n");
-	world_settle(w);
+	hang(w);
+	world_say(w, -1, "450 4.2.1 busy\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	w->peer.scripts[0] = peer_script_good();
 	world_pass(w, 17000);
@@ -216,12 +183,10 @@ nor_does_an_attempt_that_hangs(void **state)
 	world_run(w, 60);
 	world_pass(w, 31000);
 	w->peer.scripts[0].greeting = NULL;
-	for (uint64_t mid = 101; mid <= 105; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 105);
 	world_settle(w);
 	assert_int_equal(w->peer.open, 2);
-	peer_say(last_session(w), "450 4.3.2 busy\r\n");
-	world_settle(w);
+	world_say(w, -1, "450 4.3.2 busy\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	/* The one that is left would do for what waits. */
 	assert_int_equal(deliver_withdraw(w->deliver, 105, &dcid), WITHDRAWAL_DONE);
@@ -236,10 +201,9 @@ nor_does_it_end_a_suspension(void **state)
 {
 	struct world *w = *state;
 
-	hang(w, 25);
+	hang(w);
 	world_pass(w, 200000);
-	peer_say(last_session(w), "550 5.7.1 denied\r\n");
-	world_settle(w);
+	world_say(w, -1, "550 5.7.1 denied\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_SUSPENDED);
 	unsigned before = w->peer.connections;
 	world_pass_often(w, 30, 10000); /* the others had no reply in time */
@@ -280,16 +244,15 @@ who_refuses_bdat_as_a_command_gets_data(void **state)
 	world_run(w, 50); /* idle connections that offer it */
 	assert_int_equal(w->spool.outcomes, 50);
 	w->peer.scripts[0].bdat = "502 5.5.1 not implemented\r\n";
-	for (uint64_t mid = 101; mid <= 150; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 150);
 	world_settle(w);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
-	unsigned before = count(&w->peer.commands, "|BDAT ");
+	unsigned before = world_count(w, "|BDAT ");
 	world_pass(w, 17000);
 	assert_int_equal(w->spool.outcomes, 100);
 	assert_null(strstr(world_log(w), "dead"));
-	assert_int_equal(count(&w->peer.commands, "|BDAT "), before);
-	assert_int_equal(count(&w->peer.commands, "|DATA|"), 50);
+	assert_int_equal(world_count(w, "|BDAT "), before);
+	assert_int_equal(world_count(w, "|DATA|"), 50);
 }
 
 /* Takes what the kernel has, past the session's TLS; returns how much until nothing comes. */
@@ -332,7 +295,7 @@ what_is_broken_off_never_becomes_whole(void **state)
 	world_run(w, 1);
 	assert_int_equal(world_destination(w).in_flight, 1);
 	/* Now there is room on the way, and just then we stop. */
-	int fd = dup(stream_fd(world_first_session(w)->stream));
+	int fd = dup(stream_fd(world_session(w, 0)->stream));
 	assert_true(fd >= 0);
 	size_t got = drain(fd);
 	assert_in_range(got, 1, SIZE - 40000); /* the rest is ours to send, or not */

@@ -4,12 +4,13 @@
  */
 #include "world.h"
 
+/* Of the outcomes. */
 static unsigned
-count(const char *text, const char *word)
+count(struct world *w, const char *word)
 {
 	unsigned n = 0;
 
-	for (; (text = strstr(text, word)) != NULL; text++)
+	for (const char *text = world_log(w); (text = strstr(text, word)) != NULL; text++)
 		n++;
 	return n;
 }
@@ -30,13 +31,7 @@ static void
 answer(struct world *w, const char *reply)
 {
 	w->peer.scripts[0].content[0] = reply;
-	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
-	     n = list_next(&w->peer.sessions, n)) {
-		struct peer_session *s = list_entry(n, struct peer_session, node);
-		if (!s->is_dead)
-			peer_say(s, reply);
-	}
-	world_settle(w);
+	world_say_to_all(w, reply);
 }
 
 static void
@@ -48,9 +43,9 @@ a_reply_that_cannot_be_told_costs_one_copy(void **state)
 	answer(w, "250 fine\r\n");
 	world_pass(w, 17000);
 	assert_int_equal(w->spool.outcomes, 40);
-	assert_int_equal(count(world_log(w), " uncertain "), 1);
-	assert_int_equal(count(world_log(w), " delivered "), 39);
-	assert_int_equal(count(world_commands(w), "|BDAT "), 1);
+	assert_int_equal(count(w, " uncertain "), 1);
+	assert_int_equal(count(w, " delivered "), 39);
+	assert_int_equal(world_count(w, "|BDAT "), 1);
 }
 
 static void
@@ -60,14 +55,13 @@ a_refused_command_is_refused_once(void **state)
 
 	send_five(w);
 	w->peer.scripts[0].bdat = "502 5.5.1 not implemented\r\n";
-	peer_say(world_first_session(w), w->peer.scripts[0].bdat);
-	world_settle(w);
+	world_say(w, 0, w->peer.scripts[0].bdat);
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	answer(w, "250 2.0.0 taken\r\n");
 	world_pass(w, 17000);
 	assert_int_equal(w->spool.outcomes, 40);
-	assert_int_equal(count(world_log(w), " delivered "), 40);
-	assert_int_equal(count(world_commands(w), "|BDAT "), 1);
+	assert_int_equal(count(w, " delivered "), 40);
+	assert_int_equal(world_count(w, "|BDAT "), 1);
 }
 
 static void
@@ -78,8 +72,8 @@ once_it_was_answered_all_go_by_it(void **state)
 	send_five(w);
 	answer(w, "250 2.0.0 taken\r\n");
 	assert_int_equal(w->spool.outcomes, 40);
-	assert_int_equal(count(world_commands(w), "|DATA|"), 4);
-	assert_int_equal(count(world_commands(w), "|BDAT "), 36);
+	assert_int_equal(world_count(w, "|DATA|"), 4);
+	assert_int_equal(world_count(w, "|BDAT "), 36);
 }
 
 /* It is not waited for when it comes to nothing. */
@@ -89,11 +83,11 @@ the_next_one_is_the_first_when_that_breaks_off(void **state)
 	struct world *w = *state;
 
 	send_five(w);
-	peer_session_close(world_first_session(w));
+	peer_session_close(world_session(w, 0));
 	answer(w, "250 2.0.0 taken\r\n");
 	world_pass(w, 17000);
 	assert_int_equal(w->spool.outcomes, 40);
-	assert_in_range(count(world_commands(w), "|BDAT "), 30, 36);
+	assert_in_range(world_count(w, "|BDAT "), 30, 36);
 }
 
 static void
@@ -103,12 +97,12 @@ what_only_bdat_carries_is_proven_meanwhile(void **state)
 
 	w->content.must_use_bdat = true;
 	send_five(w);
-	assert_int_equal(count(world_commands(w), "|BDAT "), 5);
+	assert_int_equal(world_count(w, "|BDAT "), 5);
 	answer(w, "250 fine\r\n");
 	world_pass(w, 17000);
 	assert_int_equal(w->spool.outcomes, 40);
-	assert_int_equal(count(world_log(w), " uncertain "), 1);
-	assert_int_equal(count(world_commands(w), "|QUIT|"), 39);
+	assert_int_equal(count(w, " uncertain "), 1);
+	assert_int_equal(world_count(w, "|QUIT|"), 39);
 }
 
 int

@@ -77,7 +77,7 @@ the_peer_is_told_the_name_that_is_verified(void **state)
 		w.policies.controls.tls_name = names[i];
 		w.peer.scripts[0].never_shakes_hands = true;
 		world_run(&w, 1);
-		struct span hello = stream_input(world_first_session(&w)->stream);
+		struct span hello = stream_input(world_session(&w, 0)->stream);
 		const char *want = names[i] == NULL ? "intake.example" : names[i];
 		if (hello.n == 0 || memmem(hello.p, hello.n, want, strlen(want)) == NULL)
 			fail_msg("no %s in %zu bytes", want, hello.n);

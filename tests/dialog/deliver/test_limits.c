@@ -13,7 +13,7 @@ drip(struct world *w, const char *bytes, size_t n)
 		const char byte[] = { bytes[i], '\0' };
 		if (w->peer.open == 0)
 			return i;
-		peer_say(world_first_session(w), byte);
+		peer_say(world_session(w, 0), byte);
 		world_pass(w, 10 * SECOND);
 	}
 	return n;
@@ -46,8 +46,7 @@ whole_replies_have_their_time_each(void **state)
 	for (int i = 0; i < 2; i++) {
 		world_pass(w, 290 * SECOND);
 		assert_int_equal(w->peer.open, 1);
-		peer_say(world_first_session(w), "250 2.1.0 ok\r\n");
-		world_settle(w);
+		world_say(w, 0, "250 2.1.0 ok\r\n");
 	}
 	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
 }

@@ -132,10 +132,8 @@ a_destination_that_finds_no_memory_is_looked_for_again(void **state)
 {
 	struct world *w = *state;
 
-	world_rows(w, 1);
 	has_no_memory = true;
-	world_start(w);
-	world_settle(w);
+	world_run(w, 1);
 	assert_int_equal(w->peer.connections, 0);
 	has_no_memory = false;
 	world_pass(w, 60000);

@@ -43,8 +43,7 @@ a_journal_whose_reply_is_awaited_gets_the_grace(void **state)
 	world_stop(w, 10000);
 	world_pass(w, 9000);
 	assert_int_equal(w->stopped, 0);
-	peer_say(world_first_session(w), "250 2.0.0 late\r\n");
-	world_settle(w);
+	world_say(w, 0, "250 2.0.0 late\r\n");
 	world_pass(w, 1);
 	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 late\n");
 	assert_int_equal(w->stopped, 1);

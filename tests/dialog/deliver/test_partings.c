@@ -176,7 +176,7 @@ an_end_in_order_crosses_the_flight(void **state)
 
 	w->peer.scripts[0].ehlo_tls = one_flight;
 	world_run(w, 1);
-	struct peer_session *s = world_first_session(w);
+	struct peer_session *s = world_session(w, 0);
 	stream_pause(s->stream);
 	w->spool.rows[0] = (struct fake_row){ .mid = 2, .policy = "DEFAULT" };
 	w->spool.rows[0].created_at = w->clock.wall;

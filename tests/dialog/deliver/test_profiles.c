@@ -144,8 +144,7 @@ two_profiles_are_never_in_flight_together(void **state)
 	assert_int_equal(w->spool.profiles_set, 1);
 	/* Its reply comes, and the other hop has its turn. */
 	w->peer.scripts[0] = peer_script_good();
-	peer_say(world_first_session(w), "250 2.0.0 taken\r\n");
-	world_settle(w);
+	world_say(w, 0, "250 2.0.0 taken\r\n");
 	assert_int_equal(w->spool.outcomes, 24);
 	assert_in_range(w->spool.profiles_set, 2, 40);
 	assert_true(has_profile(w, 0, "profile-4"));

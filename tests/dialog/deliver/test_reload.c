@@ -78,10 +78,7 @@ a_journal_that_hangs_on_the_old_route_holds_up_no_probe(void **state)
 	world_settle(w);
 	assert_string_equal(world_log(w), "2 delivered attempts=1 250 2.0.0 taken\n");
 	assert_int_equal(world_destination(w).in_flight, 1);
-	struct list_node *second =
-		list_next(&w->peer.sessions, list_first(&w->peer.sessions));
-	peer_say(list_entry(second, struct peer_session, node), "550 5.7.1 denied\r\n");
-	world_settle(w);
+	world_say(w, 1, "550 5.7.1 denied\r\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_UP);
 	assert_string_equal(world_log(w), "2 delivered attempts=1 250 2.0.0 taken\n"
 					  "1 delivered attempts=1 250 2.0.0 taken\n");
@@ -104,10 +101,7 @@ a_recipient_that_the_old_route_takes_is_no_recovery(void **state)
 	world_reload(w);
 	world_settle(w);
 	assert_int_equal(w->peer.connections, 3);
-	struct list_node *second =
-		list_next(&w->peer.sessions, list_first(&w->peer.sessions));
-	peer_say(list_entry(second, struct peer_session, node), "250 2.1.5 ok\r\n");
-	world_settle(w);
+	world_say(w, 1, "250 2.1.5 ok\r\n");
 	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n");
 	assert_int_equal(world_destination(w).state, DESTINATION_BACKED_OFF);
 	assert_int_equal(w->peer.connections, 3);
@@ -292,21 +286,13 @@ fewer_connections_are_reached_as_journals_end(void **state)
 	/* Each reply ends one; a new one comes only when they are fewer than two. */
 	w->peer.scripts[0] = peer_script_good();
 	unsigned open = 5, made = w->peer.connections;
-	for (struct list_node *n = list_first(&w->peer.sessions); open > 2;
-	     n = list_next(&w->peer.sessions, n)) {
-		peer_say(list_entry(n, struct peer_session, node), "250 2.0.0 taken\r\n");
-		world_settle(w);
+	for (int i = 0; open > 2; i++) {
+		world_say(w, i, "250 2.0.0 taken\r\n");
 		assert_int_equal(w->peer.open, --open);
 		assert_int_equal(w->peer.connections, made);
 	}
 	w->peer.most_open = 0;
-	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
-	     n = list_next(&w->peer.sessions, n)) {
-		struct peer_session *s = list_entry(n, struct peer_session, node);
-		if (!s->is_dead)
-			peer_say(s, "250 2.0.0 taken\r\n");
-	}
-	world_settle(w);
+	world_say_to_all(w, "250 2.0.0 taken\r\n");
 	assert_int_equal(w->spool.outcomes, 200);
 	assert_int_equal(w->peer.most_open, 2);
 }
@@ -364,7 +350,7 @@ a_smaller_window_lets_go_and_loses_nothing(void **state)
 	world_settle(w);
 	assert_int_equal(window_of(w), 20);
 	w->peer.scripts[0] = peer_script_good();
-	peer_say(world_first_session(w), "250 2.0.0 taken\r\n");
+	peer_say(world_session(w, 0), "250 2.0.0 taken\r\n");
 	world_pass_often(w, 20, 1000);
 	assert_int_equal(w->spool.outcomes, 600);
 	assert_int_equal(w->peer.n_messages_in_all, 600);

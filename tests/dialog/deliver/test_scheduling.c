@@ -124,8 +124,7 @@ fresh_and_old_journals_take_turns(void **state)
 	w->policies.controls.concurrency = 1;
 	world_start(w);
 	/* Both kinds are there before the first connection is ready. */
-	for (uint64_t mid = 101; mid <= 106; mid++)
-		world_offer(w, mid);
+	world_offer_all(w, 101, 106);
 	world_settle(w);
 	order(w, got, sizeof(got));
 	assert_string_equal(got, "101,1,102,2,103,3,104,4,105,5,106,6,");

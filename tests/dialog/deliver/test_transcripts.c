@@ -224,154 +224,119 @@ each_set_of_extensions_has_its_dialogue(void **state)
 static void
 a_connection_carries_ten_journals_then_says_quit(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 12);
-	w.policies.controls.concurrency = 1;
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.spool.outcomes, 12);
-	assert_int_equal(w.peer.connections, 2);
-	assert_int_equal(w.peer.most_open, 1);
-	const char *commands = buf_text(&w.peer.commands);
+	w->policies.controls.concurrency = 1;
+	world_run(w, 12);
+	assert_int_equal(w->spool.outcomes, 12);
+	assert_int_equal(w->peer.connections, 2);
+	assert_int_equal(w->peer.most_open, 1);
+	const char *commands = world_commands(w);
 	const char *quit = strstr(commands, "QUIT|EHLO me.example|MAIL");
 	assert_non_null(quit);
 	unsigned mails = 0;
 	for (const char *p = commands; (p = strstr(p, "MAIL ")) != NULL && p < quit; p++)
 		mails++;
 	assert_int_equal(mails, 10);
-	world_done(&w);
 }
 
 static void
 mailmax_of_the_peer_counts_if_it_is_less(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 4);
-	w.policies.controls.concurrency = 1;
-	w.peer.scripts[0].ehlo_tls = "250-peer\r\n250 LIMITS MAILMAX=2\r\n";
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.spool.outcomes, 4);
-	assert_int_equal(w.peer.connections, 2);
-	world_done(&w);
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].ehlo_tls = "250-peer\r\n250 LIMITS MAILMAX=2\r\n";
+	world_run(w, 4);
+	assert_int_equal(w->spool.outcomes, 4);
+	assert_int_equal(w->peer.connections, 2);
 }
 
 static void
 an_idle_connection_is_used_again_and_ends_with_quit(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 1);
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.peer.n_messages, 1);
-	world_pass(&w, 20000);
-	assert_int_equal(w.peer.open, 1);
-	world_offer(&w, 50);
-	world_settle(&w);
-	assert_int_equal(w.peer.n_messages, 2);
-	assert_int_equal(w.peer.connections, 1);
-	world_pass(&w, 29000);
-	assert_int_equal(w.peer.open, 1);
-	world_pass(&w, 2000);
-	assert_int_equal(w.peer.open, 0);
-	assert_non_null(strstr(buf_text(&w.peer.commands), "QUIT|"));
-	world_done(&w);
+	world_run(w, 1);
+	assert_int_equal(w->peer.n_messages, 1);
+	world_pass(w, 20000);
+	assert_int_equal(w->peer.open, 1);
+	world_offer(w, 50);
+	world_settle(w);
+	assert_int_equal(w->peer.n_messages, 2);
+	assert_int_equal(w->peer.connections, 1);
+	world_pass(w, 29000);
+	assert_int_equal(w->peer.open, 1);
+	world_pass(w, 2000);
+	assert_int_equal(w->peer.open, 0);
+	assert_non_null(strstr(world_commands(w), "QUIT|"));
 }
 
 static void
 a_refused_data_ends_the_connection_and_touches_no_row(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 2);
-	w.policies.controls.concurrency = 1;
-	w.peer.scripts[0].data = "554 5.6.0 no\r\n";
-	world_start(&w);
-	world_settle(&w);
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].data = "554 5.6.0 no\r\n";
+	world_run(w, 2);
 	assert_string_equal(
-		buf_text(&w.peer.commands),
+		world_commands(w),
 		"EHLO me.example|MAIL FROM:<> SIZE=91|RCPT TO:<tenant@intake.example> "
 		"NOTIFY=NEVER|DATA|QUIT|");
-	assert_int_equal(w.spool.outcomes, 0);
-	world_done(&w);
+	assert_int_equal(w->spool.outcomes, 0);
 }
 
 /* Its replies are honest but cannot be told from RCPT's; after the first all are waited for. */
 static void
 a_vague_final_reply_costs_one_copy_and_no_more(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 2);
-	w.policies.controls.concurrency = 1;
-	w.peer.scripts[0].ehlo_tls = "250-peer\r\n250-PIPELINING\r\n250-CHUNKING\r\n"
-				     "250 ENHANCEDSTATUSCODES\r\n";
-	for (size_t i = 0; i < sizeof(w.peer.scripts[0].content) / sizeof(char *); i++)
-		w.peer.scripts[0].content[i] = "250 fine\r\n";
-	world_start(&w);
-	world_settle(&w);
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].ehlo_tls = "250-peer\r\n250-PIPELINING\r\n250-CHUNKING\r\n"
+				      "250 ENHANCEDSTATUSCODES\r\n";
+	for (size_t i = 0; i < sizeof(w->peer.scripts[0].content) / sizeof(char *); i++)
+		w->peer.scripts[0].content[i] = "250 fine\r\n";
+	world_run(w, 2);
 	for (int i = 0; i < 20; i++)
-		world_pass(&w, 120000);
-	assert_int_equal(w.peer.n_messages_in_all, 3);
-	assert_non_null(strstr(buf_text(&w.spool.log), "1 uncertain"));
-	assert_non_null(strstr(buf_text(&w.spool.log), "1 delivered"));
-	assert_non_null(strstr(buf_text(&w.spool.log), "2 delivered"));
-	world_done(&w);
+		world_pass(w, 120000);
+	assert_int_equal(w->peer.n_messages_in_all, 3);
+	assert_non_null(strstr(world_log(w), "1 uncertain"));
+	assert_non_null(strstr(world_log(w), "1 delivered"));
+	assert_non_null(strstr(world_log(w), "2 delivered"));
 }
 
 static void
 a_peer_that_closes_after_a_few_is_not_to_blame(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 3);
-	w.policies.controls.concurrency = 1;
+	w->policies.controls.concurrency = 1;
 	/*
 	 * The first content is taken; the reply to the next MAIL is 421, as some limits
 	 * are told.
 	 */
-	w.peer.scripts[0].content[0] = "250 2.0.0 taken\r\n421 4.7.0 enough\r\n";
-	peer_script_then(&w.peer);
-	world_start(&w);
-	world_settle(&w);
-	assert_string_equal(world_log(&w), "1 delivered attempts=1 250 2.0.0 taken\n"
-					   "2 delivered attempts=1 250 2.0.0 taken\n"
-					   "3 delivered attempts=1 250 2.0.0 taken\n");
-	assert_int_equal(world_destination(&w).state, DESTINATION_UP);
-	assert_int_equal(w.peer.connections, 2);
-	world_done(&w);
+	w->peer.scripts[0].content[0] = "250 2.0.0 taken\r\n421 4.7.0 enough\r\n";
+	peer_script_then(&w->peer);
+	world_run(w, 3);
+	assert_string_equal(world_log(w), "1 delivered attempts=1 250 2.0.0 taken\n"
+					  "2 delivered attempts=1 250 2.0.0 taken\n"
+					  "3 delivered attempts=1 250 2.0.0 taken\n");
+	assert_int_equal(world_destination(w).state, DESTINATION_UP);
+	assert_int_equal(w->peer.connections, 2);
 }
 
 static void
 a_session_is_resumed(void **state)
 {
 	uint64_t resumed = counter_get(COUNTER_TLS_RESUMED);
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	world_init(&w);
-	world_rows(&w, 12);
-	w.policies.controls.concurrency = 1;
-	world_start(&w);
-	world_settle(&w);
-	assert_int_equal(w.spool.outcomes, 12);
+	w->policies.controls.concurrency = 1;
+	world_run(w, 12);
+	assert_int_equal(w->spool.outcomes, 12);
 	assert_int_equal(counter_get(COUNTER_TLS_RESUMED), resumed + 1);
-	world_done(&w);
 }
 
 int
@@ -379,13 +344,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_set_of_extensions_has_its_dialogue),
-		cmocka_unit_test(a_connection_carries_ten_journals_then_says_quit),
-		cmocka_unit_test(mailmax_of_the_peer_counts_if_it_is_less),
-		cmocka_unit_test(an_idle_connection_is_used_again_and_ends_with_quit),
-		cmocka_unit_test(a_refused_data_ends_the_connection_and_touches_no_row),
-		cmocka_unit_test(a_vague_final_reply_costs_one_copy_and_no_more),
-		cmocka_unit_test(a_peer_that_closes_after_a_few_is_not_to_blame),
-		cmocka_unit_test(a_session_is_resumed),
+		WORLD_TEST(a_connection_carries_ten_journals_then_says_quit),
+		WORLD_TEST(mailmax_of_the_peer_counts_if_it_is_less),
+		WORLD_TEST(an_idle_connection_is_used_again_and_ends_with_quit),
+		WORLD_TEST(a_refused_data_ends_the_connection_and_touches_no_row),
+		WORLD_TEST(a_vague_final_reply_costs_one_copy_and_no_more),
+		WORLD_TEST(a_peer_that_closes_after_a_few_is_not_to_blame),
+		WORLD_TEST(a_session_is_resumed),
 	};
 
 	return WORLD_RUN_TESTS(tests);

@@ -376,6 +376,13 @@ world_offer(struct world *w, uint64_t mid)
 }
 
 static inline void
+world_offer_all(struct world *w, uint64_t first, uint64_t last)
+{
+	for (uint64_t mid = first; mid <= last; mid++)
+		world_offer(w, mid);
+}
+
+static inline void
 world_reload(struct world *w)
 {
 	deliver_reload(w->deliver, &w->settings, &w->policies, world_tls(w));
@@ -423,10 +430,46 @@ world_commands(struct world *w)
 	return buf_text(&w->peer.commands);
 }
 
-static inline struct peer_session *
-world_first_session(struct world *w)
+/* How often a word stands among them. */
+static inline unsigned
+world_count(struct world *w, const char *word)
 {
-	return list_entry(list_first(&w->peer.sessions), struct peer_session, node);
+	struct span s = buf_span(&w->peer.commands);
+	size_t n = strlen(word);
+	unsigned found = 0;
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		found += memcmp(s.p + i, word, n) == 0;
+	return found;
+}
+
+/* Of all connections ever, in their order; the last: -1. */
+static inline struct peer_session *
+world_session(struct world *w, int which)
+{
+	struct list_node *n =
+		which < 0 ? w->peer.sessions.head.prev : list_first(&w->peer.sessions);
+
+	while (which-- > 0)
+		n = list_next(&w->peer.sessions, n);
+	return list_entry(n, struct peer_session, node);
+}
+
+/* What the peer says in one session, or in all that are open. */
+static inline void
+world_say(struct world *w, int which, const char *text)
+{
+	peer_say(world_session(w, which), text);
+	world_settle(w);
+}
+
+static inline void
+world_say_to_all(struct world *w, const char *text)
+{
+	for (struct list_node *n = list_first(&w->peer.sessions); n != NULL;
+	     n = list_next(&w->peer.sessions, n))
+		peer_say(list_entry(n, struct peer_session, node), text);
+	world_settle(w);
 }
 
 /* ------------------------------------------------------------------ tests in a world */
