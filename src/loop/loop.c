@@ -181,12 +181,6 @@ loop_free(struct loop *l)
 	free(l);
 }
 
-struct event_base *
-loop_event_base(struct loop *l)
-{
-	return l->base;
-}
-
 /* -- time -- */
 
 static struct loop_time *

@@ -19,7 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_base;
 struct loop;
 
 int loop_new(const struct clock *clock, struct loop **ret, struct err *e);
@@ -38,12 +37,9 @@ int64_t loop_mono_ms(const struct loop *l);
 int64_t loop_wall_ms(const struct loop *l);
 const struct clock *loop_clock(const struct loop *l);
 
-/* For a library that can work on libevent alone; nobody needs it yet. Timers, descriptors
- * and signals are below: who lacks something adds to this header instead. */
-struct event_base *loop_event_base(struct loop *l);
-
-/* -- timers: embedded in their owner (which does not move); `fn` runs once per timer_set(), by the
- * loop's clock: with a manual clock, a turn after the clock was moved -- */
+/* -- timers: embedded in their owner (which does not move); `fn` runs once per
+ * timer_set(), by the loop's clock: with a manual clock, a turn after the clock was
+ * moved -- */
 typedef void timer_fn(void *arg);
 struct timer {
 	struct loop *loop;
