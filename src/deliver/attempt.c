@@ -95,13 +95,23 @@ note_failure(struct connection *c, enum failure f, const struct err *why)
 		a->was_only_refused = false;
 }
 
+/* "mx.example [192.0.2.1]:25: "; of a hop that is an address, "[192.0.2.1]:25: ". */
+static void
+name_place(const struct connection *c, struct err *e)
+{
+	bool is_name = strcmp(c->host, c->remote) != 0;
+
+	err_wrap(e, "%s%s[%s]:%u", is_name ? c->host : "", is_name ? " " : "", c->remote,
+		 (unsigned)c->port);
+}
+
 void
 attempt_failed(struct connection *c, enum failure f, const struct err *why)
 {
 	struct err e = *why;
 
 	if (c->remote[0] != '\0')
-		err_wrap(&e, "%s [%s]:%u", c->host, c->remote, (unsigned)c->port);
+		name_place(c, &e);
 	note_failure(c, f, &e);
 	dialogue_end(&c->dialogue);
 	stream_close(c->stream);

@@ -60,7 +60,6 @@ connecting_tell(struct loop_task *task)
 {
 	struct connecting *c = list_entry(&task->node, struct connecting, task.node);
 	enum err_kind kind = err_kind_of_errno(c->os);
-	char text[SOCKET_TEXT_MAX];
 	struct err e;
 
 	if (c->os == 0) {
@@ -69,8 +68,7 @@ connecting_tell(struct loop_task *task)
 	}
 	if (kind != ERR_TIMEOUT && kind != ERR_MEMORY && kind != ERR_LIMIT)
 		kind = ERR_NETWORK;
-	socket_address_format(&c->to, text);
-	err_set(&e, kind, c->os, "no connection to %s", text);
+	err_set(&e, kind, c->os, "no connection");
 	connecting_end(c, &e);
 }
 
@@ -90,11 +88,9 @@ static void
 connecting_timed_out(void *arg)
 {
 	struct connecting *c = arg;
-	char text[SOCKET_TEXT_MAX];
 	struct err e;
 
-	socket_address_format(&c->to, text);
-	err_set(&e, ERR_TIMEOUT, 0, "no connection to %s within %lld ms", text,
+	err_set(&e, ERR_TIMEOUT, 0, "no connection within %lld ms",
 		(long long)c->timeout_ms);
 	connecting_end(c, &e);
 }

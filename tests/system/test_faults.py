@@ -5,7 +5,7 @@ import re
 import pytest
 
 from rig import corpus, wire
-from rig.process import count, wait_until
+from rig.process import count, free_port, wait_until
 from rig.unwrap import Journal
 
 
@@ -62,6 +62,22 @@ TRANSPORT = {
     "drop in the data": (["--drop", "mid-data"], ""),
     "two replies for one": (["--duplicate-reply"], ""),
 }
+
+
+@pytest.mark.parametrize("hop,named", [("127.0.0.1", ""), ("hop.example", "hop.example ")])
+def test_the_reason_names_the_place_once(work, hop, named):
+    daemon = work.daemon(start=False)
+    port = free_port()
+    daemon.configuration["smtp_routes"] = [{"domain": "intake.example", "next_hops": [f"[{hop}]:{port}"]}]
+    daemon.configuration["dns"] = {"hosts": str(work.directory / "hosts"), "timeout": "5s"}
+    (work.directory / "hosts").write_text("127.0.0.1 hop.example\n")
+    daemon.start()
+    feed(daemon, 1)
+    reason = wait_until(lambda: [d["last_error"] for d in daemon.json("status")["destinations"] if d["last_error"]], 20,
+                        "the failed attempt")
+    assert reason == [f"{named}[127.0.0.1]:{port}: no connection: Connection refused"]
+    assert f" {reason[0]}" in daemon.log()
+    daemon.stop()
 
 
 @pytest.mark.parametrize("fault", TRANSPORT)

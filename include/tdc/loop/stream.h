@@ -172,7 +172,7 @@ void listener_free(struct listener *n); /* a unix socket's file is removed */
 struct socket_address listener_address(const struct listener *n);
 
 /* A connection being made. `done` runs exactly once, never from inside the call; on
- * success it owns fd. */
+ * success it owns fd. What is said of a failure leaves it to the caller to say where. */
 typedef void connect_fn(void *arg, int fd, const struct err *e);
 struct connecting;
 int connecting_new(struct loop *l, const struct socket_address *to,
