@@ -12,9 +12,12 @@
 #include "tdc/mime/scan.h"
 #include "tdc/smtp/address.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { LABEL_MAX = 128 }; /* a key with its indices */
 
 struct compiler {
 	struct policy_set *set;
@@ -120,16 +123,19 @@ add_patterns(struct compiler *c, const struct config_node *n, const char *key,
 	}
 }
 
+/* Of the i-th policy. */
 static const char *
-intake_of_policy(struct compiler *c, const struct config_node *n)
+intake_of_policy(struct compiler *c, const struct config_node *n, size_t i)
 {
 	const char *word = config_word(n, "intake");
+	char label[LABEL_MAX];
 	if (strcmp(word, "default") == 0)
 		return c->set->default_intake;
 	if (strcmp(word, "no") == 0)
 		return NULL;
-	return compile_intake(c, n, "message_intake_address",
-			      "incoming_mail_policies.policies[].message_intake_address");
+	snprintf(label, sizeof(label),
+		 "incoming_mail_policies.policies[%zu].message_intake_address", i);
+	return compile_intake(c, n, "message_intake_address", label);
 }
 
 static const char *
@@ -167,7 +173,7 @@ compile_policies(struct compiler *c)
 			set_policy(c, p, "DEFAULT", set->default_intake);
 		} else {
 			const struct config_node *node = config_at(c->root, list, i);
-			const char *intake = intake_of_policy(c, node);
+			const char *intake = intake_of_policy(c, node, i);
 			if (!config_bool(node, "enabled"))
 				continue;
 			set_policy(c, p, config_text(node, "name"), intake);
@@ -204,20 +210,23 @@ sort_hops(struct next_hop *hops, size_t n)
 	}
 }
 
+/* The i-th route. */
 static void
-compile_route(struct compiler *c, const struct config_node *n, struct smtp_route *route)
+compile_route(struct compiler *c, const struct config_node *n, size_t i,
+	      struct smtp_route *route)
 {
-	const char *label = "smtp_routes[].next_hops";
 	size_t count = config_count(n, "next_hops");
 	struct next_hop *hops = arena_alloc(c->arena, count * sizeof(struct next_hop));
 	if (hops == NULL)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		const struct config_node *element = config_at(n, "next_hops", i);
+	for (size_t k = 0; k < count; k++) {
+		const struct config_node *element = config_at(n, "next_hops", k);
 		const char *text = config_text(element, "");
-		const char *allowed = next_hop_parse(text, c->arena, &hops[i]);
-		if (allowed == NULL && hops[i].kind != NEXT_HOP_HOST && count > 1)
+		const char *allowed = next_hop_parse(text, c->arena, &hops[k]);
+		char label[LABEL_MAX];
+		if (allowed == NULL && hops[k].kind != NEXT_HOP_HOST && count > 1)
 			allowed = "USEDNS or /dev/null alone, or hosts";
+		snprintf(label, sizeof(label), "smtp_routes[%zu].next_hops[%zu]", i, k);
 		if (allowed != NULL)
 			complain(c, element, "", label, text, allowed);
 	}
@@ -244,7 +253,7 @@ compile_routes(struct compiler *c)
 	set->route_for_all = &set->routes[n];
 	for (size_t i = 0; i < n; i++) {
 		const struct config_node *node = config_at(c->root, "smtp_routes", i);
-		compile_route(c, node, &set->routes[i]);
+		compile_route(c, node, i, &set->routes[i]);
 		const char *domain = config_text(node, "domain");
 		if (strcasecmp(domain, "ALL") == 0)
 			set->route_for_all = &set->routes[i];

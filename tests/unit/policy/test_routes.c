@@ -91,7 +91,7 @@ test_next_hops(void **state)
 			 "%ssmtp_routes: [{domain: d, next_hops: [\"%s\"]}]\n", LISTENER,
 			 hops[i].text);
 		snprintf(error, sizeof(error),
-			 "t:2:39: smtp_routes[].next_hops: found \"%s\"; allowed: "
+			 "t:2:39: smtp_routes[0].next_hops[0]: found \"%s\"; allowed: "
 			 "host:port",
 			 hops[i].text);
 		struct policy_set *p = compile(text, &e);
@@ -298,11 +298,11 @@ static const struct {
 } errors[] = {
 	{ "a next hop beside USEDNS",
 	  "smtp_routes: [{domain: d, next_hops: [a, USEDNS]}]\n",
-	  "t:2:42: smtp_routes[].next_hops: found \"USEDNS\"; allowed: USEDNS or "
+	  "t:2:42: smtp_routes[0].next_hops[1]: found \"USEDNS\"; allowed: USEDNS or "
 	  "/dev/null alone, or hosts" },
 	{ "the number of other problems is told",
 	  "smtp_routes: [{domain: d, next_hops: ['a:0', 'b:0', 'c:0']}]\n",
-	  "t:2:39: smtp_routes[].next_hops: found \"a:0\"; allowed: host:port, "
+	  "t:2:39: smtp_routes[0].next_hops[0]: found \"a:0\"; allowed: host:port, "
 	  "[host]:port or "
 	  "[address]:port, with or without /pri=0 to /pri=65535 behind a space; or "
 	  "USEDNS, or /dev/null (and 2 "
@@ -315,7 +315,7 @@ static const struct {
 	{ "a policy's intake that is none",
 	  "incoming_mail_policies: {policies: [{name: p, sender: [a], intake: custom, "
 	  "message_intake_address: '\"@c'}]}\n",
-	  "t:2:100: incoming_mail_policies.policies[].message_intake_address: found "
+	  "t:2:100: incoming_mail_policies.policies[0].message_intake_address: found "
 	  "\"\"@c\"; allowed: a mail "
 	  "address such as user@domain" },
 };
