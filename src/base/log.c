@@ -152,6 +152,25 @@ log_change_new(const struct log_settings *s, struct log_change **ret, struct err
 	return 0;
 }
 
+const char *
+log_change_fallback(const struct log_change *c)
+{
+	return c->is_fallen_back ? c->why.text : NULL;
+}
+
+int
+log_look(const struct log_settings *s, struct err *e)
+{
+	struct log_sink sink;
+
+	if (s->target == LOG_TO_FILE)
+		return log_file_look(s->path, e);
+	if (log_sink_open(&sink, s->target, s->form, path_of(s), e) != 0)
+		return -1;
+	log_sink_close(&sink);
+	return 0;
+}
+
 void
 log_change_take(struct log_change *c)
 {

@@ -78,6 +78,8 @@ struct log_sink {
 void log_sink_init(struct log_sink *s); /* stderr */
 int log_sink_open(struct log_sink *s, enum log_target target, enum log_form form,
 		  const char *path, struct err *e);
+/* What opening the file would fail with; nothing is touched. */
+int log_file_look(const char *path, struct err *e);
 /* Opens the file anew by its name; keeps the old one on failure. */
 int log_sink_reopen(struct log_sink *s, struct err *e);
 void log_sink_close(struct log_sink *s);

@@ -9,6 +9,7 @@
 #include "log_internal.h"
 
 #include "tdc/base/clock.h"
+#include "tdc/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,19 @@ open_file(const char *path, struct err *e)
 	if (fd < 0)
 		err_set(e, err_kind_of_errno(errno), errno, "log file %s", path);
 	return fd;
+}
+
+int
+log_file_look(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (path == NULL)
+		return err_set(e, ERR_CONFIG, 0, "a log file needs a path");
+	bool is_directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	int os = is_directory ? EISDIR : path_look(path, W_OK);
+
+	return os == 0 ? 0 : err_set(e, err_kind_of_errno(os), os, "log file %s", path);
 }
 
 int

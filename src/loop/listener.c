@@ -8,6 +8,7 @@
 #include "loop/inside.h"
 
 #include "tdc/base/cleanup.h"
+#include "tdc/base/path.h"
 #include "tdc/loop/stream.h"
 
 #include <errno.h>
@@ -121,13 +122,15 @@ listener_resume(struct listener *n)
 
 /* -- opening -- */
 
-/* Removes a socket file that nobody listens on any more. */
+/* Whether there is a socket file, which nobody listens on any more. -1: something else is
+ * in the way. */
 static int
-remove_stale(const struct socket_address *a, struct err *e)
+find_stale(const struct socket_address *a, bool *ret, struct err *e)
 {
 	const char *path = unix_path(a);
 	struct stat st;
 
+	*ret = false;
 	if (lstat(path, &st) != 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -143,7 +146,19 @@ remove_stale(const struct socket_address *a, struct err *e)
 		return err_set(e, ERR_BUSY, 0, "%s is in use by another process", path);
 	if (errno != ECONNREFUSED)
 		return err_set(e, err_kind_of_errno(errno), errno, "%s", path);
-	if (unlink(path) != 0 && errno != ENOENT)
+	*ret = true;
+	return 0;
+}
+
+static int
+remove_stale(const struct socket_address *a, struct err *e)
+{
+	const char *path = unix_path(a);
+	bool is_stale;
+
+	if (find_stale(a, &is_stale, e) != 0)
+		return -1;
+	if (is_stale && unlink(path) != 0 && errno != ENOENT)
 		return err_set(e, err_kind_of_errno(errno), errno, "cannot replace %s",
 			       path);
 	return 0;
@@ -189,6 +204,36 @@ bind_inet(const struct socket_address *a, int fd, struct err *e)
 	int os = errno;
 	socket_address_format(a, text);
 	return err_set(e, err_kind_of_errno(os), os, "cannot listen on %s", text);
+}
+
+static int
+look_at_unix(const struct socket_address *a, struct err *e)
+{
+	const char *path = unix_path(a);
+	bool is_stale;
+
+	if (path == NULL)
+		return err_set(e, ERR_CONFIG, 0, "a unix socket needs a path");
+	if (find_stale(a, &is_stale, e) != 0)
+		return -1;
+	int os = path_look_above(path);
+	if (os == 0)
+		return 0;
+	return err_set(e, err_kind_of_errno(os), os,
+		       is_stale ? "cannot replace %s" : "cannot listen on %s", path);
+}
+
+int
+listener_look(const struct listener_settings *s, struct err *e)
+{
+	int family = s->address.storage.ss_family;
+
+	if (family == AF_UNIX)
+		return look_at_unix(&s->address, e);
+	SCOPED(close_fd) int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(e, err_kind_of_errno(errno), errno, "no socket");
+	return bind_inet(&s->address, fd, e);
 }
 
 static int

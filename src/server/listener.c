@@ -95,11 +95,8 @@ server_listener_open(struct server_listener *l, struct server *s,
 
 	l->server = s;
 	list_init(&l->connections);
-	if (listener_new(s->loop, &settings, on_accept, l, &l->socket, e) != 0) {
-		char text[SOCKET_TEXT_MAX];
-		socket_address_format(&c->settings.address, text);
-		return err_wrap(e, "listener %s on %s", c->settings.name, text);
-	}
+	if (listener_new(s->loop, &settings, on_accept, l, &l->socket, e) != 0)
+		return err_wrap(e, "listener %s", c->settings.name);
 	listener_pause(l->socket);
 	l->address = listener_address(l->socket);
 	l->config = listener_config_ref(c);

@@ -63,9 +63,14 @@ int log_open(const struct log_settings *s, struct err *e);
  * cannot be opened is known before anything changes. */
 struct log_change; /* a target that is open and not yet in use */
 int log_change_new(const struct log_settings *s, struct log_change **ret, struct err *e);
+/* Why lines go to stderr, since journald is not there; NULL = they do not. It is logged
+ * when the change is taken. Valid until then. */
+const char *log_change_fallback(const struct log_change *c);
 void log_change_take(struct log_change *c); /* takes it; cannot fail */
 void log_change_free(struct log_change *c); /* NULL is fine */
 int log_reopen(struct err *e);              /* SIGUSR1: the file again by its name */
+/* 0, or -1 and what is in the way of this target. No file is made or changed. */
+int log_look(const struct log_settings *s, struct err *e);
 void log_close(void);
 void log_flush(void);
 /* Call once from the loop's thread: its info lines are gathered from then on.

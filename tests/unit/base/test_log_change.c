@@ -119,6 +119,23 @@ test_between_the_steps(void **state)
 }
 
 static void
+test_a_look_makes_no_file(void **state)
+{
+	const struct place *p = *state;
+	const struct log_settings s = { .target = LOG_TO_FILE, .path = p->first };
+	struct err e = { 0 };
+
+	assert_int_equal(log_look(&s, &e), 0);
+	assert_int_equal(access(p->first, F_OK), -1);
+	assert_int_equal(log_open(&s, &e), 0);
+	say("between");
+	assert_int_equal(log_look(&s, &e), 0);
+	log_close();
+	assert_true(holds(p->first, "between"));
+	unlink(p->first);
+}
+
+static void
 test_what_cannot_be_opened_changes_nothing(void **state)
 {
 	const struct place *p = *state;
@@ -126,14 +143,18 @@ test_what_cannot_be_opened_changes_nothing(void **state)
 	const struct log_settings bad[] = {
 		{ .target = LOG_TO_FILE, .path = "/nonexistent/log" },
 		{ .target = LOG_TO_FILE, .path = NULL },
+		{ .target = LOG_TO_FILE, .path = p->directory },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct log_change *c = NULL;
-		struct err e = { 0 };
+		struct err e = { 0 }, looked = { 0 };
 		assert_int_equal(log_open(&good, &e), 0);
+		assert_int_equal(log_look(&bad[i], &looked), -1);
 		assert_int_equal(log_change_new(&bad[i], &c, &e), -1);
 		assert_null(c);
+		assert_string_equal(looked.text, e.text);
+		assert_int_equal(looked.kind, e.kind);
 		assert_non_null(
 			strstr(e.text, bad[i].path == NULL ? "path" : bad[i].path));
 		say("between");
@@ -172,6 +193,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_between_the_steps),
+		cmocka_unit_test(test_a_look_makes_no_file),
 		cmocka_unit_test(test_what_cannot_be_opened_changes_nothing),
 	};
 

@@ -271,6 +271,76 @@ an_address_in_use_is_busy(void **state)
 	close_fixture(&f);
 }
 
+static int
+look_at(const char *address, struct err *e)
+{
+	struct listener_settings s = { .mode = 0660, .inherited_fd = -1 };
+
+	*e = (struct err){ 0 };
+	assert_int_equal(socket_address_parse(address, &s.address, e), 0);
+	return listener_look(&s, e);
+}
+
+/* What a look says is what opening would say, word for word; and nothing is touched. */
+static void
+expect_same(struct fixture *f, const char *address, enum err_kind kind)
+{
+	struct err looked, opened = { 0 };
+
+	int r = look_at(address, &looked);
+	assert_int_equal(listen_on(f, address, &opened), r);
+	assert_int_equal(looked.kind, kind);
+	assert_int_equal(opened.kind, kind);
+	if (r == 0)
+		listener_free(f->listener);
+	else
+		assert_string_equal(looked.text, opened.text);
+	f->listener = NULL;
+}
+
+static void
+a_look_says_what_opening_would_say(void **state)
+{
+	struct fixture f, other;
+	struct stat before, after;
+	char address[SOCKET_TEXT_MAX];
+	struct err e;
+
+	(void)state;
+	open_fixture(&f);
+	open_fixture(&other);
+	expect_same(&f, "127.0.0.1:0", ERR_NONE);
+	expect_same(&f, "192.0.2.77:1", ERR_NETWORK);
+	assert_int_equal(listen_on(&other, "127.0.0.1:0", &e), 0);
+	struct socket_address a = listener_address(other.listener);
+	socket_address_format(&a, address);
+	expect_same(&f, address, ERR_BUSY);
+	listener_free(other.listener);
+	expect_same(&f, address, ERR_NONE);
+	expect_same(&f, "unix:/nonexistent/socket", ERR_NOT_FOUND);
+	/* Of a unix socket: nothing there, in use, stale, no socket. */
+	assert_int_equal(look_at(f.address, &e), 0);
+	assert_int_equal(access(f.path, F_OK), -1);
+	assert_int_equal(listen_on(&other, f.address, &e), 0);
+	expect_same(&f, f.address, ERR_BUSY);
+	listener_free(other.listener);
+	other.listener = NULL;
+	assert_int_equal(socket_address_parse(f.address, &a, &e), 0);
+	int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(dead, (struct sockaddr *)&a.storage, a.length), 0);
+	close(dead);
+	assert_int_equal(lstat(f.path, &before), 0);
+	assert_int_equal(look_at(f.address, &e), 0);
+	assert_int_equal(lstat(f.path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	unlink(f.path);
+	int fd = open(f.path, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	expect_same(&f, f.address, ERR_CONFIG);
+	close_fixture(&other);
+	close_fixture(&f);
+}
+
 static void
 an_inherited_socket_is_used_as_it_is(void **state)
 {
@@ -511,6 +581,7 @@ main(void)
 		cmocka_unit_test(a_socket_of_another_kind_is_left_alone),
 		cmocka_unit_test(a_file_that_another_put_there_is_not_removed),
 		cmocka_unit_test(an_address_in_use_is_busy),
+		cmocka_unit_test(a_look_says_what_opening_would_say),
 		cmocka_unit_test(an_inherited_socket_is_used_as_it_is),
 		cmocka_unit_test(a_pause_leaves_connections_in_the_backlog),
 		cmocka_unit_test(a_listener_may_be_freed_inside_its_call),
