@@ -12,7 +12,9 @@ enum {
 	FORM_DOMAIN_MAX = 255,
 	FORM_LABEL_MAX = 63,
 	FORM_NAME_MAX = 64,
-	FORM_ADDRESS_MAX = 512
+	FORM_ADDRESS_MAX = 512,
+	FORM_PORT_DIGITS = 5,
+	FORM_SOCKET_PATH_MAX = 107, /* of a unix socket: unix(7) */
 };
 
 static bool
@@ -81,6 +83,12 @@ static bool
 is_path(const char *text)
 {
 	return text[0] == '/';
+}
+
+static bool
+is_socket_path(const char *text)
+{
+	return is_path(text) && strlen(text) <= FORM_SOCKET_PATH_MAX;
 }
 
 static bool
@@ -175,7 +183,27 @@ static bool
 is_port(const char *text)
 {
 	int64_t port;
-	return value_parse_int(text, &port) == 0 && port <= 65535;
+	return strlen(text) <= FORM_PORT_DIGITS && value_parse_int(text, &port) == 0 &&
+	       port <= 65535;
+}
+
+static bool
+is_v4(const char *text)
+{
+	unsigned char address[4];
+	return inet_pton(AF_INET, text, address) == 1;
+}
+
+/* [::1] */
+static bool
+is_v6_in_brackets(char *text)
+{
+	unsigned char address[16];
+	size_t n = strlen(text);
+	if (n < 2 || text[0] != '[' || text[n - 1] != ']')
+		return false;
+	text[n - 1] = '\0';
+	return inet_pton(AF_INET6, text + 1, address) == 1;
 }
 
 static bool
@@ -183,15 +211,14 @@ is_listen_address(const char *text)
 {
 	char host[64];
 	if (strncmp(text, "unix:", 5) == 0)
-		return text[5] == '/' && strlen(text + 5) < 108;
+		return is_socket_path(text + 5);
 	const char *colon = strrchr(text, ':');
 	if (colon == NULL || (size_t)(colon - text) >= sizeof(host) ||
 	    !is_port(colon + 1))
 		return false;
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
-	return host[0] == '[' ? is_literal(host)
-			      : is_ip(host) && strchr(host, ':') == NULL;
+	return is_v4(host) || is_v6_in_brackets(host);
 }
 
 static bool
@@ -229,6 +256,8 @@ is_field_name(const char *text)
 }
 
 const struct text_form form_path = { "an absolute path", "^/", is_path };
+const struct text_form form_socket_path = { "an absolute path of at most 107 bytes",
+					    "^/.{0,106}$", is_socket_path };
 const struct text_form form_name = {
 	"a name of letters, digits, -, _ and . that begins with a letter, a digit or _",
 	"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$", is_name

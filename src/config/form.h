@@ -14,9 +14,10 @@ struct text_form {
 	bool (*is_ok)(const char *text);
 };
 
-extern const struct text_form form_path;  /* /an/absolute/path             */
-extern const struct text_form form_name;  /* a user, a group, a spool       */
-extern const struct text_form form_title; /* a name that may hold spaces     */
+extern const struct text_form form_path;        /* /an/absolute/path             */
+extern const struct text_form form_socket_path; /* the same, of a socket  */
+extern const struct text_form form_name;        /* a user, a group, a spool       */
+extern const struct text_form form_title;       /* a name that may hold spaces     */
 extern const struct text_form form_hostname;
 extern const struct text_form
 	form_listen_address;                /* 127.0.0.1:10025, [::1]:25, unix:/path */

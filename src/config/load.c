@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,20 @@ static int
 fail_memory(struct err *e)
 {
 	return err_set(e, ERR_MEMORY, 0, "no memory for the configuration");
+}
+
+static void
+report_raw(struct build *b, const struct raw_error *error)
+{
+	struct place at = { b->source, error->line, error->column };
+	char found[FOUND_MAX + 64];
+
+	if (error->context == NULL)
+		snprintf(found, sizeof(found), "%s", error->found);
+	else
+		snprintf(found, sizeof(found), "%s %s that began in line %u",
+			 error->found, error->context, error->context_line);
+	problem_error(b->problems, &at, "yaml", found, error->allowed);
 }
 
 static struct config_node *
@@ -37,8 +52,7 @@ read_source(struct build *b, const struct config_source *s)
 	} else if (error.is_memory) {
 		b->arena->failed = true;
 	} else {
-		struct place at = { b->source, error.line, error.column };
-		problem_error(b->problems, &at, "yaml", error.found, error.allowed);
+		report_raw(b, &error);
 	}
 	arena_done(&scratch);
 	return root;

@@ -59,7 +59,10 @@ raw_next(struct raw_parser *p, yaml_event_t *event)
 		at = p->yaml.mark;
 	const char *found =
 		p->yaml.problem != NULL ? p->yaml.problem : "text that is not YAML";
-	return raw_fail(p, at, found, "YAML");
+	raw_fail(p, at, found, NULL);
+	p->error->context = p->yaml.context;
+	p->error->context_line = (unsigned)p->yaml.context_mark.line + 1;
+	return -1;
 }
 
 static struct raw *

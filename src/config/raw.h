@@ -35,8 +35,10 @@ struct raw {
 
 struct raw_error {
 	unsigned line, column;
-	const char *found; /* constant texts */
-	const char *allowed;
+	const char *found;   /* constant texts                             */
+	const char *context; /* "while parsing a block mapping"; may be NULL */
+	unsigned context_line;
+	const char *allowed; /* may be NULL                                */
 	bool is_memory;
 };
 

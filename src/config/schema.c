@@ -286,7 +286,7 @@ const struct schema_row schema[] = {
 	.doc = "The longest wait for an answer." },
 
 { "admin", TYPE_MAP, ONLY_MACHINE, .doc = "The control socket, which tdcctl(8) uses." },
-{ "admin.socket", TYPE_TEXT, .fallback = "/run/tdcd/tdcd.sock", .form = &form_path, FIXED,
+{ "admin.socket", TYPE_TEXT, .fallback = "/run/tdcd/tdcd.sock", .form = &form_socket_path, FIXED,
 	.doc = "Its path." },
 { "admin.mode", TYPE_TEXT, .fallback = "0660", .form = &form_mode, FIXED,
 	.doc = "Its permissions." },

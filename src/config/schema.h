@@ -25,10 +25,10 @@ enum schema_type {
 	TYPE_SIZE,     /* bytes                                     */
 	TYPE_DURATION, /* milliseconds                              */
 	TYPE_TEXT,
-	TYPE_WORD, /* one of `words`                            */
-	TYPE_LIST, /* its next row is the element               */
-	TYPE_NAMED, /* a mapping by names of the user's choice; its next row is the element */
-	TYPE_MAP, /* a mapping of the keys that follow         */
+	TYPE_WORD,  /* one of `words`                            */
+	TYPE_LIST,  /* its next row is the element               */
+	TYPE_NAMED, /* a mapping by the user's names; its next row is the element */
+	TYPE_MAP,   /* a mapping of the keys that follow         */
 	TYPE_COUNT
 };
 
@@ -91,8 +91,7 @@ void schema_describe_allowed(const struct schema_row *row, struct buf *out);
 int schema_parse_number(const struct schema_row *row, const char *text, int64_t *ret);
 
 /* The known key nearest to a mistyped one: its path relative to `parent` or, when it
- * belongs elsewhere, from the
- * root. False: none is near. */
+ * belongs elsewhere, from the root. False: none is near. */
 bool schema_suggest(const struct schema_row *parent, const char *key, struct buf *ret);
 
 #endif

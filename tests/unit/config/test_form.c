@@ -5,6 +5,7 @@
 
 #include "config/form.h"
 
+#define A41 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static const struct {
@@ -16,6 +17,10 @@ static const struct {
 	{ "an absolute path", &form_path, "/var/lib", true },
 	{ "a relative path", &form_path, "var", false },
 	{ "an empty path", &form_path, "", false },
+	{ "the path of a socket", &form_socket_path, "/" A63 "/" A41 "b", true },
+	{ "a path too long for a socket", &form_socket_path, "/" A63 "/" A41 "bb",
+	  false },
+	{ "a relative path of a socket", &form_socket_path, "run/x", false },
 	{ "a name", &form_name, "in-bound_2.x", true },
 	{ "a name with a slash", &form_name, "a/b", false },
 	{ "a name that begins with a dot", &form_name, ".a", false },
@@ -43,6 +48,11 @@ static const struct {
 	{ "an address without a port", &form_listen_address, "127.0.0.1", false },
 	{ "a port that is too high", &form_listen_address, "127.0.0.1:65536", false },
 	{ "a port that is no number", &form_listen_address, "127.0.0.1:smtp", false },
+	{ "a port of six digits", &form_listen_address, "127.0.0.1:000025", false },
+	{ "an IPv4 address in brackets", &form_listen_address, "[127.0.0.1]:25", false },
+	{ "an address literal of mail", &form_listen_address, "[IPv6:::1]:25", false },
+	{ "brackets around nothing", &form_listen_address, "[]:25", false },
+	{ "an address with a zone", &form_listen_address, "[fe80::1%lo]:25", false },
 	{ "a host name to listen at", &form_listen_address, "localhost:25", false },
 	{ "a unix socket", &form_listen_address, "unix:/run/x", true },
 	{ "a unix socket with a relative path", &form_listen_address, "unix:run/x",

@@ -287,14 +287,15 @@ static const struct {
 
 	/* YAML itself */
 	{ "text that is not YAML", "a: [b\nc: }",
-	  "t:2:2: yaml: did not find expected ',' or ']'; "
-	  "allowed: YAML\n",
+	  "t:2:2: yaml: did not find expected ',' or ']' while parsing a flow sequence "
+	  "that began in line 1\n",
 	  "" },
 	{ "a tab as indentation", "a:\n\tb: 1\n",
-	  "t:2:1: yaml: found character that cannot start any token; allowed: YAML\n",
+	  "t:2:1: yaml: found character that cannot start any token while scanning for "
+	  "the next token that began in line 2\n",
 	  "" },
 	{ "bytes that are not UTF-8", "a: \xff\n",
-	  "t:1:1: yaml: invalid leading UTF-8 octet; allowed: YAML\n", "" },
+	  "t:1:1: yaml: invalid leading UTF-8 octet\n", "" },
 	{ "a second document", L "---\na: 1\n",
 	  "t:2:1: yaml: a second YAML document; allowed: one document\n", "" },
 	{ "a tag", L "hostname: !!str a\n",
