@@ -50,13 +50,6 @@ is_missing(const struct config_node *n, const char *path)
 	return child_at(n, path) == NULL;
 }
 
-static bool
-is_enabled(const struct config_node *n, const char *path)
-{
-	const struct config_node *child = child_at(n, path);
-	return child != NULL && !child->is_broken && child->number != 0;
-}
-
 /* Reports at a key below n: b->path is n's. */
 static void
 complain(struct build *b, const struct config_node *n, const char *key, const char *found,
@@ -65,6 +58,17 @@ complain(struct build *b, const struct config_node *n, const char *key, const ch
 	struct place at = node_place(child_at(n, key), n);
 	size_t before = path_push_key(&b->path, key);
 	problem_error(b->problems, &at, b->path.text, found, allowed);
+	path_pop(&b->path, before);
+}
+
+/* The same as a warning, also below a section that was not written. */
+static void
+warn(struct build *b, const struct config_node *root, const struct config_node *n,
+     const char *key, const char *found)
+{
+	struct place at = node_place(child_at(n, key), n->line > 0 ? n : root);
+	size_t before = path_push_key(&b->path, key);
+	problem_warning(b->problems, &at, b->path.text, found, NULL);
 	path_pop(&b->path, before);
 }
 
@@ -209,13 +213,34 @@ check_log_path(struct build *b, const struct config_node *root,
 			 "an absolute path");
 }
 
+/* The group is that of the user: nothing is done with it alone. */
+static void
+check_group(struct build *b, const struct config_node *root, const struct config_node *n)
+{
+	if (!is_missing(n, "group") && is_missing(n, "user"))
+		warn(b, root, n, "group",
+		     "set without user, which it belongs to: it has no effect");
+}
+
 static void
 check_connector(struct build *b, const struct config_node *root,
 		const struct config_node *n)
 {
-	if (!is_enabled(n, "enabled"))
+	const struct config_node *enabled = child_at(n, "enabled");
+	bool is_missing_intake = is_missing(n, "message_intake_address");
+
+	if (enabled == NULL || enabled->is_broken)
 		return;
-	if (is_missing(n, "message_intake_address"))
+	if (enabled->number == 0) {
+		warn(b, root, n, "enabled",
+		     is_missing_intake ? "mail is accepted and not journaled while "
+					 "connector.enabled is false and no "
+					 "connector.message_intake_address is set"
+				       : "mail is accepted and not journaled while "
+					 "connector.enabled is false");
+		return;
+	}
+	if (is_missing_intake)
 		complain(b, n, "message_intake_address",
 			 "required where the connector is enabled, but missing",
 			 "a mail address such as user@domain");
@@ -225,7 +250,7 @@ check_connector(struct build *b, const struct config_node *root,
 		problem_warning(
 			b->problems, &at, "incoming_mail_policies.default.intake",
 			"found \"no\" while the connector is enabled: mail that no other "
-			"policy takes is not journaled",
+			"policy takes is accepted and not journaled",
 			NULL);
 	}
 }
@@ -293,6 +318,7 @@ static const struct rule {
 	const char *section;
 	rule_fn *run;
 } rules[] = {
+	{ "", check_group },
 	{ "listeners", check_listener_tls },
 	{ "connector", check_connector },
 	{ "incoming_mail_policies.default", check_intake },
@@ -313,7 +339,9 @@ run_rule(struct build *b, const struct config_node *root, const struct rule *rul
 		return;
 	bool is_map = section->row->type == TYPE_MAP;
 	size_t n = is_map ? 1 : section->n_children;
-	size_t before = path_push_key(&b->path, path);
+	size_t before = b->path.n;
+	if (path[0] != '\0')
+		path_push_key(&b->path, path);
 	for (size_t i = 0; i < n; i++) {
 		const struct config_node *node = is_map ? section : section->children[i];
 		size_t inner = b->path.n;

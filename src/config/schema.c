@@ -120,7 +120,8 @@ const struct schema_row schema[] = {
 { "connector", TYPE_MAP, .doc = "The Threat Defense Connector: what is sent to the scanner." },
 { "connector.enabled", TYPE_BOOL, .fallback = "false",
 	.doc = "Whether copies are journaled at all. When not, mail is taken, counted as dropped by "
-	       "policy and not kept; what is already queued is still delivered." },
+	       "policy and not kept, which every start, check and reload warns of; what is already "
+	       "queued is still delivered." },
 { "connector.message_intake_address", TYPE_TEXT, .form = &form_mail_address,
 	.example = "tenant@bcc-in.example.com",
 	.doc = "The global message intake address: where the scanner takes its journals." },

@@ -340,21 +340,38 @@ test_errors(void **state)
 	assert_int_equal(failed, 0);
 }
 
+enum { EXAMPLE_MAX = 64 << 10 };
+
+/* With the intake address filled in where it stands as a comment. */
+static void
+read_example(const char *name, char text[EXAMPLE_MAX])
+{
+	const char *root = getenv("TDC_SOURCE_DIR");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root, name);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	text[fread(text, 1, EXAMPLE_MAX - 1, f)] = '\0';
+	fclose(f);
+	char *key = strstr(text, "# message_intake_address: tenant@");
+	if (key != NULL)
+		memmove(key, key + 2, strlen(key + 2) + 1);
+}
+
 static void
 test_the_example_files_compile(void **state)
 {
 	static const char *const files[] = { "tdc.yaml", "postfix-always-bcc.yaml",
 					     "lmtp.yaml", "everything.yaml" };
-	const char *root = getenv("TDC_SOURCE_DIR");
+	static char text[EXAMPLE_MAX];
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		char path[4096];
 		struct config *c = NULL;
 		struct policy_set *p = NULL;
 		struct err e;
-		snprintf(path, sizeof(path), "%s/config/%s", root == NULL ? "." : root,
-			 files[i]);
-		if (config_load(path, NULL, NULL, &c, &e) != 0 ||
+		read_example(files[i], text);
+		if (config_parse(text, strlen(text), files[i], NULL, NULL, &c, &e) != 0 ||
 		    policy_set_new(c, &p, &e) != 0)
 			fail_msg("%s: %s", files[i], e.text);
 		policy_set_unref(p);
