@@ -183,6 +183,21 @@ parse_words(char **words, size_t n, struct invocation *v)
 	return DONE;
 }
 
+/* Names those that were given and that the command does not take. */
+static enum exit_code
+refuse_options(const struct parsed *p)
+{
+	const struct command *c = p->invocation.command;
+	char names[128] = "";
+	size_t n = 0;
+
+	for (int i = 0; i < ROWS; i++)
+		if ((rows[i].takes & p->given & ~c->takes) != 0)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s--%s",
+					      n == 0 ? "" : ", ", rows[i].name);
+	return usage_error("%s does not take %s", c->name, names);
+}
+
 static enum exit_code
 parse(int argc, char **argv, struct parsed *p)
 {
@@ -198,8 +213,7 @@ parse(int argc, char **argv, struct parsed *p)
 		return usage_error("a command is missing");
 	status = parse_words(argv + optind, (size_t)(argc - optind), &p->invocation);
 	if (status == DONE && (p->given & ~p->invocation.command->takes) != 0)
-		return usage_error("%s does not take one of these options",
-				   p->invocation.command->name);
+		return refuse_options(p);
 	return status;
 }
 

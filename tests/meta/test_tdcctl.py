@@ -90,6 +90,17 @@ def test_a_wrong_command_line_is_2_and_asks_the_daemon_nothing(daemon, words, co
     assert daemon.seen == []
 
 
+@pytest.mark.parametrize("words,named", [
+    (["status", "--x"], "'--x'"),
+    (["status", "--verify"], "status does not take --verify\n"),
+    (["--yes", "show", "1", "--state", "held"], "show does not take --state, --yes\n"),
+    (["reload", "--verif"], "reload does not take --verify\n"),  # short for it
+])
+def test_an_option_that_is_not_taken_is_named(daemon, words, named):
+    done = ctl(daemon.path, *words)
+    assert done.returncode == 2 and named in done.stderr, done
+
+
 @pytest.mark.parametrize("words,request_", [
     (["hold", "5"], ("POST", "/queue/5/hold")),
     (["hold", "all"], ("POST", "/queue/hold")),
