@@ -104,18 +104,21 @@ call_is_over(struct call *c, const struct err *e)
 }
 
 static void
-on_reloaded(void *arg, const struct err *e)
+on_reloaded(void *arg, const struct admin_reload *r)
 {
 	struct call *c = arg;
 
 	if (call_is_over(c, NULL))
 		return;
-	if (e != NULL) {
-		call_problem(c, e->kind == ERR_SHUTDOWN ? 503 : 422, NULL, "%s", e->text);
-		return;
-	}
 	const struct admin *a = c->admin;
 	json_t *body = json_object();
+	json_put(body, "warnings", json_lines(r->warnings));
+	if (r->refused != NULL) {
+		json_put(body, "errors", json_lines(r->errors));
+		call_problem(c, r->refused->kind == ERR_SHUTDOWN ? 503 : 422, body, "%s",
+			     r->refused->text);
+		return;
+	}
 	json_put(body, "configuration_generation",
 		 json_count(a->ops->configuration_generation(a->ops_arg)));
 	call_answer(c, 200, body);

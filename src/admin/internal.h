@@ -152,7 +152,8 @@ void recheck_free(struct call *c);
 /* ---- JSON */
 /* Text of a peer: what is not UTF-8 is escaped. NULL becomes null. */
 json_t *json_peer_text(const char *text);
-json_t *json_time(int64_t wall_ms); /* ISO; 0 becomes null */
+json_t *json_lines(const char *text); /* a list; each line with its line feed */
+json_t *json_time(int64_t wall_ms);   /* ISO; 0 becomes null */
 json_t *json_count(uint64_t n);
 void json_put(json_t *object, const char *key,
 	      json_t *value); /* takes; NULL value = no memory, left out */

@@ -9,6 +9,7 @@
 #include "tdc/mime/scan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 json_t *
 json_peer_text(const char *text)
@@ -25,6 +26,20 @@ json_peer_text(const char *text)
 	value = json_string(shown == NULL ? "" : shown);
 	buf_done(&escaped);
 	return value;
+}
+
+json_t *
+json_lines(const char *text)
+{
+	json_t *list = json_array();
+
+	for (size_t n; (n = strcspn(text, "\n")) > 0; text += n + 1) {
+		char *line = strndup(text, n);
+		(void)json_array_append_new(list,
+					    line == NULL ? NULL : json_peer_text(line));
+		free(line);
+	}
+	return list;
 }
 
 json_t *

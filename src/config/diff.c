@@ -1,17 +1,19 @@
 /*
- * diff.c - which keys differ that need a restart.
+ * diff.c - which keys differ that need a restart, and what is in use until then.
  *
  * Entries of lists and mappings are compared by their names; an entry that came or went
  * is named itself.
  */
 #include "tree.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct diff {
-	void (*fn)(void *arg, const char *path);
+	config_difference_fn *fn;
 	void *arg;
 	struct path path;
+	const struct config_node *nearest; /* of the file, on the way: what was written */
 };
 
 static void diff_nodes(struct diff *d, const struct config_node *a,
@@ -66,6 +68,26 @@ push_entry(struct diff *d, const char *name)
 	return before;
 }
 
+/* The line has the form of every other problem of a file. */
+static void
+pass_on(void *arg, bool is_error, const char *line)
+{
+	const struct diff *d = arg;
+
+	(void)is_error;
+	d->fn(d->arg, d->path.text, line);
+}
+
+/* `n`: what the file has of it; NULL = nothing. */
+static void
+tell(struct diff *d, const struct config_node *n, const char *found)
+{
+	struct problems problems = { .report = pass_on, .arg = d };
+	struct place at = node_place(n, d->nearest);
+
+	problem_warning(&problems, &at, d->path.text, found, NULL);
+}
+
 static void
 diff_entries(struct diff *d, const struct config_node *a, const struct config_node *b)
 {
@@ -76,7 +98,7 @@ diff_entries(struct diff *d, const struct config_node *a, const struct config_no
 		const struct config_node *other = entry_by_name(b, name);
 		size_t before = push_entry(d, name);
 		if (other == NULL)
-			d->fn(d->arg, d->path.text);
+			tell(d, NULL, "not in the file; it stays in use until a restart");
 		else
 			diff_nodes(d, a->children[i], other);
 		path_pop(&d->path, before);
@@ -86,9 +108,30 @@ diff_entries(struct diff *d, const struct config_node *a, const struct config_no
 		if (name == NULL || entry_by_name(a, name) != NULL)
 			continue;
 		size_t before = push_entry(d, name);
-		d->fn(d->arg, d->path.text);
+		tell(d, b->children[i], "new; it is not in use until a restart");
 		path_pop(&d->path, before);
 	}
+}
+
+/* "\"x\"", or "nothing" */
+static const char *
+quote(const struct config_node *n, char text[FOUND_MAX])
+{
+	if (n == NULL)
+		return "nothing";
+	problem_quote(n->text, strlen(n->text), text);
+	return text + strlen("found ");
+}
+
+static void
+tell_values(struct diff *d, const struct config_node *in_use,
+	    const struct config_node *written)
+{
+	char found[2 * FOUND_MAX + 64], old[FOUND_MAX], new[FOUND_MAX];
+
+	snprintf(found, sizeof(found), "found %s; %s is in use until a restart",
+		 quote(written, new), quote(in_use, old));
+	tell(d, written, found);
 }
 
 static bool
@@ -112,7 +155,7 @@ diff_map(struct diff *d, const struct config_node *a, const struct config_node *
 		size_t before = path_push_key(&d->path, schema_key(row));
 		if (!schema_is_container(row)) {
 			if (!is_same_value(x, y))
-				d->fn(d->arg, d->path.text);
+				tell_values(d, x, y);
 		} else if (x != NULL && y != NULL) {
 			diff_nodes(d, x, y);
 		}
@@ -123,16 +166,21 @@ diff_map(struct diff *d, const struct config_node *a, const struct config_node *
 static void
 diff_nodes(struct diff *d, const struct config_node *a, const struct config_node *b)
 {
+	const struct config_node *before = d->nearest;
+
+	if (b->line > 0)
+		d->nearest = b;
 	if (a->row->type == TYPE_MAP)
 		diff_map(d, a, b);
 	else
 		diff_entries(d, a, b);
+	d->nearest = before;
 }
 
 void
-config_diff_not_reloadable(const struct config *a, const struct config *b,
-			   void (*fn)(void *arg, const char *path), void *arg)
+config_diff_not_reloadable(const struct config *running, const struct config *file,
+			   config_difference_fn *fn, void *arg)
 {
-	struct diff d = { .fn = fn, .arg = arg };
-	diff_nodes(&d, a->root, b->root);
+	struct diff d = { .fn = fn, .arg = arg, .nearest = file->root };
+	diff_nodes(&d, running->root, file->root);
 }

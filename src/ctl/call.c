@@ -140,3 +140,9 @@ client_ask(struct client *c, const char *path, long *status, json_t **ret)
 {
 	return ask(c, path, 0, status, ret);
 }
+
+enum exit_code
+client_order(struct client *c, const char *path, long *status, json_t **ret)
+{
+	return ask(c, path, 1, status, ret);
+}

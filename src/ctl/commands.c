@@ -2,6 +2,7 @@
  * commands.c - the table of commands.
  */
 #include "commands.h"
+#include "print.h"
 
 #include <stdio.h>
 
@@ -67,19 +68,53 @@ run_version(struct invocation *v)
 	return DONE;
 }
 
+static void
+print_lines(FILE *f, const char *before, const json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		fputs(before, f);
+		print_text(f, json_string_value(json_array_get(lines, i)));
+		fputc('\n', f);
+	}
+}
+
+/* What is wrong with the file, as `tdcd --check` prints it; or, if nothing is, why not. */
+static void
+print_refusal(const json_t *answer)
+{
+	const json_t *errors = json_object_get(answer, "errors");
+
+	print_lines(stderr, "warning: ", json_object_get(answer, "warnings"));
+	print_lines(stderr, "", errors);
+	fputs("tdcctl: ", stderr);
+	if (json_array_size(errors) > 0)
+		fputs("the configuration is refused, nothing changed", stderr);
+	else
+		print_text(stderr, json_string_value(json_object_get(answer, "detail")));
+	fputc('\n', stderr);
+}
+
 enum exit_code
 run_reload(struct invocation *v)
 {
 	json_t *answer;
-	enum exit_code code = client_post(v->client, "/reload", &answer);
+	long status = 0;
+	enum exit_code code = client_order(v->client, "/reload", &status, &answer);
 
 	if (code != DONE)
 		return code;
-	if (v->is_json)
-		return print_json(answer);
-	printf("configuration taken, generation %lld\n",
-	       (long long)json_integer_value(
-		       json_object_get(answer, "configuration_generation")));
+	if (status != 200)
+		print_refusal(answer);
+	if (v->is_json) {
+		code = print_json(answer);
+		return status == 200 ? code : REFUSED;
+	}
+	if (status == 200) {
+		print_lines(stdout, "warning: ", json_object_get(answer, "warnings"));
+		printf("configuration taken, generation %lld\n",
+		       (long long)json_integer_value(
+			       json_object_get(answer, "configuration_generation")));
+	}
 	json_decref(answer);
-	return DONE;
+	return status == 200 ? DONE : REFUSED;
 }

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { DAEMON_SIGNALS = 4 };
 
@@ -32,13 +33,23 @@ struct loaded {
 	struct log_change *log;        /* of loaded_open_log(), until it is at work */
 };
 
+/* problems.c: the lines that a configuration got, in their order. */
+struct problems {
+	unsigned errors;
+	char first[ERR_TEXT_MAX];              /* error */
+	struct buf error_lines, warning_lines; /* each with its line feed */
+};
+
 struct reload;
 struct spool_watch;
 
 struct daemon {
 	struct options options;
-	int64_t started_at; /* wall ms */
+	int64_t started_at;    /* wall ms */
+	struct problems found; /* by the start; its warnings until there is a log */
 
+	/* What keys that need a restart are read from; the same as `now` until a reload. */
+	struct config *started;
 	struct loaded now; /* what a reload replaces, as one */
 	uint64_t generation;
 
@@ -64,8 +75,10 @@ struct daemon {
  * -1 nothing is left. */
 int loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded *ret,
 	       struct err *e);
-/* A part of it: policies and settings of l->config. */
+/* Parts of it: policies and settings of l->config, and the resolver with its files. */
 int loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e);
+int loaded_make_resolver(struct loaded *l, config_report_fn *report, void *arg,
+			 struct err *e);
 /* The last part, since it may leave a new file: where the log is to go. */
 int loaded_open_log(struct loaded *l, const struct options *o, config_report_fn *report,
 		    void *arg, struct err *e);
@@ -75,11 +88,14 @@ void loaded_done(struct loaded *l);
 int process_prepare(struct err *e);
 
 /* ---- privileges.c */
-/* Root with `user`: works as that user from here on, able to come back for binding. */
-int privileges_lower(const struct config *c, struct err *e);
-/* No-op without privileges_lower(). */
-int privileges_raise_for_binding(struct err *e);
-/* After it, for good; unix sockets get their owner. */
+/* Root with `user`: works as that user from here on, able to come back for binding. Others
+ * stay who they are; the user and group must be there all the same. */
+int privileges_lower(const struct config *c, config_report_fn *report, void *arg,
+		     struct err *e);
+/* Root again for binding, and back to who *ret says. No-op without privileges_lower(). */
+int privileges_raise(uid_t *ret, struct err *e);
+int privileges_return(uid_t to, struct err *e);
+/* After binding, for good; unix sockets get their owner. */
 int privileges_drop(const struct config *c, const struct server_settings *bound,
 		    struct err *e);
 
@@ -97,23 +113,48 @@ int spool_watch_new(struct loop *l, struct spool *sp, uint64_t quarantined,
 		    struct spool_watch **ret, struct err *e);
 void spool_watch_free(struct spool_watch *w);
 
+/* ---- surroundings.c */
+enum {
+	LOOK_SPOOL = 1 << 0,
+	LOOK_LISTENERS = 1 << 1,
+	LOOK_CONTROL = 1 << 2, /* the control socket */
+	LOOK_LOG = 1 << 3,
+	LOOK_FILE = 1 << 4, /* the configuration itself, for a reload */
+	LOOK_AT_ALL = (1 << 5) - 1,
+	LOOK_FOR_CAUSE =
+		1 << 5, /* of a start that failed: all that is found is an error */
+};
+/*
+ * What is in the way of a start: each a line to `report`, of the form of all problems of a
+ * configuration. Makes and changes nothing on disk. Before a start, what may be otherwise
+ * by then is a warning, and sockets that a running daemon has got are in nobody's way.
+ */
+void surroundings_look(const struct config *c, const struct options *o, unsigned wanted,
+		       config_report_fn *report, void *arg);
+
 /* ---- reload_job.c */
 int reload_new(struct daemon *d, struct reload **ret, struct err *e);
-/* -1: nothing is read. Otherwise `done`, if there is one, runs exactly once, from the loop
- * or from reload_free(). */
+/* -1: nothing is read. Otherwise `done`, if it is not NULL, runs exactly once, from the
+ * loop or from reload_free(). */
 int reload_ask(struct reload *r, admin_reload_fn *done, void *arg, struct err *e);
 /* Waits for a load that is under way; it is not taken. After it the loop runs no more. */
 void reload_free(struct reload *r);
 
-/* ---- reload.c */
-struct problems {
-	unsigned errors;
-	char first[ERR_TEXT_MAX];
-};
-/* To the log, from any thread; arg: struct problems. */
+/* ---- problems.c: one owner, any thread */
+void problems_init(struct problems *p);
+void problems_done(struct problems *p);
+/* Reports, of which arg is a struct problems: only kept, or logged as well. */
+void problems_keep(void *arg, bool is_error, const char *line);
 void problems_report(void *arg, bool is_error, const char *line);
-/* Afterwards *l holds what is to be freed elsewhere: the resolver that was at work. */
-void daemon_take(struct daemon *d, struct loaded *l);
+/* All lines of one of the two buffers; valid until it gets more. */
+const char *problems_lines(struct buf *lines);
+/* Logs the warnings that were only kept, and forgets them. */
+void problems_log_warnings(struct problems *p);
+
+/* ---- reload.c */
+/* Afterwards *l holds what is to be freed elsewhere: the resolver that was at work. What
+ * the new configuration does not change is added to the problems, and logged. */
+void daemon_take(struct daemon *d, struct loaded *l, struct problems *p);
 /* Says so. The first of the problems, if there are any, becomes the error. */
 void daemon_refuse(const struct problems *p, struct err *e);
 

@@ -45,6 +45,38 @@ load(const struct options *o, struct loaded *ret)
 	return EXIT_CONFIG;
 }
 
+/* What a start does before it opens anything, and a look at what it would open. All parts,
+ * so that all problems are told. */
+static int
+check_start(const struct options *o, struct said *said, struct err *e)
+{
+	struct loaded l = { 0 };
+
+	if (config_load(o->config, report_and_note, said, &l.config, e) != 0)
+		return -1;
+	privileges_lower(l.config, report_and_note, said, e);
+	if (loaded_compile(&l, report_and_note, said, e) == 0)
+		loaded_make_resolver(&l, report_and_note, said, e);
+	surroundings_look(l.config, o, LOOK_AT_ALL, report_and_note, said);
+	loaded_done(&l);
+	return said->something ? -1 : 0;
+}
+
+static int
+inspect_check(const struct options *o)
+{
+	struct said said = { false };
+	struct err e = { 0 };
+
+	if (check_start(o, &said, &e) == 0) {
+		printf("%s: the configuration is correct\n", o->config);
+		return EXIT_SUCCESS;
+	}
+	if (!said.something)
+		fprintf(stderr, "tdcd: %s\n", e.text);
+	return EXIT_CONFIG;
+}
+
 static int
 print(int (*fill)(const struct loaded *l, struct buf *out), const struct loaded *l)
 {
@@ -84,17 +116,14 @@ fill_json_schema(const struct loaded *l, struct buf *out)
 }
 
 static int
-inspect_config(const struct options *o)
+inspect_print(const struct options *o)
 {
 	struct loaded l;
 	int status = load(o, &l);
 
 	if (status != 0)
 		return status;
-	if (o->task == TASK_PRINT_CONFIG)
-		status = print(fill_config, &l);
-	else
-		printf("%s: the configuration is correct\n", o->config);
+	status = print(fill_config, &l);
 	loaded_done(&l);
 	return status;
 }
@@ -120,13 +149,22 @@ print_finding(void *arg, const char *line)
 	puts(line);
 }
 
+/* The error is told with what it ended. */
+static void
+report_warning(void *arg, bool is_error, const char *line)
+{
+	if (!is_error)
+		inspect_report(arg, is_error, line);
+}
+
 /* As the user of the daemon: what a look leaves behind (a lock, an empty log) is its own. */
 static int
 check_spool(const struct loaded *l, int *findings, struct err *e)
 {
 	struct sha256 *h = NULL;
 
-	if (privileges_lower(l->config, e) != 0 || sha256_new(&h, e) != 0)
+	if (privileges_lower(l->config, report_warning, NULL, e) != 0 ||
+	    sha256_new(&h, e) != 0)
 		return -1;
 	sha256_start(h);
 	*findings = spool_check(&l->setup->spool, hash, h, print_finding, NULL, e);
@@ -177,9 +215,10 @@ inspect_run(const struct options *o)
 	case TASK_CHECK_SPOOL:
 		return inspect_spool(o);
 	case TASK_CHECK:
+		return inspect_check(o);
 	case TASK_PRINT_CONFIG:
 	case TASK_RUN:
 		break;
 	}
-	return inspect_config(o);
+	return inspect_print(o);
 }

@@ -6,6 +6,7 @@
 
 #include "words.h"
 
+#include "tdc/base/check.h"
 #include "tdc/config/config.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@
 /* A listener with what it owns; the networks live behind a pointer to const in the
  * settings. */
 static int
-take_networks(const struct config_node *n, struct server_listener_settings *l,
+take_networks(const struct config_node *n, size_t i, struct server_listener_settings *l,
 	      struct err *e)
 {
 	size_t count = config_count(n, "trusted_networks");
@@ -24,15 +25,16 @@ take_networks(const struct config_node *n, struct server_listener_settings *l,
 		return err_set(e, ERR_MEMORY, 0, "no memory for networks");
 	l->trusted = networks;
 	l->n_trusted = count;
-	for (size_t i = 0; i < count; i++)
-		if (network_parse(config_text(config_at(n, "trusted_networks", i), ""),
-				  &networks[i], e) != 0)
-			return err_wrap(e, "trusted_networks");
+	for (size_t k = 0; k < count; k++)
+		if (network_parse(config_text(config_at(n, "trusted_networks", k), ""),
+				  &networks[k], e) != 0)
+			return setup_blame_entry(n, "trusted_networks", "listeners", i,
+						 e);
 	return 0;
 }
 
 static int
-take_tls(const struct config *c, const struct config_node *n,
+take_tls(const struct config *c, const struct config_node *n, size_t i,
 	 struct server_listener_settings *l, struct err *e)
 {
 	const struct config_node *root = config_root(c);
@@ -44,15 +46,16 @@ take_tls(const struct config *c, const struct config_node *n,
 		.ciphers = config_text(root, "tls.ciphers"),
 		.groups = config_text(root, "tls.groups"),
 	};
+	char label[SETUP_LABEL_MAX];
 
 	if (strcmp(word, "off") == 0)
 		return 0;
-	if (s.certificate_file == NULL || s.key_file == NULL)
-		return err_set(e, ERR_CONFIG, 0,
-			       "tls is %s, which needs certificate_file and key_file",
-			       word);
 	l->is_tls_required = strcmp(word, "required") == 0;
-	return tls_server_context_new(&s, &l->tls, e);
+	if (tls_server_context_new(&s, &l->tls, e) == 0)
+		return 0;
+	/* The text has the file's name, or what is wrong with the two together. */
+	snprintf(label, sizeof(label), "listeners[%zu].certificate_file, key_file", i);
+	return setup_blame(n, "certificate_file", label, e);
 }
 
 static void
@@ -74,15 +77,28 @@ take_limits(const struct config_node *n, struct server_listener_settings *l)
 	l->data_timeout_ms = config_duration_ms(n, "data_timeout");
 }
 
+/* What stays until a restart: the socket, and what is spoken there. */
 static int
-take_listener(const struct config *c, const struct config_node *n,
-	      struct server_listener_settings *l, struct err *e)
+take_socket(const struct config_node *n, struct server_listener_settings *l,
+	    struct err *e)
 {
 	static const struct word protocols[] = {
 		{ "smtp", SERVER_SMTP },
 		{ "lmtp", SERVER_LMTP },
 		{ NULL, SERVER_SMTP },
 	};
+
+	l->protocol =
+		(enum server_protocol)word_find(protocols, config_word(n, "protocol"));
+	l->socket_mode = setup_mode(config_text(n, "mode"));
+	return socket_address_parse(config_text(n, "address"), &l->address, e);
+}
+
+/* The i-th listener. */
+static int
+take_listener(const struct config *c, const struct config_node *n, size_t i,
+	      struct server_listener_settings *l, struct err *e)
+{
 	static const struct word line_ends[] = {
 		{ "keep", BARE_KEEP },
 		{ "refuse", BARE_REFUSE },
@@ -90,17 +106,14 @@ take_listener(const struct config *c, const struct config_node *n,
 	};
 
 	l->name = config_text(n, "name");
-	l->protocol =
-		(enum server_protocol)word_find(protocols, config_word(n, "protocol"));
-	l->socket_mode = setup_mode(config_text(n, "mode"));
 	l->bare_line_ends = (enum bare_line_ends)word_find(
 		line_ends, config_word(n, "bare_line_ends"));
 	take_limits(n, l);
-	if (socket_address_parse(config_text(n, "address"), &l->address, e) != 0)
-		return err_wrap(e, "address");
-	if (take_networks(n, l, e) != 0)
+	if (take_socket(n, l, e) != 0)
+		return setup_blame_entry(n, "address", "listeners", i, e);
+	if (take_networks(n, i, l, e) != 0)
 		return -1;
-	return take_tls(c, n, l, e);
+	return take_tls(c, n, i, l, e);
 }
 
 int
@@ -125,11 +138,8 @@ setup_server(const struct config *c, const char *hostname, struct server_setting
 	};
 	for (size_t i = 0; i < count; i++) {
 		const struct config_node *item = config_at(n, "listeners", i);
-		char where[ERR_TEXT_MAX];
-		if (take_listener(c, item, &listeners[i], e) == 0)
+		if (take_listener(c, item, i, &listeners[i], e) == 0)
 			continue;
-		config_where(item, "name", where, sizeof(where));
-		err_wrap(e, "%s: listener %s", where, config_text(item, "name"));
 		setup_server_done(&s);
 		return -1;
 	}
@@ -145,17 +155,16 @@ own_listeners(const struct server_settings *s)
 }
 
 void
-setup_server_keep_sockets(struct server_settings *s, const struct server_settings *bound)
+setup_server_keep_sockets(struct server_settings *s, const struct config *started)
 {
+	const struct config_node *n = config_root(started);
+
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		struct server_listener_settings *l = &own_listeners(s)[i];
-		for (size_t k = 0; k < bound->n_listeners; k++) {
-			const struct server_listener_settings *b = &bound->listeners[k];
-			if (strcmp(b->name, l->name) != 0)
-				continue;
-			l->address = b->address;
-			l->socket_mode = b->socket_mode;
-			l->protocol = b->protocol;
+		for (size_t k = 0; k < config_count(n, "listeners"); k++) {
+			const struct config_node *item = config_at(n, "listeners", k);
+			if (strcmp(config_text(item, "name"), l->name) == 0)
+				check(take_socket(item, l, NULL) == 0);
 		}
 	}
 }

@@ -5,27 +5,29 @@
 
 #include "tdc/base/log.h"
 
+/* These know one problem at a time each; the line is theirs. *e is the first. */
 int
 loaded_compile(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
 {
-	if (policy_set_new(l->config, &l->policy, e) == 0 &&
-	    setup_new(l->config, &l->setup, e) == 0)
-		return 0;
-	/* These know one problem at a time; the line is theirs. */
-	report(arg, true, e->text);
+	int policy = policy_set_new(l->config, &l->policy, e);
+	struct err why;
+
+	if (policy != 0)
+		report(arg, true, e->text);
+	if (setup_new(l->config, &l->setup, &why) == 0)
+		return policy;
+	report(arg, true, why.text);
+	if (policy == 0)
+		*e = why;
 	return -1;
 }
 
-/* Its files, which are its business, are read in the making. */
-static int
-make_resolver(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
+int
+loaded_make_resolver(struct loaded *l, config_report_fn *report, void *arg, struct err *e)
 {
-	char where[ERR_TEXT_MAX];
-
 	if (dns_resolver_new(&l->setup->dns, &l->resolver, e) == 0)
 		return 0;
-	config_where(config_root(l->config), "dns", where, sizeof(where));
-	err_wrap(e, "%s: dns", where);
+	setup_blame(config_root(l->config), "dns", "dns", e);
 	report(arg, true, e->text);
 	return -1;
 }
@@ -39,7 +41,7 @@ loaded_new(const char *path, config_report_fn *report, void *arg, struct loaded 
 	if (config_load(path, report, arg, &l.config, e) != 0)
 		return -1;
 	if (loaded_compile(&l, report, arg, e) != 0 ||
-	    make_resolver(&l, report, arg, e) != 0) {
+	    loaded_make_resolver(&l, report, arg, e) != 0) {
 		loaded_done(&l);
 		return -1;
 	}
@@ -52,15 +54,13 @@ loaded_open_log(struct loaded *l, const struct options *o, config_report_fn *rep
 		void *arg, struct err *e)
 {
 	struct log_settings s = l->setup->log;
-	char where[ERR_TEXT_MAX];
 
 	if (o->is_foreground)
 		s.target = LOG_TO_STDERR;
 	if (log_change_new(&s, &l->log, e) == 0)
 		return 0;
 	const char *key = s.path == NULL ? "log.target" : "log.path";
-	config_where(config_root(l->config), key, where, sizeof(where));
-	err_wrap(e, "%s: %s", where, key);
+	setup_blame(config_root(l->config), key, key, e);
 	report(arg, true, e->text);
 	return -1;
 }

@@ -19,40 +19,58 @@ start_process(struct daemon *d, struct err *e)
 	return process_prepare(e);
 }
 
+/* Errors are for whoever starts it, on stderr, and end the start. Warnings are for the
+ * log, once it is known where that is. */
+static void
+report_at_start(void *arg, bool is_error, const char *line)
+{
+	if (is_error)
+		inspect_report(NULL, is_error, line);
+	else
+		problems_keep(arg, is_error, line);
+}
+
 static int
 start_configuration(struct daemon *d, struct err *e)
 {
-	return config_load(d->options.config, inspect_report, NULL, &d->now.config, e);
+	if (config_load(d->options.config, report_at_start, &d->found, &d->now.config,
+			e) != 0)
+		return -1;
+	d->started = d->now.config;
+	return 0;
 }
 
 static int
 start_privileges(struct daemon *d, struct err *e)
 {
-	return privileges_lower(d->now.config, e);
+	return privileges_lower(d->now.config, report_at_start, &d->found, e);
 }
 
 static int
 start_settings(struct daemon *d, struct err *e)
 {
 	d->generation = 1;
-	return loaded_compile(&d->now, inspect_report, NULL, e);
+	return loaded_compile(&d->now, report_at_start, &d->found, e);
 }
 
 /* Whatever of it there is. */
 static void
 stop_configuration(struct daemon *d)
 {
+	if (d->started != d->now.config)
+		config_free(d->started);
 	loaded_done(&d->now);
 }
 
 static int
 start_log(struct daemon *d, struct err *e)
 {
-	if (loaded_open_log(&d->now, &d->options, inspect_report, NULL, e) != 0)
+	if (loaded_open_log(&d->now, &d->options, report_at_start, &d->found, e) != 0)
 		return -1;
 	log_change_take(TAKE_PTR(d->now.log));
 	log_event(LOG_DAEMON, INFO, "daemon.starting", F(LF_TEXT("version", TDC_VERSION)),
 		  "tdcd %s starting, configuration %s", TDC_VERSION, d->options.config);
+	problems_log_warnings(&d->found);
 	return 0;
 }
 
@@ -140,12 +158,27 @@ stop_spool(struct daemon *d)
 	log_event(LOG_STORE, INFO, "spool.closed", F0, "spool closed");
 }
 
+/* What fails leaves the rights as they were: the spool is closed by its user. */
+static int
+bind_server(struct daemon *d, struct err *e)
+{
+	struct err back;
+	uid_t before;
+
+	if (privileges_raise(&before, e) != 0)
+		return -1;
+	if (server_new(d->loop, &d->now.setup->server, d->spool, d->now.policy,
+		       &d->server, e) == 0)
+		return 0;
+	if (privileges_return(before, &back) != 0)
+		err_wrap(e, "%s", back.text);
+	return -1;
+}
+
 static int
 start_server(struct daemon *d, struct err *e)
 {
-	if (privileges_raise_for_binding(e) != 0 ||
-	    server_new(d->loop, &d->now.setup->server, d->spool, d->now.policy,
-		       &d->server, e) != 0)
+	if (bind_server(d, e) != 0)
 		return -1;
 	if (privileges_drop(d->now.config, &d->now.setup->server, e) == 0 &&
 	    bound_new(d, e) == 0)
@@ -164,7 +197,9 @@ stop_server(struct daemon *d)
 static int
 start_dns(struct daemon *d, struct err *e)
 {
-	return dns_new(d->loop, &d->now.setup->dns, &d->dns, e);
+	if (dns_new(d->loop, &d->now.setup->dns, &d->dns, e) == 0)
+		return 0;
+	return setup_blame(config_root(d->now.config), "dns", "dns", e);
 }
 
 static void
@@ -283,23 +318,24 @@ static const struct step {
 	const char *name; /* in "tdcd cannot start, NAME: ..." */
 	int (*start)(struct daemon *d, struct err *e);
 	void (*stop)(struct daemon *d);
+	unsigned looks; /* LOOK_*: where to look for the reason when it fails */
 } steps[] = {
-	{ "process", start_process, NULL },
-	{ "configuration", start_configuration, stop_configuration },
-	{ "privileges", start_privileges, NULL },
-	{ "settings", start_settings, NULL },
-	{ "log", start_log, stop_log },
-	{ "loop", start_loop, stop_loop },
-	{ "reload", start_reload, stop_reload },
-	{ "spool", start_spool, stop_spool },
-	{ "listeners", start_server, stop_server },
-	{ "dns", start_dns, stop_dns },
-	{ "journals", start_renderer, stop_renderer },
-	{ "delivery", start_deliver, stop_deliver },
-	{ "control socket", start_admin, stop_admin },
-	{ "signals", start_signals, stop_signals },
-	{ "gathering of lines", start_gathering, stop_gathering },
-	{ "work", start_work, NULL },
+	{ "process", start_process, NULL, 0 },
+	{ "configuration", start_configuration, stop_configuration, 0 },
+	{ "privileges", start_privileges, NULL, 0 },
+	{ "settings", start_settings, NULL, 0 },
+	{ "log", start_log, stop_log, 0 },
+	{ "loop", start_loop, stop_loop, 0 },
+	{ "reload", start_reload, stop_reload, 0 },
+	{ "spool", start_spool, stop_spool, LOOK_SPOOL },
+	{ "listeners", start_server, stop_server, LOOK_LISTENERS },
+	{ "dns", start_dns, stop_dns, 0 },
+	{ "journals", start_renderer, stop_renderer, 0 },
+	{ "delivery", start_deliver, stop_deliver, 0 },
+	{ "control socket", start_admin, stop_admin, LOOK_CONTROL },
+	{ "signals", start_signals, stop_signals, 0 },
+	{ "gathering of lines", start_gathering, stop_gathering, 0 },
+	{ "work", start_work, NULL, 0 },
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -314,6 +350,22 @@ exit_status(const struct step *failed, const struct err *e)
 	return is_configuration ? EXIT_CONFIG : EXIT_START_FAILED;
 }
 
+/* In the words of --check, with the places in the configuration, where it has some. */
+static void
+tell_start_failed(struct daemon *d, const struct step *failed, struct err *e)
+{
+	struct problems found;
+
+	problems_init(&found);
+	surroundings_look(d->now.config, &d->options, failed->looks | LOOK_FOR_CAUSE,
+			  problems_report, &found);
+	problems_log_warnings(&d->found);
+	log_event(LOG_DAEMON, ERROR, "daemon.start_failed",
+		  F(LF_TEXT("part", failed->name)), "tdcd cannot start, %s: %s",
+		  failed->name, found.errors > 0 ? found.first : e->text);
+	problems_done(&found);
+}
+
 static int
 run(struct daemon *d)
 {
@@ -321,12 +373,11 @@ run(struct daemon *d)
 	int status = EXIT_SUCCESS;
 	int started = 0;
 
+	problems_init(&d->found);
 	while (started < STEPS && steps[started].start(d, &e) == 0)
 		started++;
 	if (started < STEPS) {
-		log_event(LOG_DAEMON, ERROR, "daemon.start_failed",
-			  F(LF_TEXT("part", steps[started].name)),
-			  "tdcd cannot start, %s: %s", steps[started].name, e.text);
+		tell_start_failed(d, &steps[started], &e);
 		status = exit_status(&steps[started], &e);
 	} else if (loop_run(d->loop, &e) != 0) {
 		log_event(LOG_DAEMON, ERROR, "daemon.failed", F0, "tdcd stops: %s",
@@ -336,6 +387,7 @@ run(struct daemon *d)
 	while (started-- > 0)
 		if (steps[started].stop != NULL)
 			steps[started].stop(d);
+	problems_done(&d->found);
 	return status;
 }
 

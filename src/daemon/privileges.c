@@ -8,8 +8,6 @@
  */
 #include "daemon.h"
 
-#include "tdc/base/log.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,57 +20,103 @@ struct identity {
 	const char *user;
 };
 
+/* By getpwnam(3); all other values, and there are many, say that there is no such name. */
+static bool
+is_failed_look_up(int os)
+{
+	return os == EINTR || os == EIO || os == EMFILE || os == ENFILE || os == ENOMEM ||
+	       os == ERANGE;
+}
+
+static int
+not_found(const struct config *c, const char *key, const char *name, struct err *e)
+{
+	if (is_failed_look_up(errno))
+		err_set(e, err_kind_of_errno(errno), errno, "looking up %s %s", key,
+			name);
+	else
+		err_set(e, ERR_CONFIG, 0, "there is no %s %s", key, name);
+	return setup_blame(config_root(c), key, key, e);
+}
+
 static int
 find_identity(const struct config *c, struct identity *ret, struct err *e)
 {
 	const char *user = config_text(config_root(c), "user");
 	const char *group = config_text(config_root(c), "group");
-	char where[ERR_TEXT_MAX];
 
+	errno = 0;
 	const struct passwd *account = getpwnam(user);
-	if (account == NULL) {
-		config_where(config_root(c), "user", where, sizeof(where));
-		return err_set(e, ERR_CONFIG, 0, "%s: user: there is no user %s", where,
-			       user);
-	}
+	if (account == NULL)
+		return not_found(c, "user", user, e);
 	*ret = (struct identity){ account->pw_uid, account->pw_gid, user };
 	if (group == NULL)
 		return 0;
+	errno = 0;
 	const struct group *entry = getgrnam(group);
-	if (entry == NULL) {
-		config_where(config_root(c), "group", where, sizeof(where));
-		return err_set(e, ERR_CONFIG, 0, "%s: group: there is no group %s", where,
-			       group);
-	}
+	if (entry == NULL)
+		return not_found(c, "group", group, e);
 	ret->gid = entry->gr_gid;
 	return 0;
 }
 
-int
-privileges_lower(const struct config *c, struct err *e)
+static void
+warn(const struct config *c, config_report_fn *report, void *arg, const char *text)
 {
+	struct err e;
+
+	err_set(&e, ERR_CONFIG, 0, "%s", text);
+	setup_blame(config_root(c), "user", "user", &e);
+	report(arg, false, e.text);
+}
+
+static int
+become(const struct identity *id, struct err *e)
+{
+	if (initgroups(id->user, id->gid) == 0 && setegid(id->gid) == 0 &&
+	    seteuid(id->uid) == 0)
+		return 0;
+	return err_set(e, ERR_DENIED, errno, "becoming user %s", id->user);
+}
+
+int
+privileges_lower(const struct config *c, config_report_fn *report, void *arg,
+		 struct err *e)
+{
+	bool is_root = geteuid() == 0;
 	struct identity id;
 
-	if (geteuid() != 0)
-		return 0;
 	if (!config_is_set(config_root(c), "user")) {
-		log_event(LOG_DAEMON, WARNING, "daemon.root", F0,
-			  "running as root, because user is not set");
+		if (is_root)
+			warn(c, report, arg, "not set: started as root, tdcd stays root");
 		return 0;
 	}
-	if (find_identity(c, &id, e) != 0)
+	if (find_identity(c, &id, e) != 0 || (is_root && become(&id, e) != 0)) {
+		report(arg, true, e->text);
 		return -1;
-	if (initgroups(id.user, id.gid) != 0 || setegid(id.gid) != 0 ||
-	    seteuid(id.uid) != 0)
-		return err_set(e, ERR_DENIED, errno, "becoming user %s", id.user);
+	}
+	if (!is_root && id.uid != geteuid())
+		warn(c, report, arg,
+		     "not started as root, tdcd does not become another user");
 	return 0;
 }
 
 int
-privileges_raise_for_binding(struct err *e)
+privileges_raise(uid_t *ret, struct err *e)
 {
-	if (getuid() == 0 && geteuid() != 0 && seteuid(0) != 0)
+	uid_t before = geteuid();
+
+	if (getuid() == 0 && before != 0 && seteuid(0) != 0)
 		return err_set(e, ERR_DENIED, errno, "coming back as root to bind");
+	*ret = before;
+	return 0;
+}
+
+int
+privileges_return(uid_t to, struct err *e)
+{
+	if (geteuid() != to && seteuid(to) != 0)
+		return err_set(e, ERR_DENIED, errno, "becoming user %ld again", (long)to);
 	return 0;
 }
 

@@ -12,31 +12,12 @@
 
 #include <inttypes.h>
 
-void
-problems_report(void *arg, bool is_error, const char *line)
-{
-	struct problems *p = arg;
-
-	if (!is_error) {
-		log_event(LOG_DAEMON, WARNING, "config.warning", F(LF_TEXT("line", line)),
-			  "%s", line);
-		return;
-	}
-	if (p->errors++ == 0) {
-		size_t n = strnlen(line, sizeof(p->first) - 1);
-		memcpy(p->first, line, n);
-		p->first[n] = '\0';
-	}
-	log_event(LOG_DAEMON, ERROR, "config.error", F(LF_TEXT("line", line)), "%s",
-		  line);
-}
-
 static void
-warn_not_reloadable(void *arg, const char *path)
+warn_not_reloadable(void *arg, const char *path, const char *line)
 {
-	(void)arg;
-	log_event(LOG_DAEMON, WARNING, "config.not_reloadable", F(LF_TEXT("key", path)),
-		  "%s differs; it takes a restart to change it", path);
+	problems_keep(arg, false, line);
+	log_event(LOG_DAEMON, WARNING, "config.not_reloadable",
+		  F(LF_TEXT("key", path), LF_TEXT("line", line)), "%s", line);
 }
 
 void
@@ -51,48 +32,72 @@ daemon_refuse(const struct problems *p, struct err *e)
 	notify_send("READY=1");
 }
 
-/* Only memory can be missing: the resolver with its files is there. */
+/* What fails here fails for want of memory: the part stays as it was. */
 static void
-take_resolver(struct daemon *d, struct loaded *l)
+warn_not_taken(struct daemon *d, struct problems *p, const char *key, struct err *e)
 {
-	struct err e = { 0 };
-
-	if (dns_reload(d->dns, &l->resolver, &e) != 0)
-		log_event(LOG_DAEMON, ERROR, "config.resolver",
-			  F(LF_TEXT("reason", e.text)),
-			  "the DNS resolver stays as it was: %s", e.text);
+	setup_blame(config_root(d->now.config), key, key, e);
+	problems_report(p, false, e->text);
 }
 
-/* Nothing in here may refuse the configuration. */
+/* That listeners came or went is told by the difference of the configurations. */
 static void
-take(struct daemon *d, struct loaded *l)
+take_server(struct daemon *d, struct loaded *l, struct problems *p)
 {
 	struct err e = { 0 };
-	struct loaded old = d->now;
 
+	setup_server_keep_sockets(&l->setup->server, d->started);
+	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0 &&
+	    e.kind != ERR_CONFIG)
+		warn_not_taken(d, p, "listeners", &e);
+}
+
+static void
+take_log(struct daemon *d, struct loaded *l, struct problems *p)
+{
+	const char *fallback = log_change_fallback(l->log);
+	struct err e;
+
+	if (fallback != NULL) { /* the log says so itself */
+		err_set(&e, ERR_CONFIG, 0,
+			"journald is not usable: %s; logging to stderr", fallback);
+		setup_blame(config_root(l->config), "log.target", "log.target", &e);
+		problems_keep(p, false, e.text);
+	}
 	log_change_take(TAKE_PTR(l->log));
-	config_diff_not_reloadable(d->now.config, l->config, warn_not_reloadable, NULL);
-	setup_server_keep_sockets(&l->setup->server, &d->now.setup->server);
+	config_diff_not_reloadable(d->started, l->config, warn_not_reloadable, p);
+}
+
+/* Nothing in here may refuse the configuration. The one of the start stays: it is what
+ * runs in keys that need a restart. */
+static void
+take(struct daemon *d, struct loaded *l, struct problems *p)
+{
+	struct loaded old = d->now;
+	struct err e = { 0 };
+
+	take_log(d, l, p);
 	spool_reload(d->spool, &l->setup->spool);
-	if (server_reload(d->server, &l->setup->server, l->policy, &e) != 0)
-		log_event(LOG_DAEMON, WARNING, "config.listeners",
-			  F(LF_TEXT("reason", e.text)), "listeners: %s", e.text);
-	take_resolver(d, l);
+	take_server(d, l, p);
+	if (dns_reload(d->dns, &l->resolver, &e) != 0)
+		warn_not_taken(d, p, "dns", &e);
 	d->now = *l;
 	d->now.resolver = NULL;
 	*l = (struct loaded){ .resolver = l->resolver };
 	d->generation++;
+	if (old.config == d->started)
+		old.config = NULL;
 	loaded_done(&old);
 }
 
 void
-daemon_take(struct daemon *d, struct loaded *l)
+daemon_take(struct daemon *d, struct loaded *l, struct problems *p)
 {
 	/* The content ops read d->now.setup: deliver must not render between the two
 	 * halves, and cannot, since all of this is one callback of the loop. */
 	deliver_reload(d->deliver, &l->setup->deliver, l->policy,
 		       TAKE_PTR(l->setup->tls));
-	take(d, l);
+	take(d, l, p);
 	counter_add(COUNTER_RELOADS, 1);
 	log_event(LOG_DAEMON, INFO, "config.taken",
 		  F(LF_INT("generation", d->generation)),

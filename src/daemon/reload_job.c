@@ -71,7 +71,8 @@ begin(struct reload *r)
 		list_remove(&r->next_waiters, n);
 		list_append(&r->waiters, n);
 	}
-	r->problems = (struct problems){ 0 };
+	problems_done(&r->problems);
+	problems_init(&r->problems);
 	r->failure = (struct err){ 0 };
 	notify_reloading(loop_mono_ms(r->daemon->loop));
 	work_submit(r->thread, &r->job);
@@ -85,15 +86,22 @@ bury(struct work_job *job)
 	dns_resolver_free(r->retired);
 }
 
-/* The list may get new members from inside the calls; those are not told. */
+/* `refused` NULL: it was taken. The list may get new members from inside the calls; those
+ * are not told. */
 static void
-tell(struct list *waiters, const struct err *e)
+tell(struct reload *r, struct list *waiters, const struct err *refused)
 {
+	const struct admin_reload answer = {
+		.refused = refused,
+		.errors = problems_lines(&r->problems.error_lines),
+		.warnings = problems_lines(&r->problems.warning_lines),
+	};
+
 	for (size_t left = waiters->count; left > 0; left--) {
 		struct list_node *n = list_first(waiters);
 		struct waiter *w = list_entry(n, struct waiter, node);
 		list_remove(waiters, n);
-		w->done(w->arg, e);
+		w->done(w->arg, &answer);
 		free(w);
 	}
 }
@@ -106,7 +114,7 @@ take(struct reload *r, struct err *e)
 		daemon_refuse(&r->problems, e);
 		return -1;
 	}
-	daemon_take(r->daemon, &r->loaded);
+	daemon_take(r->daemon, &r->loaded, &r->problems);
 	/* The burial before it is over: the thread had it before this load. */
 	r->retired = TAKE_PTR(r->loaded.resolver);
 	work_submit(r->thread, &r->burial);
@@ -123,7 +131,7 @@ on_loaded(struct loop_job *answer)
 	if (r->daemon->is_stopping)
 		return; /* reload_free() tells those who wait */
 	int taken = take(r, &e);
-	tell(&r->waiters, taken == 0 ? NULL : &e);
+	tell(r, &r->waiters, taken == 0 ? NULL : &e);
 	if (r->must_load_again)
 		begin(r);
 }
@@ -168,6 +176,7 @@ reload_new(struct daemon *d, struct reload **ret, struct err *e)
 	r->burial.run = bury;
 	list_init(&r->waiters);
 	list_init(&r->next_waiters);
+	problems_init(&r->problems);
 	if (work_new("reload", 1, &r->thread, e) != 0) {
 		free(r);
 		return -1;
@@ -181,11 +190,14 @@ reload_free(struct reload *r)
 {
 	struct err e = { 0 };
 
-	/* What it posts to the loop is not run any more. */
+	/* What it posts to the loop is not run any more, and what it found is not told. */
 	work_free(r->thread);
 	loaded_done(&r->loaded);
+	problems_done(&r->problems);
+	problems_init(&r->problems);
 	err_set(&e, ERR_SHUTDOWN, 0, "the daemon is stopping");
-	tell(&r->waiters, &e);
-	tell(&r->next_waiters, &e);
+	tell(r, &r->waiters, &e);
+	tell(r, &r->next_waiters, &e);
+	problems_done(&r->problems);
 	free(r);
 }

@@ -8,6 +8,7 @@
 #include "tdc/config/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,26 @@ word_find(const struct word *words, const char *text)
 	while (words->text != NULL && strcmp(words->text, text) != 0)
 		words++;
 	return words->value;
+}
+
+int
+setup_blame(const struct config_node *n, const char *key, const char *label,
+	    struct err *e)
+{
+	char where[ERR_TEXT_MAX];
+
+	config_where(n, key, where, sizeof(where));
+	return err_wrap(e, "%s: %s", where, label);
+}
+
+int
+setup_blame_entry(const struct config_node *n, const char *key, const char *list,
+		  size_t i, struct err *e)
+{
+	char label[SETUP_LABEL_MAX];
+
+	snprintf(label, sizeof(label), "%s[%zu].%s", list, i, key);
+	return setup_blame(n, key, label, e);
 }
 
 unsigned
@@ -176,19 +197,17 @@ make_tls(const struct config *c, struct deliver_tls **ret, struct err *e)
 	const struct config_node *n = config_root(c);
 	struct tls_client_settings s;
 	struct deliver_tls *t;
-	char where[ERR_TEXT_MAX];
 
 	setup_tls(c, &s);
 	if (deliver_tls_new(&s, &t, e) != 0)
-		return err_wrap(e, "tls");
+		return setup_blame(n, "tls", "tls", e);
 	for (size_t i = 0; i < config_count(n, "destination_controls"); i++) {
 		const struct config_node *item = config_at(n, "destination_controls", i);
 		const char *ca_file = config_text(item, "ca_file");
 		if (ca_file == NULL || deliver_tls_add(t, ca_file, e) == 0)
 			continue;
 		deliver_tls_free(t);
-		config_where(item, "ca_file", where, sizeof(where));
-		return err_wrap(e, "%s: destination_controls[].ca_file", where);
+		return setup_blame_entry(item, "ca_file", "destination_controls", i, e);
 	}
 	*ret = t;
 	return 0;
@@ -205,9 +224,10 @@ take_hostname(const struct config *c, char hostname[HOSTNAME_MAX], struct err *e
 		hostname[n] = '\0';
 		return 0;
 	}
-	if (gethostname(hostname, HOSTNAME_MAX - 1) != 0)
-		return err_set(e, ERR_CONFIG, errno,
-			       "hostname is not set and the system has none");
+	if (gethostname(hostname, HOSTNAME_MAX - 1) != 0) {
+		err_set(e, ERR_CONFIG, errno, "not set, and the system has none");
+		return setup_blame(config_root(c), "hostname", "hostname", e);
+	}
 	hostname[HOSTNAME_MAX - 1] = '\0';
 	return 0;
 }

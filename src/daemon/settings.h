@@ -17,6 +17,7 @@
 #include "tdc/tls/tls.h"
 
 struct config;
+struct config_node;
 
 enum { HOSTNAME_MAX = 256 };
 
@@ -47,13 +48,20 @@ void setup_tls(const struct config *c, struct tls_client_settings *ret);
 void setup_dns(const struct config *c, struct dns_settings *ret);
 unsigned setup_mode(const char *octal); /* the schema has checked its form */
 
+/* "FILE:LINE:COLUMN: LABEL: " in front of the text: the place of a key below `n`, and its
+ * whole path. Return -1. The label of an entry's key is "LIST[i].KEY". */
+enum { SETUP_LABEL_MAX = 128 };
+int setup_blame(const struct config_node *n, const char *key, const char *label,
+		struct err *e);
+int setup_blame_entry(const struct config_node *n, const char *key, const char *list,
+		      size_t i, struct err *e);
+
 /* listeners.c */
 int setup_server(const struct config *c, const char *hostname,
 		 struct server_settings *ret, struct err *e);
 void setup_server_done(struct server_settings *s);
-/* Sockets stay: listeners of the same name get the address, mode and protocol that
- * they are bound with. */
-void setup_server_keep_sockets(struct server_settings *s,
-			       const struct server_settings *bound);
+/* Sockets stay: listeners get the address, mode and protocol that those of the same name
+ * were bound with, when `started` was the configuration. */
+void setup_server_keep_sockets(struct server_settings *s, const struct config *started);
 
 #endif

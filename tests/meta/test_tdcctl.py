@@ -157,6 +157,33 @@ def test_the_option_wins_over_the_environment(daemon, tmp_path):
     assert done.returncode == 0 and "generation 2" in done.stdout
 
 
+WARNINGS = ["tdc.yaml:4:14: listeners[feed].address: found \"a\"; \"b\" is in use until a restart",
+            "tdc.yaml:9:3: \x1b[31mred"]
+
+
+def test_a_reload_prints_the_warnings_too(daemon):
+    daemon.answers["POST", "/reload"] = (200, {"configuration_generation": 3, "warnings": WARNINGS})
+    done = ctl(daemon.path, "reload")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"warning: {WARNINGS[0]}\nwarning: tdc.yaml:9:3: \\x1b[31mred\nconfiguration taken, generation 3\n"
+    done = ctl(daemon.path, "reload", "--json")
+    assert (done.returncode, done.stderr) == (0, "") and json.loads(done.stdout)["warnings"] == WARNINGS
+
+
+def test_a_refused_reload_prints_what_a_check_prints(daemon):
+    answer = {"detail": "2 problems", "errors": ["t:1:2: a: x", "t:3:4: b: y"], "warnings": ["t:5:6: c: z"]}
+    daemon.answers["POST", "/reload"] = (422, answer)
+    done = ctl(daemon.path, "reload")
+    said = "warning: t:5:6: c: z\nt:1:2: a: x\nt:3:4: b: y\ntdcctl: the configuration is refused, nothing changed\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+    done = ctl(daemon.path, "reload", "--json")
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (1, answer, said)
+    # Where no line is to blame, the reason is what there is.
+    daemon.answers["POST", "/reload"] = (503, {"detail": "the daemon is stopping", "errors": [], "warnings": []})
+    done = ctl(daemon.path, "reload")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "tdcctl: the daemon is stopping\n")
+
+
 def test_pages_become_one_list(daemon):
     daemon.answers["GET", "/queue?after=0&limit=1000"] = (200, {"journals": [row(1), row(2)], "next": 2})
     daemon.answers["GET", "/queue?after=2&limit=1000"] = (200, {"journals": [row(30)], "next": None})

@@ -227,8 +227,9 @@ def test_journald_gets_every_event_with_its_fields(work):
         assert e["TDC_SUBSYSTEM"] and e["TDC_EVENT"]
         if re.match(QUEUED, e["MESSAGE"]):
             assert e["MESSAGE"].startswith(f"MID {e['TDC_MID']} ")
-    # All of it went there and nowhere else, but for what was said before it was known where to.
-    assert re.fullmatch(r".* Warning: running as root, because user is not set\n|", daemon.process.text())
+    # All of it went there and nowhere else, also what was said before it was known where to.
+    assert daemon.process.text() == ""
+    assert any("stays root" in e["MESSAGE"] for e in entries)
     # Nobody is there: mail flows on, and the log goes where a service manager may read it.
     journald.close()
     feed(daemon, 2)
@@ -249,4 +250,6 @@ def test_without_journald_the_log_goes_to_standard_error_and_says_so(work):
     daemon.wait_drained(20)
     assert "Warning: log target journald is not usable" in daemon.process.text()
     assert re.search(QUEUED, daemon.process.text())
+    said = daemon.ctl("reload").stdout
+    assert re.match(r"warning: \S+:\d+:\d+: log\.target: journald is not usable: .*; logging to stderr\n", said), said
     daemon.stop()

@@ -8,12 +8,13 @@ import re
 import select
 import signal
 import socket
+import subprocess
 
 import pytest
 import yaml
 
 from rig import wire
-from rig.process import Process, program, wait_until
+from rig.process import Process, free_port, program, wait_until
 
 from test_faults import arrived, feed
 
@@ -100,6 +101,110 @@ def test_ca_files_are_read_by_the_reload_and_not_after_it(work):
     messages += feed(daemon, 3)
     daemon.wait_drained(30)
     assert arrived(sink) == sorted(messages)
+    daemon.stop()
+
+
+# ---------------------------------------------------------------- what a reload says
+
+class Reload:
+    """One by tdcctl: what it said, which is what the interface and the log say."""
+
+    def __init__(self, daemon):
+        seen = len(daemon.log())
+        path = daemon.write_configuration()
+        done = daemon.ctl("reload", check=False)
+        self.is_taken = done.returncode == 0
+        said = (done.stdout if self.is_taken else done.stderr).replace(f"{path}:", "tdc.yaml:").splitlines()
+        assert said[-1].startswith("configuration taken, generation " if self.is_taken else "tdcctl: the configuration is")
+        assert (done.stderr if self.is_taken else done.stdout) == ""
+        self.warnings = [line.removeprefix("warning: ") for line in said[:-1] if line.startswith("warning: ")]
+        self.errors = [line for line in said[:-1] if not line.startswith("warning: ")]
+        log = daemon.log()[seen:].replace(f"{path}:", "tdc.yaml:")
+        for level, lines in (("Warning", self.warnings), ("Error", self.errors)):
+            assert re.findall(rf" {level}: (tdc\.yaml:\d.*)", log) == lines, log
+        body = json.loads(daemon.ctl("reload", "--json", check=False).stdout)
+        assert [line.replace(f"{path}:", "tdc.yaml:") for line in body["warnings"]] == self.warnings
+        assert [line.replace(f"{path}:", "tdc.yaml:") for line in body.get("errors", [])] == self.errors
+
+
+def without_places(lines):
+    return [re.sub(r"^tdc\.yaml:\d+:\d+: ", "", line) for line in lines]
+
+
+def test_every_reload_tells_the_whole_difference_from_what_runs(work):
+    daemon = work.daemon(work.sink())
+    listeners, spool, before = daemon.configuration["listeners"], daemon.configuration["spool"], str(daemon.spool)
+    assert Reload(daemon).warnings == []
+    smtp, lmtp, local = listeners
+    old, new = smtp["address"], f"127.0.0.1:{free_port()}"
+    smtp["address"] = new
+    spool["directory"] = "/nonexistent/spool"
+    moved = [f'listeners[smtp].address: found "{new}"; "{old}" is in use until a restart',
+             f'spool.directory: found "/nonexistent/spool"; "{before}" is in use until a restart']
+    for _ in range(2):  # what was told is told again
+        assert without_places(Reload(daemon).warnings) == moved
+    # A key that is well again leaves the others.
+    spool["directory"] = before
+    assert without_places(Reload(daemon).warnings) == moved[:1]
+    # One goes, one comes; the one that went comes back elsewhere.
+    extra = {"name": "extra", "protocol": "smtp", "address": f"127.0.0.1:{free_port()}"}
+    smtp["address"] = old
+    listeners[:] = [smtp, local, extra]
+    for _ in range(2):
+        assert without_places(Reload(daemon).warnings) == [
+            "listeners[lmtp]: not in the file; it stays in use until a restart",
+            "listeners[extra]: new; it is not in use until a restart"]
+    listeners[:] = [smtp, {**lmtp, "address": new, "protocol": "smtp"}, local]
+    assert without_places(Reload(daemon).warnings) == [
+        'listeners[lmtp].protocol: found "smtp"; "lmtp" is in use until a restart',
+        f'listeners[lmtp].address: found "{new}"; "{lmtp["address"]}" is in use until a restart']
+    # It is where it was, and as the file says in all that needs no restart.
+    listeners[1]["max_connections"] = 1
+    Reload(daemon)
+    with socket.create_connection(("127.0.0.1", daemon.lmtp_port), 20) as first:
+        assert first.recv(200).startswith(b"220 ")
+        with socket.create_connection(("127.0.0.1", daemon.lmtp_port), 20) as second:
+            assert second.recv(200).startswith(b"421 ")
+    # The file of the start is silent, however it came back.
+    listeners[:] = [smtp, lmtp, local]
+    assert Reload(daemon).warnings == []
+    daemon.stop()
+    # After a restart with another file it is that one that runs.
+    smtp["address"] = new
+    daemon.smtp_port = int(new.rpartition(":")[2])
+    daemon.start()
+    assert Reload(daemon).warnings == []
+    smtp["address"] = old
+    assert without_places(Reload(daemon).warnings) == [
+        f'listeners[smtp].address: found "{old}"; "{new}" is in use until a restart']
+    daemon.stop()
+
+
+def test_a_reload_says_all_that_a_check_says(work):
+    daemon = work.daemon(work.sink())
+    daemon.configuration["connector"]["enabled"] = False
+    assert without_places(Reload(daemon).warnings) == [
+        "connector.enabled: mail is accepted and not journaled while connector.enabled is false"]
+    daemon.configuration["log"].update(level="loud", form="verse")
+    daemon.configuration["smtp_routs"] = []
+    reload = Reload(daemon)
+    assert not reload.is_taken
+    check = subprocess.run([program("tdcd"), "--config", str(daemon.write_configuration()), "--check"],
+                           capture_output=True, text=True, timeout=60)
+    said = check.stderr.replace(str(daemon.directory / "tdc.yaml"), "tdc.yaml").splitlines()
+    assert [line for line in said if not line.startswith("warning: ")] == reload.errors
+    assert len(reload.errors) == 3 and all(re.match(r"tdc\.yaml:\d+:\d+: \w", line) for line in reload.errors)
+    # Of files that the configuration names, too.
+    del daemon.configuration["smtp_routs"]
+    daemon.configuration["log"].update(level="info", form="text")
+    daemon.configuration["destination_controls"].append({"domain": "x.example", "ca_file": "/nonexistent/ca.pem"})
+    assert without_places(Reload(daemon).errors) == [
+        "destination_controls[1].ca_file: CA file /nonexistent/ca.pem: No such file or directory"]
+    # A file that cannot be read at all has no line.
+    (daemon.directory / "tdc.yaml").unlink()
+    done = daemon.ctl("reload", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"tdcctl: cannot open {daemon.directory}/tdc.yaml: No such file or directory\n"
     daemon.stop()
 
 
@@ -191,11 +296,12 @@ def test_the_work_goes_on_while_files_are_read_and_who_asks_meanwhile_shares_one
     slow.say("version: 1\nlistners: []\n")
     status, body = first.answer()
     assert status == 422 and "listners" in body["detail"]
+    assert [line.split(": ")[1] for line in body["errors"]] == ["listners", "listeners"]
     assert [manager.recv(200)[:9] for _ in range(2)] == [b"READY=1", b"RELOADING"]
     assert second.is_waiting() and third.is_waiting()
     daemon.configuration["hostname"] = "renamed.example"
     slow.say()
-    assert [a.answer() for a in (second, third)] == [(200, {"configuration_generation": 2})] * 2
+    assert [a.answer() for a in (second, third)] == [(200, {"configuration_generation": 2, "warnings": []})] * 2
     assert manager.recv(200) == b"READY=1"
     assert not slow.has_reader() and reloads(daemon) == (1, 1)
     session.data("a@outside.example", ["b@inside.example"], b"Subject: x\r\n\r\nthe session from before\r\n")

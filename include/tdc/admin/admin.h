@@ -23,9 +23,14 @@ struct admin_listener {
 	char address[128];           /* where it is bound, with the real port        */
 };
 
-/* Exactly once, never from inside the call that asked. `e` NULL: the configuration is
- * taken; otherwise nothing changed. */
-typedef void admin_reload_fn(void *arg, const struct err *e);
+/* What became of a reload; borrowed for the call. Lines are as `tdcd --check` prints them,
+ * each with its line feed; "" = none. */
+struct admin_reload {
+	const struct err *refused; /* NULL: it is taken; otherwise nothing changed */
+	const char *errors, *warnings;
+};
+/* Exactly once, never from inside the call that asked. */
+typedef void admin_reload_fn(void *arg, const struct admin_reload *r);
 
 /* What the admin needs of the daemon itself. */
 struct admin_daemon_ops {

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 struct config;
-struct config_node; /* a mapping, sequence or value inside a config; lives as long as it */
+struct config_node; /* a mapping, sequence or value inside a config; lives as long */
 
 /*
  * Each problem is one line "FILE:LINE:COLUMN: KEY: what was found; what is allowed". All
@@ -89,9 +89,14 @@ int config_print_json_schema(struct buf *out); /* JSON Schema 2020-12           
 int config_print_example(
 	struct buf *out); /* YAML with every key, its default, its documentation */
 
-/* Paths of keys that differ and are not reloadable: for the reload's warning. Calls fn
- * per path. */
-void config_diff_not_reloadable(const struct config *a, const struct config *b,
-				void (*fn)(void *arg, const char *path), void *arg);
+/*
+ * Where a file differs from what runs in keys that are not reloadable: for the warnings of
+ * a reload. `running` is the configuration of the start, since such keys keep their values
+ * until a restart. `fn` runs once for each key, with its path and the line that says what
+ * was found and what is in use.
+ */
+typedef void config_difference_fn(void *arg, const char *path, const char *line);
+void config_diff_not_reloadable(const struct config *running, const struct config *file,
+				config_difference_fn *fn, void *arg);
 
 #endif

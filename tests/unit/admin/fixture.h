@@ -44,6 +44,7 @@ struct fixture {
 	int64_t retention_ms;
 	/* A reload that was asked for, and what becomes of it. */
 	bool reload_fails, reload_is_refused, reload_waits;
+	const char *reload_warnings; /* lines; NULL = none */
 	struct loop_task reload_task;
 	admin_reload_fn *reload_done;
 	void *reload_done_arg;
@@ -66,12 +67,19 @@ end_reload(struct loop_task *task)
 {
 	struct fixture *f = list_entry(task, struct fixture, reload_task);
 	struct err e = { 0 };
+	const struct admin_reload r = {
+		.refused = f->reload_fails ? &e : NULL,
+		.errors = f->reload_fails ? "tdc.yaml:3:1: listners: unknown key\n"
+					    "tdc.yaml:4:1: b\xff: unknown key\n"
+					  : "",
+		.warnings = f->reload_warnings == NULL ? "" : f->reload_warnings,
+	};
 
 	if (f->reload_fails)
 		err_set(&e, ERR_CONFIG, 0, "tdc.yaml:3:1: listners: unknown key");
 	else
 		f->reloads++;
-	f->reload_done(f->reload_done_arg, f->reload_fails ? &e : NULL);
+	f->reload_done(f->reload_done_arg, &r);
 }
 
 static int

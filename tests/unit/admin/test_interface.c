@@ -210,6 +210,17 @@ test_account(void **s)
 }
 
 static void
+expect_lines(const struct fixture *f, const char *key, const char *first,
+	     const char *second)
+{
+	const json_t *lines = json_object_get(f->body, key);
+
+	assert_int_equal(json_array_size(lines), 2);
+	assert_string_equal(json_string_value(json_array_get(lines, 0)), first);
+	assert_string_equal(json_string_value(json_array_get(lines, 1)), second);
+}
+
+static void
 test_reload(void **s)
 {
 	struct fixture *f = *s;
@@ -217,13 +228,21 @@ test_reload(void **s)
 	ask(f, "POST", "/reload");
 	assert_int_equal(f->status, 200);
 	assert_int_equal(number(f, "configuration_generation"), 2);
+	assert_int_equal(json_array_size(json_object_get(f->body, "warnings")), 0);
+	f->reload_warnings = "t:1:1: a\nt:2:2: b\n";
+	ask(f, "POST", "/reload");
+	assert_int_equal(f->status, 200);
+	expect_lines(f, "warnings", "t:1:1: a", "t:2:2: b");
 	f->reload_fails = true;
 	ask(f, "POST", "/reload");
 	expect_problem(f, 422, "listners: unknown key");
+	expect_lines(f, "warnings", "t:1:1: a", "t:2:2: b");
+	expect_lines(f, "errors", "tdc.yaml:3:1: listners: unknown key",
+		     "tdc.yaml:4:1: b\\xff: unknown key");
 	f->reload_is_refused = true;
 	ask(f, "POST", "/reload");
 	expect_problem(f, 503, "the daemon is stopping");
-	assert_int_equal(f->reloads, 1);
+	assert_int_equal(f->reloads, 2);
 }
 
 static void

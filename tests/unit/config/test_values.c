@@ -209,11 +209,13 @@ test_rules_see_all_layers_together(void **state)
 /* ---- what needs a restart */
 
 static void
-collect_path(void *arg, const char *path)
+collect_line(void *arg, const char *path, const char *line)
 {
-	buf_printf(arg, "%s ", path);
+	assert_non_null(strstr(line, path));
+	buf_printf(arg, "%s\n", line);
 }
 
+#define UNTIL             " is in use until a restart\n"
 #define IN(name, address) "{name: " name ", protocol: smtp, address: '" address "'}"
 
 static const struct {
@@ -226,17 +228,27 @@ static const struct {
 	  LISTENER "spool: {name: spool}\n", "" },
 	{ "the spool moved", LISTENER,
 	  LISTENER "spool: {directory: /x, body_workers: 3}\n",
-	  "spool.directory spool.body_workers " },
-	{ "a user was named", LISTENER, LISTENER "user: u\n", "user " },
+	  "t:2:20: spool.directory: found \"/x\"; \"/var/lib/tdcd\"" UNTIL
+	  "t:2:38: spool.body_workers: found \"3\"; \"2\"" UNTIL },
+	{ "the spool moved back to the default, which is placed at its section",
+	  LISTENER "spool: {directory: /x}\n", LISTENER "spool: {reserve: 1M}\n",
+	  "t:2:8: spool.directory: found \"/var/lib/tdcd\"; \"/x\"" UNTIL },
+	{ "a user was named", LISTENER, LISTENER "user: u\n",
+	  "t:2:7: user: found \"u\"; nothing" UNTIL },
+	{ "a user is not named any more", LISTENER "user: u\n", LISTENER,
+	  "t:1:1: user: found nothing; \"u\"" UNTIL },
 	{ "the control socket changed", LISTENER, LISTENER "admin: {mode: '0600'}\n",
-	  "admin.mode " },
+	  "t:2:15: admin.mode: found \"0600\"; \"0660\"" UNTIL },
 	{ "a listener moved", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
-	  "listeners: [" IN("a", "127.0.0.1:2") "]\n", "listeners[a].address " },
+	  "listeners: [" IN("a", "127.0.0.1:2") "]\n",
+	  "t:1:48: listeners[a].address: found \"127.0.0.1:2\"; \"127.0.0.1:1\"" UNTIL },
 	{ "listeners in another order",
 	  "listeners: [" IN("a", "127.0.0.1:1") "," IN("b", "127.0.0.1:2") "]\n",
 	  "listeners: [" IN("b", "127.0.0.1:2") "," IN("a", "127.0.0.1:1") "]\n", "" },
 	{ "a listener came and another went", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
-	  "listeners: [" IN("b", "127.0.0.1:1") "]\n", "listeners[a] listeners[b] " },
+	  "listeners: [" IN("b", "127.0.0.1:1") "]\n",
+	  "t:1:12: listeners[a]: not in the file; it stays in use until a restart\n"
+	  "t:1:13: listeners[b]: new; it is not in use until a restart\n" },
 };
 
 static void
@@ -248,7 +260,7 @@ test_differences(void **state)
 			      *b = must_parse(differences[i].b);
 		struct buf got;
 		buf_init(&got, 4096);
-		config_diff_not_reloadable(a, b, collect_path, &got);
+		config_diff_not_reloadable(a, b, collect_line, &got);
 		if (strcmp(buf_text(&got), differences[i].want) != 0)
 			fail_msg("%s: got %s want %s", differences[i].name,
 				 buf_text(&got), differences[i].want);
