@@ -28,7 +28,7 @@ void client_free(struct client *c);
  */
 enum exit_code client_get(struct client *c, const char *path, json_t **ret);
 enum exit_code client_post(struct client *c, const char *path, json_t **ret);
-/* The answer is taken whatever its status; *status says which. For /health and /reload. */
+/* The answer is taken whatever its status, which is in *status: /health and /reload. */
 enum exit_code client_ask(struct client *c, const char *path, long *status, json_t **ret);
 enum exit_code client_order(struct client *c, const char *path, long *status,
 			    json_t **ret);

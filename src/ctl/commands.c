@@ -78,7 +78,7 @@ print_lines(FILE *f, const char *before, const json_t *lines)
 	}
 }
 
-/* What is wrong with the file, as `tdcd --check` prints it; or, if nothing is, why not. */
+/* What is wrong with the file, as `tdcd --check` prints it; otherwise why it is refused. */
 static void
 print_refusal(const json_t *answer)
 {

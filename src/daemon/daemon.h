@@ -48,7 +48,8 @@ struct daemon {
 	int64_t started_at;    /* wall ms */
 	struct problems found; /* by the start; its warnings until there is a log */
 
-	/* What keys that need a restart are read from; the same as `now` until a reload. */
+	/* What keys that need a restart are read from; the same as `now` until a
+	 * reload. */
 	struct config *started;
 	struct loaded now; /* what a reload replaces, as one */
 	uint64_t generation;
@@ -88,8 +89,8 @@ void loaded_done(struct loaded *l);
 int process_prepare(struct err *e);
 
 /* ---- privileges.c */
-/* Root with `user`: works as that user from here on, able to come back for binding. Others
- * stay who they are; the user and group must be there all the same. */
+/* Root with `user`: works as that user from here on, able to come back for binding.
+ * Others stay who they are; the user and group must be there all the same. */
 int privileges_lower(const struct config *c, config_report_fn *report, void *arg,
 		     struct err *e);
 /* Root again for binding, and back to who *ret says. No-op without privileges_lower(). */
@@ -125,9 +126,10 @@ enum {
 		1 << 5, /* of a start that failed: all that is found is an error */
 };
 /*
- * What is in the way of a start: each a line to `report`, of the form of all problems of a
- * configuration. Makes and changes nothing on disk. Before a start, what may be otherwise
- * by then is a warning, and sockets that a running daemon has got are in nobody's way.
+ * What is in the way of a start: each a line to `report`, of the form of all problems
+ * of a configuration. Makes and changes nothing on disk. Before a start, what may be
+ * otherwise by then is a warning, and sockets that a running daemon has got are in
+ * nobody's way.
  */
 void surroundings_look(const struct config *c, const struct options *o, unsigned wanted,
 		       config_report_fn *report, void *arg);

@@ -45,8 +45,8 @@ load(const struct options *o, struct loaded *ret)
 	return EXIT_CONFIG;
 }
 
-/* What a start does before it opens anything, and a look at what it would open. All parts,
- * so that all problems are told. */
+/* What a start does before it opens anything, and a look at what it would open. All
+ * parts, so that all problems are told. */
 static int
 check_start(const struct options *o, struct said *said, struct err *e)
 {

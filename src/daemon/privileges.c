@@ -20,7 +20,7 @@ struct identity {
 	const char *user;
 };
 
-/* By getpwnam(3); all other values, and there are many, say that there is no such name. */
+/* By getpwnam(3); all other values, of which there are many, say: no such name. */
 static bool
 is_failed_look_up(int os)
 {

@@ -190,7 +190,7 @@ reload_free(struct reload *r)
 {
 	struct err e = { 0 };
 
-	/* What it posts to the loop is not run any more, and what it found is not told. */
+	/* What it posts to the loop is not run any more, what it found is not told. */
 	work_free(r->thread);
 	loaded_done(&r->loaded);
 	problems_done(&r->problems);

@@ -1,10 +1,10 @@
 /*
- * surroundings.c - what a start finds around it: the spool's directory, the log's file, the
- * addresses to bind. Looked at for --check, and when a start failed, so that both say the
- * same words, with the place in the configuration.
+ * surroundings.c - what a start finds around it: the spool's directory, the log's file,
+ * the addresses to bind. Looked at for --check, and when a start failed, so that both
+ * say the same words, with the place in the configuration.
  *
- * The areas know what their opening would say; here it gets its key. All is looked at as the
- * user that the daemon works as, but for the listeners, which root binds.
+ * The areas know what their opening would say; here it gets its key. All is looked at
+ * as the user that the daemon works as, but for the listeners, which root binds.
  */
 #include "daemon.h"
 

@@ -23,8 +23,8 @@ struct admin_listener {
 	char address[128];           /* where it is bound, with the real port        */
 };
 
-/* What became of a reload; borrowed for the call. Lines are as `tdcd --check` prints them,
- * each with its line feed; "" = none. */
+/* What became of a reload; borrowed for the call. Lines are as `tdcd --check` prints
+ * them, each with its line feed; "" = none. */
 struct admin_reload {
 	const struct err *refused; /* NULL: it is taken; otherwise nothing changed */
 	const char *errors, *warnings;

@@ -1,10 +1,10 @@
 /*
- * path.h - whether a file or directory could be used or made, looked at without touching
- * it.
+ * path.h - whether a file or directory could be used or made, looked at without
+ * touching it.
  *
  * Asked for the effective user, as an open() would be. What is found may be different a
- * moment later: this is for telling, and never in place of the error of the open() itself.
- * Any thread.
+ * moment later: this is for telling, and never in place of the error of the open()
+ * itself. Any thread.
  */
 #ifndef TDC_BASE_PATH_H
 #define TDC_BASE_PATH_H

@@ -90,10 +90,10 @@ int config_print_example(
 	struct buf *out); /* YAML with every key, its default, its documentation */
 
 /*
- * Where a file differs from what runs in keys that are not reloadable: for the warnings of
- * a reload. `running` is the configuration of the start, since such keys keep their values
- * until a restart. `fn` runs once for each key, with its path and the line that says what
- * was found and what is in use.
+ * Where a file differs from what runs in keys that are not reloadable: for the warnings
+ * of a reload. `running` is the configuration of the start, since such keys keep their
+ * values until a restart. `fn` runs once for each key, with its path and the line that
+ * says what was found and what is in use.
  */
 typedef void config_difference_fn(void *arg, const char *path, const char *line);
 void config_diff_not_reloadable(const struct config *running, const struct config *file,

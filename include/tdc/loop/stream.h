@@ -165,8 +165,8 @@ struct listener_settings {
 };
 int listener_new(struct loop *l, const struct listener_settings *s,
 		 listener_fn *on_accept, void *arg, struct listener **ret, struct err *e);
-/* 0, or -1 and what listener_new() would fail with. No file is made or removed; the address
- * is bound for a moment, a unix socket that is there is connected to. */
+/* 0, or -1 and what listener_new() would fail with. No file is made or removed; the
+ * address is bound for a moment, a unix socket that is there is connected to. */
 int listener_look(const struct listener_settings *s, struct err *e);
 void listener_pause(struct listener *n); /* connections wait in the backlog */
 void listener_resume(struct listener *n);

@@ -68,9 +68,10 @@ struct spool_recovery {
 int spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	       struct spool_recovery *recovery, struct err *e);
 /*
- * 0, or -1 and what spool_open() would fail with for want of the directory or of rights in
- * it, for the effective user. Makes, opens and locks nothing: whether another instance holds
- * the spool, and whether it is sound, is not looked at. Any thread, with or without a spool.
+ * 0, or -1 and what spool_open() would fail with for want of the directory or of rights
+ * in it, for the effective user. Makes, opens and locks nothing: whether another
+ * instance holds the spool, and whether it is sound, is not looked at. Any thread, with
+ * or without a spool.
  */
 int spool_look(const struct spool_settings *s, struct err *e);
 /* Commits what is queued, checkpoints, closes, frees. Drafts and readers must be gone. Blocks; callbacks
