@@ -78,7 +78,7 @@ print_lines(FILE *f, const char *before, const json_t *lines)
 	}
 }
 
-/* What is wrong with the file, as `tdcd --check` prints it; otherwise why it is refused. */
+/* What is wrong with the file, as `tdcd --check` prints it; or else the reason. */
 static void
 print_refusal(const json_t *answer)
 {
