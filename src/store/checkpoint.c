@@ -2,8 +2,11 @@
  * checkpoint.c - from the write-ahead log to the database: small and often, between
  * batches.
  *
- * PASSIVE while mail flows: it waits for nobody. TRUNCATE when all is quiet, or when the
- * log has passed its limit, and then a reader that is in the way is broken off.
+ * PASSIVE: it waits for nobody, and the log is begun anew in the blocks that its file has.
+ * To write over them costs a sync half of what it costs to append, for which the file
+ * system has to record a new size. TRUNCATE when a quiet second finds a file that has grown
+ * beyond KEPT_PAGES, or when the log has passed its limit, and then a reader that is in the
+ * way is broken off.
  */
 #include "store/state.h"
 
@@ -15,6 +18,7 @@
 
 enum {
 	STEP_PAGES = CHECKPOINT_BYTES / DB_PAGE_SIZE,
+	KEPT_PAGES = 2 * STEP_PAGES,
 	TRUNCATE_BUSY_MS = 50,
 	LIMIT_RETRY_MS = 500
 };
@@ -46,7 +50,7 @@ run(struct writer *w, int mode, struct err *e)
 	w->is_wal_copied = rc == SQLITE_OK && log == copied;
 	w->wal_pages_tried = w->is_wal_copied ? 0 : w->wal_pages;
 	if (rc == SQLITE_OK && mode == SQLITE_CHECKPOINT_TRUNCATE)
-		w->wal_pages = 0;
+		w->wal_pages = w->wal_file_pages = 0;
 	/* Its first step forces the log to disk, and every outcome in it. */
 	if (w->is_wal_copied && w->unsynced > 0) {
 		w->unsynced = 0;
@@ -240,13 +244,17 @@ is_beyond_limit(const struct writer *w)
 	return wal_bytes(w) > w->spool->limits.wal_max && !w->is_wal_copied;
 }
 
-/* On a disk that is nearly full the log keeps its blocks: outcomes will need them. */
+/* On a disk that is nearly full the log keeps even many blocks: outcomes will need them. */
 static int
 run_when_idle(struct writer *w, struct err *e)
 {
-	if (!atomic_load(&w->spool->space.is_low))
+	if (w->wal_file_pages > KEPT_PAGES && !atomic_load(&w->spool->space.is_low))
 		return run(w, SQLITE_CHECKPOINT_TRUNCATE, e);
-	return w->is_wal_copied ? 0 : run(w, SQLITE_CHECKPOINT_PASSIVE, e);
+	if (!w->is_wal_copied && run(w, SQLITE_CHECKPOINT_PASSIVE, e) != 0)
+		return -1;
+	if (w->is_wal_copied)
+		w->wal_pages = 0;
+	return 0;
 }
 
 void

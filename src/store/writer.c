@@ -24,6 +24,8 @@ wal_grew(void *arg, sqlite3 *sql, const char *name, int pages)
 	(void)sql;
 	(void)name;
 	w->wal_pages = pages;
+	if (pages > w->wal_file_pages)
+		w->wal_file_pages = pages;
 	return SQLITE_OK;
 }
 

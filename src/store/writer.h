@@ -63,7 +63,8 @@ struct writer {
 	struct removal *removals; /* wait for the next sync */
 
 	/* the write-ahead log */
-	int wal_pages;
+	int wal_pages;       /* of the log; 0 when a quiet second has copied them all */
+	int wal_file_pages;  /* that its file has room for */
 	int wal_pages_tried; /* at the latest checkpoint that was not complete */
 	bool is_log_full;    /* beyond the limit, and somebody is in the way */
 	int64_t log_tried_at;
