@@ -24,6 +24,7 @@ struct sweep {
 	size_t pending; /* changes under way                          */
 	uint64_t changed, in_flight;
 	uint64_t damaged; /* rows that cannot be changed: left out          */
+	bool has_due;     /* one was due already: nothing to change in it   */
 	/* of a message: one that is being sent, and where */
 	uint64_t mid_in_flight, dcid;
 	struct err failure; /* the first                                  */
@@ -77,12 +78,28 @@ answer_failed(struct call *c, json_t *o)
 		     format_plural(s->changed), c->path->action->done);
 }
 
+/* Each journal of the message had left its state when its turn came. */
+static bool
+is_late(const struct call *c)
+{
+	const struct sweep *s = c->sweep;
+
+	return c->mid != 0 && s->changed == 0 && s->in_flight == 0 && s->damaged == 0 &&
+	       !s->has_due && s->failure.kind == ERR_NONE;
+}
+
 static void
 answer(struct call *c)
 {
 	struct sweep *s = c->sweep;
 
 	deliver_look_again(c->admin->deliver);
+	if (is_late(c)) { /* what there is now says it better than "0 changed" */
+		free(s);
+		c->sweep = NULL;
+		message_find(c, sweep_message);
+		return;
+	}
 	if (c->mid == 0)
 		tell(c);
 	/* As the spool says it of a change of all. */
@@ -119,6 +136,7 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 	else if (e != NULL && !action_does_not_apply(e) && s->failure.kind == ERR_NONE)
 		s->failure = *e;
 	s->changed += changed;
+	s->has_due |= e == NULL && changed == 0;
 	if (c->admin != NULL && c->path->action->withdraws)
 		deliver_give_back(c->admin->deliver, step->mid);
 	if (c->admin != NULL && c->path->action->change == CHANGE_DUE_NOW)

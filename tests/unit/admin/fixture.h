@@ -460,14 +460,10 @@ take_answer(struct fixture *f, const char *got)
 		fail_msg("%s in %s", error.text, body + 4);
 }
 
-static void
-ask(struct fixture *f, const char *method, const char *path)
+static int
+begin(const struct fixture *f, const char *method, const char *path)
 {
-	static char got[1 << 20];
 	char request[256];
-	struct err e;
-	size_t n = 0;
-	ssize_t r = -1;
 	int fd = dial(f);
 
 	snprintf(request, sizeof(request),
@@ -475,6 +471,18 @@ ask(struct fixture *f, const char *method, const char *path)
 		 "Content-Length: 0\r\n\r\n",
 		 method, path);
 	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	return fd;
+}
+
+/* Of a request that was begun there. */
+static void
+finish(struct fixture *f, int fd)
+{
+	static char got[1 << 20];
+	struct err e;
+	size_t n = 0;
+	ssize_t r = -1;
+
 	for (int i = 0; i < 2000 && r != 0; i++) {
 		must(loop_run_once(f->loop, 5, &e), &e);
 		while ((r = recv(fd, got + n, sizeof(got) - 1 - n, MSG_DONTWAIT)) > 0)
@@ -483,6 +491,12 @@ ask(struct fixture *f, const char *method, const char *path)
 	got[n] = '\0';
 	close(fd);
 	take_answer(f, got);
+}
+
+static void
+ask(struct fixture *f, const char *method, const char *path)
+{
+	finish(f, begin(f, method, path));
 }
 
 static UNUSED const char *

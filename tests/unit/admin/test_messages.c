@@ -98,6 +98,50 @@ test_an_action_on_a_message_is_on_its_journals(void **s)
 	assert_int_equal(spool_account_gap(spool_account(f->spool)), 0);
 }
 
+/* The same request over two connections, so that both find the journals before either
+ * changes them. */
+static void
+ask_twice(struct fixture *f, uint64_t mid, const char *action, int status[2],
+	  long long *changed, char detail[ERR_TEXT_MAX])
+{
+	char path[64];
+	int fds[2];
+
+	*changed = 0;
+	snprintf(path, sizeof(path), "/queue/%llu/%s", (unsigned long long)mid, action);
+	for (int i = 0; i < 2; i++)
+		fds[i] = begin(f, "POST", path);
+	for (int i = 0; i < 2; i++) {
+		finish(f, fds[i]);
+		status[i] = f->status;
+		*changed += number(f, "changed");
+		if (f->status == 200)
+			assert_int_not_equal(number(f, "changed"), 0);
+		else
+			snprintf(detail, ERR_TEXT_MAX, "%s", text(f, "detail"));
+	}
+}
+
+static void
+test_who_comes_second_hears_what_became_of_the_journals(void **s)
+{
+	struct fixture *f = *s;
+	char detail[ERR_TEXT_MAX];
+	long long changed;
+	int status[2];
+
+	f->n_journals = 3;
+	uint64_t message = add_journal(f, "a@x") - 1;
+	ask_twice(f, message, "hold", status, &changed, detail);
+	assert_int_equal(changed, 3);
+	assert_int_equal(status[0] + status[1], 200 + 409);
+	assert_non_null(strstr(detail, "has no journal that is waiting or uncertain: "));
+	ask_twice(f, message, "delete", status, &changed, detail);
+	assert_int_equal(changed, 3);
+	assert_int_equal(status[0] + status[1], 200 + 404);
+	assert_non_null(strstr(detail, "nothing is kept of MID"));
+}
+
 static void
 test_a_message_leaves_the_quarantine_by_its_one_journal(void **s)
 {
@@ -240,6 +284,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		AT_FIXTURE(test_show_of_a_message_has_its_journals),
 		AT_FIXTURE(test_an_action_on_a_message_is_on_its_journals),
+		AT_FIXTURE(test_who_comes_second_hears_what_became_of_the_journals),
 		AT_FIXTURE(test_a_message_leaves_the_quarantine_by_its_one_journal),
 		cmocka_unit_test_setup_teardown(
 			test_what_was_delivered_is_shown_while_it_is_kept,
