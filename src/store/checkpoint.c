@@ -226,7 +226,7 @@ enforce_limit(struct writer *w)
 	struct err e;
 	int64_t now = mono_now_ms();
 
-	if (w->is_log_full && now - w->log_tried_at < LIMIT_RETRY_MS)
+	if (w->is_log_full && now - w->log_tried_at < upkeep_scaled_ms(w, LIMIT_RETRY_MS))
 		return;
 	w->log_tried_at = now;
 	int r = run(w, SQLITE_CHECKPOINT_TRUNCATE, &e);

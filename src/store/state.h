@@ -51,7 +51,8 @@ struct unclean_profile { /* in use when the daemon died, for MIDs up to this */
 struct spool_limits { /* resolved settings; those of threads are atomic */
 	uint64_t inline_max, segment_max, segment_size, wal_max;
 	uint64_t in_flight_max, body_size_max;
-	unsigned body_workers, tick_ms;
+	unsigned body_workers;
+	_Atomic unsigned tick_ms;
 	_Atomic int64_t retention_ms;
 	bool is_unsafe; /* negative control of the tests: nothing is synced */
 };

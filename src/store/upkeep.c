@@ -212,14 +212,23 @@ every_second(struct writer *w, int64_t now, bool is_idle)
 		ballast_make(w);
 }
 
+/* A time within a second: shorter when the tick is, as tests have it, and never longer. */
+int64_t
+upkeep_scaled_ms(const struct writer *w, int64_t ms)
+{
+	int64_t tick = w->spool->limits.tick_ms;
+
+	return tick < 1000 ? ms * tick / 1000 : ms;
+}
+
 void
 upkeep(struct writer *w, bool is_idle)
 {
 	int64_t now = mono_now_ms();
 	struct err e;
 
-	if (w->unsynced > 0 && now - w->unsynced_since >= SYNC_WITHIN_MS &&
-	    !w->is_troubled)
+	if (w->unsynced > 0 && !w->is_troubled &&
+	    now - w->unsynced_since >= upkeep_scaled_ms(w, SYNC_WITHIN_MS))
 		batch_sync(w, &e);
 	if (w->is_troubled && now - w->probed_at >= w->spool->limits.tick_ms)
 		batch_sync(w, &e);
@@ -243,12 +252,13 @@ upkeep_wait_ms(const struct writer *w)
 	if (w->again.n > 0 || w->has_free_pages)
 		return 0;
 	if (w->kept.n > 0)
-		return RETRY_MS;
+		return upkeep_scaled_ms(w, RETRY_MS);
 	/* Nothing is synced but by the probe, which has its time. */
 	if (w->is_troubled)
 		return tick;
 	if (w->unsynced > 0) {
-		int64_t left = w->unsynced_since + SYNC_WITHIN_MS - mono_now_ms();
+		int64_t left = w->unsynced_since + upkeep_scaled_ms(w, SYNC_WITHIN_MS) -
+			       mono_now_ms();
 		return left < 0 ? 0 : left;
 	}
 	if (w->wal_pages > 0 || atomic_load(&w->spool->space.is_low))

@@ -18,6 +18,7 @@
 
 enum {
 	WRITER_CACHE_KIB = 4096,
+	/* see upkeep_scaled_ms() */
 	SYNC_WITHIN_MS = 1000, /* an outcome is on disk after this, at the latest */
 	RETRY_MS = 200,        /* kept operations, while the disk refuses */
 	CHECKPOINT_BYTES = 4 * 1024 * 1024,
@@ -124,6 +125,7 @@ int batch_sync(struct writer *w, struct err *e);
 /* -- between batches (upkeep.c, checkpoint.c, ballast.c) -- */
 void upkeep(struct writer *w, bool is_idle);
 int64_t upkeep_wait_ms(const struct writer *w);
+int64_t upkeep_scaled_ms(const struct writer *w, int64_t ms);
 void upkeep_oldest(struct writer *w);
 void checkpoint(struct writer *w, bool is_idle);
 void checkpoint_passive(struct writer *w); /* what can be copied now */
@@ -139,7 +141,9 @@ bool log_is_sound(struct writer *w);
 int log_renew(struct writer *w, struct err *e);
 uint64_t wal_bytes(const struct writer *w);
 void ballast_make(struct writer *w);
-bool ballast_release(struct writer *w);
+bool ballast_release(struct writer *w); /* true: there was one */
+void
+ballast_use(struct writer *w); /* what comes next has its room, and a log begun anew */
 
 /* -- rows (rows.c): within the transaction -- */
 int row_state(struct writer *w, uint64_t mid, enum journal_state *state, int64_t *policy,

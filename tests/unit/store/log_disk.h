@@ -20,6 +20,7 @@ static sqlite3_vfs disk, *original;
 static sqlite3_io_methods log_methods;
 static const sqlite3_io_methods *original_methods;
 static _Atomic int syncs_to_fail;
+static _Atomic unsigned syncs; /* that did not fail */
 static _Atomic bool reads_fail;
 enum eviction { EVICTS_NEVER, EVICTS_AT_SYNC, EVICTS_AT_CLOSE };
 static _Atomic enum eviction evicts;
@@ -96,6 +97,7 @@ log_sync(sqlite3_file *file, int flags)
 	if (!fails)
 		durable_size = size;
 	pthread_mutex_unlock(&lock);
+	atomic_fetch_add(&syncs, !fails);
 	return fails ? SQLITE_IOERR_FSYNC : original_methods->xSync(file, flags);
 }
 

@@ -1,7 +1,7 @@
 /*
- * test_change.c - the operator's changes, lists, retention.
+ * test_change.c - the operator's changes of rows, one or all.
  */
-#include "spool_fixture.h"
+#include "many_rows.h"
 
 /* Brings one fresh row into a state. */
 static uint64_t
@@ -177,33 +177,6 @@ a_change_of_nobody_is_not_found(void **state)
 	fixture_done(&f);
 }
 
-/* Many rows by the back door, so that a change of all needs several steps. */
-static void
-make_many(struct fixture *f, unsigned n)
-{
-	char sql[1024];
-
-	accept_one(f, "DEFAULT", 1, 10);
-	close_spool(f);
-	snprintf(sql, sizeof(sql),
-		 "BEGIN; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "
-		 "WHERE i < %u)"
-		 " INSERT INTO journal (mid, uid, message, kind, policy, state, "
-		 "created_at)"
-		 " SELECT 100000 + i, randomblob(16), (SELECT mid FROM message), "
-		 "'journal', 1,"
-		 " CASE WHEN i %% 3 = 0 THEN 'held' ELSE 'waiting' END, %" PRId64
-		 " FROM c;"
-		 " UPDATE account SET n = n + %u WHERE term = 'created.smtp';"
-		 " UPDATE account SET n = n + %u WHERE term = 'state.waiting';"
-		 " INSERT INTO account VALUES ('state.held', %u);"
-		 " UPDATE policy SET waiting = waiting + %u;"
-		 " UPDATE meta SET value = 300000 WHERE key = 'mid_reserved'; COMMIT",
-		 n, T0, n, n - n / 3, n / 3, n - n / 3);
-	tamper(f, sql);
-	open_spool(f);
-}
-
 static void
 a_change_of_all_is_done_in_steps(void **state)
 {
@@ -338,177 +311,6 @@ a_change_in_some_states_leaves_the_others_alone(void **state)
 	fixture_done(&f);
 }
 
-/* -- lists -- */
-
-static void
-lists_are_pages_in_mid_order(void **state)
-{
-	struct fixture f;
-	uint64_t after = 0, last = 0;
-	unsigned seen = 0;
-
-	(void)state;
-	fixture_init(&f);
-	open_spool(&f);
-	make_many(&f, 6000);
-	const struct {
-		enum journal_state state;
-		unsigned want;
-	} lists[] = { { JOURNAL_HELD, 2000 },
-		      { JOURNAL_WAITING, 4001 },
-		      { JOURNAL_STATE_COUNT, 6001 },
-		      { JOURNAL_DEAD, 0 } };
-	for (size_t i = 0; i < 4; i++) {
-		after = last = 0;
-		seen = 0;
-		do {
-			list_rows(&f, lists[i].state, after, 999);
-			for (size_t k = 0; k < f.n_rows; k++) {
-				assert_true(f.rows[k]->mid > last);
-				last = f.rows[k]->mid;
-				assert_true(lists[i].state == JOURNAL_STATE_COUNT ||
-					    f.rows[k]->state == lists[i].state);
-				assert_null(f.rows[k]->body->data);
-			}
-			seen += (unsigned)f.n_rows;
-			after = f.due.next.mid;
-		} while (!f.due.is_end);
-		if (seen != lists[i].want)
-			fail_msg("list %zu: got %u rows, want %u", i, seen,
-				 lists[i].want);
-	}
-	list_rows(&f, JOURNAL_STATE_COUNT, 0, 0);
-	assert_int_equal(f.n_rows, 0);
-	list_rows(&f, JOURNAL_STATE_COUNT, 0, 5000); /* cut to the maximum */
-	assert_int_equal(f.n_rows, 1000);
-	fixture_done(&f);
-}
-
-static void
-the_oldest_row_is_known(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	open_spool(&f);
-	uint64_t a = accept_one(&f, "DEFAULT", 1, 10);
-	clock_manual_advance(&f.clock, 1000);
-	uint64_t b = accept_one(&f, "DEFAULT", 1, 10);
-	clock_manual_advance(&f.clock, 1000);
-	accept_one(&f, "DEFAULT", 1, 10);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
-	record(&f, OUTCOME_DELIVERED, b);
-	settle(&f);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0);
-	change(&f, CHANGE_HOLD, a);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
-	change(&f, CHANGE_RELEASE, a); /* the finger goes back; its time is a new one */
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
-	close_spool(&f);
-	open_spool(&f);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 2000);
-	fixture_done(&f);
-}
-
-/* Whose time began anew stands in front of others that wait longer. */
-static void
-a_row_that_was_released_hides_no_older_one(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	open_spool(&f);
-	uint64_t a = accept_one(&f, "DEFAULT", 1, 10);
-	clock_manual_advance(&f.clock, 1000);
-	uint64_t b = accept_one(&f, "DEFAULT", 1, 10);
-	assert_int_equal(change(&f, CHANGE_HOLD, a), 1);
-	clock_manual_advance(&f.clock, 500000);
-	assert_int_equal(change(&f, CHANGE_RELEASE, a), 1);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 1000);
-	clock_manual_advance(&f.clock, 1000);
-	accept_one(&f, "DEFAULT", 1, 10);
-	record(&f, OUTCOME_DELIVERED, b);
-	settle(&f);
-	assert_int_equal(spool_account(f.sp)->oldest_waiting_at, T0 + 501000);
-	fixture_done(&f);
-}
-
-static int
-interrupt(void *arg)
-{
-	(void)arg;
-	return 1;
-}
-
-static void
-a_look_that_fails_is_no_end_of_the_rows(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	open_spool(&f);
-	accept_one(&f, "DEFAULT", 1, 10);
-	struct writer *w = &f.sp->writer;
-	writer_stop(w); /* its connection is ours until the end */
-	assert_int_equal(w->oldest_at, T0);
-	sqlite3_progress_handler(w->db.sql, 1, interrupt, NULL);
-	upkeep_oldest(w);
-	sqlite3_progress_handler(w->db.sql, 0, NULL, NULL);
-	assert_int_equal(w->oldest_at, T0);
-	fixture_done(&f);
-}
-
-/* -- retention -- */
-
-static void
-delivered_rows_go_when_their_retention_ends(void **state)
-{
-	struct fixture f;
-	enum { ROWS = 450 }; /* more than two steps of a purge */
-	uint64_t last = 0;
-
-	(void)state;
-	fixture_init(&f);
-	f.settings.retention_ms = 100000;
-	open_spool(&f);
-	struct spool_plan plan = { .policy = "DEFAULT" };
-	for (unsigned i = 0; i < ROWS; i++)
-		assert_int_equal(begin_accept(&f, i, 30 + i % 3 * 20000, &plan, 1), 0);
-	AWAIT(&f, f.done == ROWS);
-	for (unsigned i = 0; i < ROWS; i++)
-		record(&f, OUTCOME_DELIVERED, f.fresh[i]->mid);
-	forget_fresh(&f);
-	clock_manual_advance(&f.clock, 60000);
-	last = accept_one(&f, "DEFAULT", 1, 40);
-	record(&f, OUTCOME_DELIVERED, last);
-	assert_account(&f, "retained");
-	assert_non_null(fetch_one(&f, last));
-	list_rows(&f, JOURNAL_DELIVERED, 0, 1000);
-	assert_int_equal(f.n_rows, ROWS + 1);
-	clock_manual_advance(&f.clock, 50000); /* past the end of all but the last */
-	do {
-		clock_manual_advance(&f.clock, 1);
-		loop_run_once(f.loop, 20, NULL);
-		list_rows(&f, JOURNAL_DELIVERED, 0, 1000);
-	} while (f.n_rows > 1);
-	assert_int_equal(f.rows[0]->mid, last);
-	assert_account(&f, "purged");
-	assert_int_equal(spool_account(f.sp)->state[JOURNAL_DELIVERED], ROWS + 1);
-	close_spool(&f);
-	assert_int_equal(ask(&f, "SELECT count(*) FROM body"), 1);
-	/* Without a retention the last goes, too. */
-	f.settings.retention_ms = 0;
-	open_spool(&f);
-	clock_manual_advance(&f.clock, 20000);
-	AWAIT(&f, (list_rows(&f, JOURNAL_DELIVERED, 0, 10), f.n_rows == 0));
-	close_spool(&f);
-	assert_int_equal(ask(&f, "SELECT count(*) FROM body"), 0);
-	fixture_done(&f);
-}
-
 /* -- an outcome that comes after the operator's hand -- */
 
 static const struct {
@@ -573,11 +375,6 @@ main(void)
 		cmocka_unit_test(a_change_of_all_does_not_hold_up_the_stop),
 		cmocka_unit_test(delete_all_takes_every_state_but_delivered),
 		cmocka_unit_test(a_change_in_some_states_leaves_the_others_alone),
-		cmocka_unit_test(lists_are_pages_in_mid_order),
-		cmocka_unit_test(the_oldest_row_is_known),
-		cmocka_unit_test(a_row_that_was_released_hides_no_older_one),
-		cmocka_unit_test(a_look_that_fails_is_no_end_of_the_rows),
-		cmocka_unit_test(delivered_rows_go_when_their_retention_ends),
 		cmocka_unit_test(what_was_delivered_while_it_was_held_is_delivered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

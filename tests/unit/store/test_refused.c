@@ -4,7 +4,7 @@
  *
  * Triggers make the database say no.
  */
-#include "spool_fixture.h"
+#include "many_rows.h"
 
 #include "tdc/base/counter.h"
 
@@ -121,14 +121,14 @@ a_damaged_row_that_cannot_be_quarantined_is_left_out(void **state)
 static const struct {
 	const char *name;
 	enum spool_change what;
-	enum outcome_kind before; /* what became of the rows first */
+	const char *before; /* the state of the rows */
 } changes[] = {
-	{ "delete what waits", CHANGE_DELETE, OUTCOME_SOFT },
-	{ "hold what waits", CHANGE_HOLD, OUTCOME_SOFT },
-	{ "make due what waits", CHANGE_DUE_NOW, OUTCOME_SOFT },
-	{ "release what is held", CHANGE_RELEASE, OUTCOME_HELD },
-	{ "delete what is dead", CHANGE_DELETE, OUTCOME_DEAD },
-	{ "retry what is dead", CHANGE_RETRY_DEAD, OUTCOME_DEAD },
+	{ "delete what waits", CHANGE_DELETE, "waiting" },
+	{ "hold what waits", CHANGE_HOLD, "waiting" },
+	{ "make due what waits", CHANGE_DUE_NOW, "waiting" },
+	{ "release what is held", CHANGE_RELEASE, "held" },
+	{ "delete what is dead", CHANGE_DELETE, "dead" },
+	{ "retry what is dead", CHANGE_RETRY_DEAD, "dead" },
 };
 
 static void
@@ -138,19 +138,23 @@ a_change_of_all_leaves_out_what_cannot_be_changed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		struct spool_plan plan = { .policy = "DEFAULT" };
+		char sql[512];
 		struct fixture f;
 
 		fixture_init(&f);
 		open_spool(&f);
-		for (uint64_t k = 0; k < ROWS; k++)
-			assert_int_equal(begin_accept(&f, k, 10, &plan, 1), 0);
-		AWAIT(&f, f.done == ROWS);
-		for (unsigned k = 0; k < ROWS; k++)
-			record(&f, changes[i].before, f.fresh[k]->mid);
+		make_many(&f, ROWS - 1);
 		close_spool(&f);
+		snprintf(sql, sizeof(sql),
+			 "UPDATE account SET n = 0 WHERE term GLOB 'state.*';"
+			 "INSERT INTO account VALUES ('state.%s', %d) ON CONFLICT DO"
+			 " UPDATE SET n = excluded.n;"
+			 "UPDATE journal SET state = '%s', next_at = %d",
+			 changes[i].before, ROWS, changes[i].before,
+			 strcmp(changes[i].before, "waiting") == 0);
+		tamper(&f, sql);
 		tamper(&f,
-		       "CREATE TABLE bad AS SELECT mid FROM journal WHERE mid % 1400 = 98"
+		       "CREATE TABLE bad AS SELECT mid FROM journal WHERE mid % 700 = 98"
 		       " LIMIT 3;"
 		       "CREATE TRIGGER no_end BEFORE DELETE ON journal WHEN OLD.mid IN"
 		       " (SELECT mid FROM bad) BEGIN SELECT RAISE(ABORT, 'no'); END;"
@@ -257,10 +261,11 @@ segment_bytes(struct fixture *f)
 }
 
 static void
-begin_refusing(struct fixture *f, const char *sql)
+begin_refusing(struct fixture *f, uint64_t segment_size, const char *sql)
 {
 	fixture_init(f);
-	f->settings.segment_size = 400000;
+	f->settings.tick_ms = 20;
+	f->settings.segment_size = segment_size;
 	open_spool(f);
 	close_spool(f);
 	tamper(f, sql);
@@ -284,8 +289,9 @@ a_compaction_that_is_refused_is_over(void **state)
 	uint64_t mids[25];
 
 	(void)state;
-	begin_refusing(&f, "CREATE TRIGGER no_move BEFORE UPDATE OF segment ON body"
-			   " BEGIN SELECT RAISE(ABORT, 'no'); END");
+	begin_refusing(&f, 400000,
+		       "CREATE TRIGGER no_move BEFORE UPDATE OF segment ON body"
+		       " BEGIN SELECT RAISE(ABORT, 'no'); END");
 	for (uint64_t i = 0; i < 25; i++)
 		mids[i] = accept_one(&f, "DEFAULT", i, 20000);
 	uint64_t before = segment_bytes(&f);
@@ -295,8 +301,8 @@ a_compaction_that_is_refused_is_over(void **state)
 	before += 2 * 20000;
 	AWAIT(&f, segment_bytes(&f) >= before);
 	settle(&f);
-	/* It is not made every second until the disk is full. */
-	for (int64_t until = now_ms() + 600; now_ms() < until;)
+	/* It is not made in each tick until the disk is full. */
+	for (int64_t until = now_ms() + 10 * f.settings.tick_ms; now_ms() < until;)
 		loop_run_once(f.loop, 20, NULL);
 	assert_int_equal(segment_bytes(&f), before);
 	assert_false(stop_writer(&f)->is_compacting);
@@ -311,16 +317,16 @@ an_end_of_a_segment_that_is_refused_is_over(void **state)
 	uint64_t mids[20];
 
 	(void)state;
-	begin_refusing(&f, "CREATE TRIGGER no_end BEFORE UPDATE OF state ON segment"
-			   " BEGIN SELECT RAISE(ABORT, 'no'); END");
-	f.sp->limits.segment_size = 64 * 1024 * 1024;
+	begin_refusing(&f, 0,
+		       "CREATE TRIGGER no_end BEFORE UPDATE OF state ON segment"
+		       " BEGIN SELECT RAISE(ABORT, 'no'); END");
 	for (uint64_t i = 0; i < 20; i++)
 		mids[i] = accept_one(&f, "DEFAULT", i, 100000);
 	for (unsigned i = 0; i < 20; i++)
 		record(&f, OUTCOME_DELIVERED, mids[i]);
 	/* In the quiet between it is empty and closed, and the next body begins another. */
 	AWAIT(&f, (record(&f, OUTCOME_DELIVERED, accept_one(&f, "DEFAULT", 1, 20000)),
-		   settle(&f), usleep(1200000), count_files(&f) == 2));
+		   settle(&f), usleep(200000), count_files(&f) == 2));
 	assert_false(stop_writer(&f)->is_rotating);
 	fixture_done(&f);
 }
