@@ -29,6 +29,19 @@ ballast_make(struct writer *w)
 		unlinkat(w->spool->directory_fd, "ballast", 0);
 }
 
+/*
+ * The log's file has its blocks already. Once what is in it was copied to the database -
+ * the ballast has room for that - it begins anew, and small changes need no more of the
+ * disk.
+ */
+void
+ballast_use(struct writer *w)
+{
+	ballast_release(w);
+	if (log_is_sound(w))
+		checkpoint_passive(w);
+}
+
 bool
 ballast_release(struct writer *w)
 {

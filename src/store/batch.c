@@ -114,35 +114,34 @@ transact_alone(struct writer *w, struct store_op *op, struct err *e)
 	return -1;
 }
 
-/*
- * The log's file has its blocks already. Once what is in it was copied to the database -
- * the ballast has room for that - it begins anew, and small changes need no more of the
- * disk. *e stays what it was when there is no way to try.
- */
+/* *e stays what it was when there is no way to try. */
 static int
 transact_with_ballast(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 {
-	ballast_release(w);
-	if (!log_is_sound(w))
-		return -1;
-	checkpoint_passive(w);
+	ballast_use(w);
 	return log_is_sound(w) ? transact(w, ops, n, e) : -1;
 }
 
 /*
  * It may be one row after all that the database chokes on: now and then each has its own
- * chance. Then what may not fail waits, and the others hear of it.
+ * chance. Then what may not fail waits, and the others hear of it. The end of a segment
+ * says that no row names a body in it but those that are there: it stays behind a move of
+ * bodies that waits.
  */
 static void
 keep_or_fail(struct writer *w, size_t n, const struct err *e)
 {
 	bool is_alone = !is_environment(e) || ++w->setbacks % SETBACKS_TOGETHER == 0;
+	unsigned waiting = 0; /* flags of what is kept */
 
 	for (size_t i = 0; i < n; i++) {
 		struct store_op *op = w->batch.at[i];
+		bool is_behind = (op->kind->flags & waiting & OP_SEGMENT) != 0;
 		struct err its = *e;
-		if (is_alone && !w->is_log_broken && transact_alone(w, op, &its) == 0)
+		if (is_alone && !is_behind && !w->is_log_broken &&
+		    transact_alone(w, op, &its) == 0)
 			continue;
+		waiting |= op->kind->flags;
 		if (op->kind->flags & OP_KEPT)
 			ops_keep(w, &w->kept, op);
 		else

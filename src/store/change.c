@@ -11,7 +11,11 @@
 
 #include <stdlib.h>
 
-enum { CHANGE_ROWS = 1000, CHANGE_LOOKS = 5000 }; /* changed, looked at: per step */
+enum {
+	CHANGE_ROWS = 1000,  /* changed per step */
+	CHANGE_LOOKS = 5000, /* looked at per step */
+	CHANGE_SHRINKS = 8,  /* a step that has no room on the disk, by this */
+};
 
 #define IN(s) (1u << (s))
 #define WAITS (IN(JOURNAL_WAITING) | IN(JOURNAL_UNCERTAIN))
@@ -47,9 +51,11 @@ struct change {
 	uint64_t after, next_after; /* committed, and as of this step          */
 	unsigned state,
 		next_state; /* which state is walked; JOURNAL_STATE_COUNT = by MID */
+	unsigned rows;      /* per step; fewer when they do not fit on the disk */
 	uint64_t changed, changed_now;
 	struct err refusal;     /* of this call alone: nothing else fails for it */
 	uint64_t failed_mid;    /* the row that could not be changed             */
+	bool is_tried_again;    /* the step: without that row, or with fewer     */
 	struct refused skipped; /* rows that cannot be                           */
 	spool_change_fn *done;
 	void *arg;
@@ -124,7 +130,7 @@ struct look { /* a row of a walk, copied before anything is changed */
 };
 
 /*
- * The next rows that the change applies to, at most CHANGE_ROWS. Rows that wait are found
+ * The next rows that the change applies to, at most c->rows. Rows that wait are found
  * by walking the MIDs, those of the other states by their own index.
  */
 static int
@@ -135,7 +141,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	SCOPED(db_release)
 	sqlite3_stmt *st =
 		db_use(&w->db, by_mid ? STATEMENT_WALK : STATEMENT_WALK_STATE, e);
-	const unsigned limit = by_mid ? CHANGE_LOOKS : CHANGE_ROWS;
+	const unsigned limit = by_mid ? CHANGE_LOOKS : c->rows;
 	unsigned looks = 0;
 	int r = 1;
 
@@ -146,7 +152,7 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	db_bind_int(st, 2, limit);
 	if (!by_mid)
 		db_bind_text(st, 3, journal_state_name((enum journal_state)c->state));
-	while (*n < CHANGE_ROWS && (r = db_step(&w->db, st, e)) == 1) {
+	while (*n < c->rows && (r = db_step(&w->db, st, e)) == 1) {
 		struct look row = { (uint64_t)sqlite3_column_int64(st, 0),
 				    JOURNAL_WAITING, sqlite3_column_int64(st, 3) };
 		looks++;
@@ -181,6 +187,23 @@ look_ahead(struct writer *w, struct change *c, struct look *rows, size_t *n,
 	return 0;
 }
 
+/* One of a walk: what its index says of it must be so, or it is left out. */
+static int
+change_found(struct writer *w, struct change *c, const struct look *row, struct err *e)
+{
+	enum journal_state state = row->state;
+	int64_t policy = row->policy;
+	bool found = true;
+
+	if (c->state != JOURNAL_STATE_COUNT &&
+	    row_state(w, row->mid, &state, &policy, &found, e) != 0)
+		return -1;
+	if (found && state == row->state && !would_be_stray(w, c, policy))
+		return change_row(w, c, row->mid, state, policy, e);
+	refused_add(&c->skipped, row->mid);
+	return 0;
+}
+
 static int
 change_all(struct writer *w, struct change *c, struct err *e)
 {
@@ -193,15 +216,9 @@ change_all(struct writer *w, struct change *c, struct err *e)
 	c->next_state = c->state;
 	c->op.has_more = true;
 	int r = look_ahead(w, c, rows, &n, e);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (would_be_stray(w, c, rows[i].policy)) {
-			refused_add(&c->skipped, rows[i].mid);
-			continue;
-		}
-		r = change_row(w, c, rows[i].mid, rows[i].state, rows[i].policy, e);
-		if (r != 0)
+	for (size_t i = 0; i < n && r == 0; i++)
+		if ((r = change_found(w, c, &rows[i], e)) != 0)
 			c->failed_mid = rows[i].mid;
-	}
 	free(rows);
 	return r;
 }
@@ -229,17 +246,25 @@ change_settled(struct writer *w, struct store_op *op)
 	op->error = c->refusal;
 }
 
-/* One row that cannot be changed does not end a change of all. */
+/*
+ * One row that cannot be changed does not end a change of all, nor does a step that is
+ * too large for what is left of the disk.
+ */
 static void
 change_failed(struct writer *w, struct store_op *op)
 {
 	struct change *c = (struct change *)op;
+	bool is_large = c->mid == 0 && c->rows > 1;
 
 	(void)w;
-	if (err_is_temporary(&op->error))
-		c->failed_mid = 0;
-	else if (c->failed_mid != 0)
+	c->is_tried_again = false;
+	if (op->error.kind == ERR_SPACE && is_large) {
+		c->rows = (c->rows + CHANGE_SHRINKS - 1) / CHANGE_SHRINKS;
+		c->is_tried_again = true;
+	} else if (!err_is_temporary(&op->error) && c->failed_mid != 0) {
 		refused_add(&c->skipped, c->failed_mid);
+		c->is_tried_again = true;
+	}
 }
 
 static void
@@ -248,7 +273,8 @@ change_answer(struct store_op *op)
 	struct change *c = (struct change *)op;
 	size_t n = refused_count(&c->skipped);
 
-	if (c->failed_mid != 0 && !atomic_load(&op->spool->writer.is_stopping)) {
+	if (op->error.kind != ERR_NONE && c->is_tried_again &&
+	    !atomic_load(&op->spool->writer.is_stopping)) {
 		op->error.kind = ERR_NONE;
 		op_submit(op);
 		return;
@@ -290,6 +316,7 @@ spool_change_in(struct spool *sp, enum spool_change what, unsigned states, uint6
 	c->now = loop_wall_ms(sp->loop);
 	c->done = done;
 	c->arg = arg;
+	c->rows = CHANGE_ROWS;
 	c->state = JOURNAL_STATE_COUNT;
 	if ((c->from & WAITS) == 0)
 		for (c->state = 0; (c->from & IN(c->state)) == 0;)

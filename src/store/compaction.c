@@ -159,7 +159,7 @@ compaction_settled(struct writer *w, struct store_op *op)
 
 const struct op_kind compaction_kind = {
 	.name = "compaction",
-	.flags = OP_KEPT,
+	.flags = OP_KEPT | OP_SEGMENT,
 	.apply = compaction_apply,
 	.settled = compaction_settled,
 	.failed = compaction_failed,

@@ -26,6 +26,8 @@ enum op_flags {
 		4,      /* passes the crash points of acceptance                        */
 	OP_OUTCOME = 8, /* passes the crash points of outcomes                          */
 	OP_ROW = 16,    /* of one row, which is corrupt when it cannot be changed */
+	OP_SEGMENT =
+		32, /* moves bodies, or ends a segment: overtakes none of its kind   */
 };
 
 struct op_kind {

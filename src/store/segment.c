@@ -276,7 +276,7 @@ end_settled(struct writer *w, struct store_op *op)
 
 const struct op_kind segment_end_kind = {
 	.name = "segment end",
-	.flags = OP_KEPT,
+	.flags = OP_KEPT | OP_SEGMENT,
 	.apply = end_apply,
 	.settled = end_settled,
 	.failed = end_settled, /* it is closed at the next start */

@@ -104,17 +104,15 @@ close_parts(struct spool *sp)
 	free(sp);
 }
 
-int
-spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
-	   struct spool_recovery *recovery, struct err *e)
+/* *has_room: it did not fit on the disk, and now there is the room of the ballast. */
+static int
+try_to_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
+	    struct spool_recovery *recovery, bool *has_room, struct err *e)
 {
-	struct spool_recovery unused;
 	struct spool *sp = calloc(1, sizeof(*sp));
 
 	if (sp == NULL)
 		return err_set(e, ERR_MEMORY, 0, "no memory for the spool");
-	if (recovery == NULL)
-		recovery = &unused;
 	*recovery = (struct spool_recovery){ 0 };
 	sp->loop = l;
 	sp->directory_fd = sp->lock_fd = sp->segments.fd = -1;
@@ -125,10 +123,12 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	set_limits(sp, s);
 	set_reloadable(sp, s);
 	if (spool_lock(sp, s, e) != 0 || open_parts(sp, recovery, e) != 0) {
-		if (e != NULL && e->kind == ERR_CORRUPT)
+		if (e->kind == ERR_CORRUPT)
 			err_wrap(e, "the spool cannot be used; docs/spool.md, \"A "
 				    "damaged spool\", "
 				    "says how to save what is in it");
+		*has_room = e->kind == ERR_SPACE && sp->lock_fd >= 0 &&
+			    ballast_release(&sp->writer);
 		close_parts(sp);
 		return -1;
 	}
@@ -136,6 +136,24 @@ spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	strays_submit(sp);
 	*ret = sp;
 	return 0;
+}
+
+int
+spool_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
+	   struct spool_recovery *recovery, struct err *e)
+{
+	struct spool_recovery unused;
+	struct err its;
+	bool has_room = false;
+
+	if (recovery == NULL)
+		recovery = &unused;
+	int r = try_to_open(l, s, ret, recovery, &has_room, &its);
+	if (has_room)
+		r = try_to_open(l, s, ret, recovery, &has_room, &its);
+	if (r != 0 && e != NULL)
+		*e = its;
+	return r;
 }
 
 /*
@@ -153,6 +171,25 @@ await_workers(struct spool *sp)
 	}
 }
 
+static int
+record_end(struct spool *sp, struct err *e)
+{
+	struct writer *w = &sp->writer;
+
+	if (w->has_given_up || !log_is_sound(w) || w->db.sql == NULL)
+		return err_set(e, ERR_IO, 0, "the end is no orderly one");
+	if (writer_set_full(w, true, e) != 0 ||
+	    db_exec(&w->db, "BEGIN IMMEDIATE", e) != 0)
+		return -1;
+	if (row_meta_set(w, "clean", 1, e) == 0 &&
+	    row_meta_set(w, "mid_reserved", (int64_t)sp->next_mid, e) == 0 &&
+	    db_exec(&w->db, "COMMIT", e) == 0)
+		return 0;
+	db_exec(&w->db, "ROLLBACK", NULL);
+	log_failed(w, e);
+	return -1;
+}
+
 /*
  * The last transaction: the next start finds an orderly end, and goes on with the next
  * MID.
@@ -160,21 +197,15 @@ await_workers(struct spool *sp)
 static void
 end_life(struct spool *sp)
 {
-	struct writer *w = &sp->writer;
 	struct err e;
 
-	if (w->has_given_up || !log_is_sound(w) || w->db.sql == NULL ||
-	    writer_set_full(w, true, &e) != 0 ||
-	    db_exec(&w->db, "BEGIN IMMEDIATE", &e) != 0)
-		return;
-	if (row_meta_set(w, "clean", 1, &e) != 0 ||
-	    row_meta_set(w, "mid_reserved", (int64_t)sp->next_mid, &e) != 0 ||
-	    db_exec(&w->db, "COMMIT", &e) != 0) {
-		db_exec(&w->db, "ROLLBACK", NULL);
-		log_failed(w, &e);
-		return;
+	int r = record_end(sp, &e);
+	if (r != 0 && e.kind == ERR_SPACE) {
+		ballast_use(&sp->writer);
+		r = record_end(sp, &e);
 	}
-	sweep(w);
+	if (r == 0)
+		sweep(&sp->writer);
 }
 
 void
