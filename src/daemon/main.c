@@ -136,13 +136,16 @@ start_spool(struct daemon *d, struct err *e)
 		  r.was_clean ? "a clean stop" : "an unclean stop", r.waiting,
 		  r.uncertain, r.held, r.dead, r.quarantined, r.newly_quarantined,
 		  r.orphan_files);
-	if (r.damaged_names > 0 || r.strays > 0)
+	if (r.damaged_names > 0 || r.strays > 0 || r.damaged_queue)
 		log_event(LOG_STORE, ERROR, "spool.damaged",
-			  F(LF_INT("names", r.damaged_names), LF_INT("strays", r.strays)),
+			  F(LF_INT("names", r.damaged_names), LF_INT("strays", r.strays),
+			    LF_INT("queue", r.damaged_queue)),
 			  "policies or destinations without a readable name, left "
 			  "out: %" PRIu64 "; journals of a policy that is not there, "
-			  "quarantined: %" PRIu64,
-			  r.damaged_names, r.strays);
+			  "quarantined: %" PRIu64 "%s",
+			  r.damaged_names, r.strays,
+			  r.damaged_queue ? "; the index of the due queue, made anew"
+					  : "");
 	if (spool_watch_new(d->loop, d->spool, r.quarantined - r.newly_quarantined,
 			    &d->spool_watch, e) == 0)
 		return 0;

@@ -44,6 +44,12 @@ add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct e
 		return 0;
 	int loaded = load_journal(&r->db, mid, LOAD_STRICT, &j, e);
 
+	if (loaded == 1 && j->state != JOURNAL_WAITING && j->state != JOURNAL_UNCERTAIN) {
+		/* So says the index alone, and would in each look. */
+		refused_add(&r->spool->refused, mid);
+		spool_journal_free(j);
+		return 0;
+	}
 	if (loaded == 1 && f->bytes > 0 && j->body->at.place == BODY_INLINE) {
 		if (load_body_data(&r->db, j->body, e) != 0) {
 			spool_journal_free(j);

@@ -17,7 +17,8 @@
 struct record {
 	struct store_op op;
 	struct spool_outcome o;
-	char text[]; /* where o's strings are */
+	bool is_applied; /* the row was its own */
+	char text[];     /* where o's strings are */
 };
 
 /* What an outcome makes of a row that stays. */
@@ -110,11 +111,13 @@ is_meant(const struct spool_outcome *o, enum journal_state state)
 static int
 record_apply(struct writer *w, struct store_op *op, struct err *e)
 {
-	const struct spool_outcome *o = &((struct record *)op)->o;
+	struct record *r = (struct record *)op;
+	const struct spool_outcome *o = &r->o;
 	enum journal_state state = JOURNAL_WAITING;
 	int64_t policy = 0;
 	bool found = false;
 
+	r->is_applied = false;
 	if (fault_is("store.lose-outcomes"))
 		return 0;
 	if (row_state(w, o->mid, &state, &policy, &found, e) != 0)
@@ -124,6 +127,7 @@ record_apply(struct writer *w, struct store_op *op, struct err *e)
 	enum journal_state to = state_after(o, state);
 	if (apply_to_row(w, o, to, e) != 0)
 		return -1;
+	r->is_applied = true;
 	pending_state(w, state, policy, -1);
 	if (o->kind == OUTCOME_DROPPED)
 		pending_term(w, TERM_DROPPED + DROP_ROUTE, 1);
@@ -135,8 +139,10 @@ record_apply(struct writer *w, struct store_op *op, struct err *e)
 static void
 record_settled(struct writer *w, struct store_op *op)
 {
+	const struct record *r = (const struct record *)op;
+
 	w->outcomes++;
-	if (((struct record *)op)->o.kind == OUTCOME_QUARANTINED)
+	if (r->o.kind == OUTCOME_QUARANTINED && r->is_applied)
 		counter_add(COUNTER_QUARANTINED, 1);
 }
 

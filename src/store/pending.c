@@ -262,7 +262,10 @@ write_segment_closed(struct writer *w, uint64_t id, struct err *e)
 	return sqlite3_changes(w->db.sql) == 0 ? pending_remove_segment(w, id, e) : 0;
 }
 
-/* A segment without live bytes that nobody appends to any more goes. */
+/*
+ * A segment without live bytes that nobody appends to any more goes. The number may be
+ * wrong, and so may be the rows of bodies: both must say so.
+ */
 static int
 write_segment_end(struct writer *w, uint64_t id, struct err *e)
 {

@@ -151,19 +151,47 @@ take_count(struct spool *sp, int64_t id, int64_t n, struct spool_recovery *r,
 }
 
 static int
-count_waiting(struct spool *sp, struct spool_recovery *r, struct err *e)
+count_waiting(struct spool *sp, int64_t *all, struct spool_recovery *r, struct err *e)
 {
 	struct writer *w = &sp->writer;
 	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_COUNT_POLICIES, e);
 	int result;
 
+	*all = 0;
+	r->strays = 0;
+	strays_free(sp->strays);
+	sp->strays = NULL;
+	for (size_t i = 0; i < w->n_policies; i++)
+		w->policies[i].counted = 0;
 	if (st == NULL)
 		return -1;
-	while ((result = db_step(&w->db, st, e)) == 1)
-		if (take_count(sp, sqlite3_column_int64(st, 0),
-			       sqlite3_column_int64(st, 1), r, e) != 0)
+	while ((result = db_step(&w->db, st, e)) == 1) {
+		int64_t n = sqlite3_column_int64(st, 1);
+		*all += n;
+		if (take_count(sp, sqlite3_column_int64(st, 0), n, r, e) != 0)
 			return -1;
+	}
 	return result;
+}
+
+/*
+ * The index says what waits, and so does the account. When they differ a row may be
+ * hidden, or one that was delivered be sent again: the index is made anew from the rows.
+ */
+static int
+find_waiting(struct spool *sp, struct spool_recovery *r, struct err *e)
+{
+	struct writer *w = &sp->writer;
+	int64_t all, kept = w->terms[TERM_STATE + JOURNAL_WAITING] +
+			    w->terms[TERM_STATE + JOURNAL_UNCERTAIN];
+
+	int result = count_waiting(sp, &all, r, e);
+	if (result == 0 ? all == kept : err_is_temporary(e))
+		return result;
+	r->damaged_queue = true;
+	return db_exec(&w->db, "REINDEX journal_due", e) == 0
+		       ? count_waiting(sp, &all, r, e)
+		       : -1;
 }
 
 /* Which ids were given. A spool that does not know is asked for those of its journals. */
@@ -194,8 +222,7 @@ policies_begin(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
 	struct writer *w = &sp->writer;
 
-	if (check_names(w, e) != 0 || count_waiting(sp, r, e) != 0 ||
-	    find_last(w, e) != 0)
+	if (check_names(w, e) != 0 || find_waiting(sp, r, e) != 0 || find_last(w, e) != 0)
 		return -1;
 	for (size_t i = 0; i < w->n_policies; i++)
 		if (w->policies[i].waiting != w->policies[i].counted &&

@@ -138,20 +138,22 @@ is_named(struct db *db, enum statement which, const struct uid *file, uint64_t i
 	return db_step(db, st, NULL);
 }
 
-/* True: the name is one of ours, and no row has it. */
+/* True: the name is one of ours, and no row has it: of a segment, none of a body either. */
 static bool
 is_orphan(struct spool *sp, const char *name, bool is_segment)
 {
+	struct db *db = &sp->writer.db;
 	const char *dot = strchr(name, '.');
 	struct uid file;
 
 	if (dot == NULL || strcmp(dot, is_segment ? ".segment" : ".body") != 0)
 		return false;
+	uint64_t id = strtoull(name, NULL, 10);
 	if (is_segment)
-		return is_named(&sp->writer.db, STATEMENT_SEGMENT_GET, NULL,
-				strtoull(name, NULL, 10)) == 0;
+		return is_named(db, STATEMENT_SEGMENT_GET, NULL, id) == 0 &&
+		       is_named(db, STATEMENT_BODY_OF_SEGMENT, NULL, id) == 0;
 	return uid_parse(span_make(name, (size_t)(dot - name)), &file) == 0 &&
-	       is_named(&sp->writer.db, STATEMENT_BODY_OF_FILE, &file, 0) == 0;
+	       is_named(db, STATEMENT_BODY_OF_FILE, &file, 0) == 0;
 }
 
 static void
@@ -208,6 +210,24 @@ next_segment(struct spool *sp, uint64_t last_id)
 
 /* -- the one transaction of a start -- */
 
+/*
+ * What is in quarantine beyond what was told is new. Those that left it since are told of
+ * no more, or as many that come later would be no news.
+ */
+static int
+find_new(struct writer *w, struct spool_recovery *r, struct err *e)
+{
+	int64_t told, now = w->terms[TERM_STATE + JOURNAL_QUARANTINED];
+
+	if (row_meta_get(&w->db, "quarantined", 0, &told, e) != 0)
+		return -1;
+	now = now < 0 ? 0 : now;
+	told = told < 0 ? 0 : told;
+	if (now > told)
+		r->newly_quarantined = (uint64_t)(now - told);
+	return now < told ? row_meta_set(w, "quarantined", now, e) : 0;
+}
+
 static int
 begin_life(struct spool *sp, uint64_t died_at, uint64_t unclean_mid,
 	   uint64_t *last_segment, struct spool_recovery *r, struct err *e)
@@ -217,7 +237,7 @@ begin_life(struct spool *sp, uint64_t died_at, uint64_t unclean_mid,
 	pending_begin(w);
 	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
 	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
-	    policies_begin(sp, r, e) == 0 &&
+	    policies_begin(sp, r, e) == 0 && find_new(w, r, e) == 0 &&
 	    unclean_begin(sp, died_at, unclean_mid, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
@@ -253,12 +273,11 @@ int
 recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
 	struct db *db = &sp->writer.db;
-	int64_t since = mono_now_ms(), is_clean, reserved, quarantined, unclean_mid;
+	int64_t since = mono_now_ms(), is_clean, reserved, unclean_mid;
 	uint64_t last_segment = 0;
 
 	if (row_meta_get(db, "clean", 1, &is_clean, e) != 0 ||
 	    row_meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
-	    row_meta_get(db, "quarantined", 0, &quarantined, e) != 0 ||
 	    row_meta_get(db, "unclean_mid", 0, &unclean_mid, e) != 0 ||
 	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, r, e) != 0)
 		return -1;
@@ -270,15 +289,14 @@ recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 	if (!is_clean)
 		remove_all_orphans(sp, r);
 	sp->segments.next_id = next_segment(sp, last_segment);
-	const int64_t *terms = sp->writer.terms;
+	struct spool_account a;
+	account_of_terms(sp->writer.terms, &a);
 	r->was_clean = is_clean != 0;
-	r->waiting = (uint64_t)terms[TERM_STATE + JOURNAL_WAITING];
-	r->uncertain = (uint64_t)terms[TERM_STATE + JOURNAL_UNCERTAIN];
-	r->held = (uint64_t)terms[TERM_STATE + JOURNAL_HELD];
-	r->dead = (uint64_t)terms[TERM_STATE + JOURNAL_DEAD];
-	r->quarantined = (uint64_t)terms[TERM_STATE + JOURNAL_QUARANTINED];
-	if (terms[TERM_STATE + JOURNAL_QUARANTINED] > quarantined)
-		r->newly_quarantined = r->quarantined - (uint64_t)quarantined;
+	r->waiting = a.state[JOURNAL_WAITING];
+	r->uncertain = a.state[JOURNAL_UNCERTAIN];
+	r->held = a.state[JOURNAL_HELD];
+	r->dead = a.state[JOURNAL_DEAD];
+	r->quarantined = a.state[JOURNAL_QUARANTINED];
 	r->took_ms = mono_now_ms() - since;
 	return 0;
 }

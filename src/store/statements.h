@@ -57,7 +57,7 @@
 	X(SEGMENT_STATE, 0, "UPDATE segment SET state = ?2 WHERE id = ?1") \
 	X(SEGMENT_DROP, 0, \
 	  "DELETE FROM segment WHERE id = ?1 AND state <> 'open' AND live_bytes <= 0" \
-	  " RETURNING id") \
+	  " AND NOT EXISTS (SELECT 1 FROM body WHERE segment = ?1) RETURNING id") \
 	X(META_SET, 0, \
 	  "INSERT INTO meta (key, value) VALUES (?1, ?2)" \
 	  " ON CONFLICT (key) DO UPDATE SET value = excluded.value") \
@@ -149,6 +149,7 @@
 	X(BODY_DATA, 0, "SELECT data FROM body WHERE id = ?1") \
 	X(BODY_PLACE, 0, "SELECT place, segment, offset, file, size FROM body WHERE id = ?1") \
 	X(BODY_OF_FILE, 0, "SELECT 1 FROM body WHERE file = ?1") \
+	X(BODY_OF_SEGMENT, 0, "SELECT 1 FROM body WHERE segment = ?1 LIMIT 1") \
 	/* segments: compaction */ \
 	X(SEGMENT_BODIES, 0, "SELECT id, offset, size FROM body WHERE segment = ?1 LIMIT ?2") \
 	X(SEGMENT_END, 0, "SELECT max(offset + size) FROM body WHERE segment = ?1") \

@@ -52,6 +52,8 @@ set_aside(struct writer *w, struct strays *s, uint64_t mid, struct err *e)
 		return -1;
 	}
 	s->done += is_done;
+	if (!is_done) /* it does not wait: so says the index alone */
+		refused_add(&w->spool->refused, mid);
 	return 0;
 }
 

@@ -57,6 +57,8 @@ struct spool_recovery {
 	uint64_t damaged_names;
 	/* journals that wait for a policy that is not there: quarantined from now on */
 	uint64_t strays;
+	/* the index of what waits and the account differed: it was made anew */
+	bool damaged_queue;
 	int64_t took_ms;
 };
 
@@ -313,7 +315,10 @@ struct spool_status {
 	uint64_t database_bytes, wal_bytes, segment_bytes, file_bytes;
 	uint64_t hot_bytes, in_flight_bytes;
 	uint64_t unsynced_outcomes;
-	/* the database will not change them: left out of the due queue until the next start */
+	/*
+	 * The database will not change them, or only an index has them in the state that
+	 * was asked for: left out of the due queue and the purge until the next start.
+	 */
 	uint64_t refused_rows;
 	int64_t longest_commit_us, longest_checkpoint_us;
 	uint64_t last_mid;    /* none above it was given */

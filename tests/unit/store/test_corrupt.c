@@ -145,34 +145,80 @@ a_start_says_how_many_are_new_in_quarantine(void **state)
 {
 	static const struct {
 		uint64_t found;
-		bool is_told;
-		uint64_t want; /* at the next start */
+		bool is_told, is_deleted; /* all of them, and that is not told any more */
+		uint64_t want;            /* at the next start */
 	} runs[] = {
-		{ 1, false, 1 }, { 0, false, 1 }, { 0, true, 0 },
-		{ 1, true, 0 },  { 1, false, 1 }, { 0, true, 0 },
+		{ 1, false, false, 1 }, { 0, false, false, 1 }, { 0, true, false, 0 },
+		{ 1, true, false, 0 },  { 1, false, false, 1 }, { 0, true, false, 0 },
+		{ 0, false, true, 0 },  { 2, false, false, 2 }, { 0, true, false, 0 },
 	};
+	enum { ROWS = 5 };
 	struct fixture f;
-	uint64_t mids[3];
+	uint64_t mids[ROWS], kept = 0;
 
 	(void)state;
 	fixture_init(&f);
 	open_spool(&f);
 	assert_int_equal(f.recovery.newly_quarantined, 0);
-	for (uint64_t i = 0; i < 3; i++)
+	for (uint64_t i = 0; i < ROWS; i++)
 		mids[i] = accept_one(&f, "DEFAULT", i, 100);
 	for (size_t i = 0, k = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		for (uint64_t n = 0; n < runs[i].found; n++)
+		for (uint64_t n = 0; n < runs[i].found; n++, kept++)
 			record(&f, OUTCOME_QUARANTINED, mids[k++]);
 		if (runs[i].is_told)
-			spool_quarantine_told(f.sp, k);
+			spool_quarantine_told(f.sp, kept);
+		if (runs[i].is_deleted) {
+			for (size_t n = 0; n < k; n++)
+				assert_int_equal(change(&f, CHANGE_DELETE, mids[n]), 1);
+			kept = 0;
+		}
 		close_spool(&f);
 		open_spool(&f);
-		assert_int_equal(f.recovery.quarantined, k);
+		assert_int_equal(f.recovery.quarantined, kept);
 		if (f.recovery.newly_quarantined != runs[i].want)
 			fail_msg("run %zu: got %" PRIu64 " new, want %" PRIu64, i,
 				 f.recovery.newly_quarantined, runs[i].want);
 	}
 	fixture_done(&f);
+}
+
+/* Numbers that cannot be: what is told of a start is no more than there is. */
+static const struct {
+	const char *name, *sql;
+	uint64_t quarantined, new;
+} numbers[] = {
+	{ "less than nothing is in quarantine",
+	  "UPDATE account SET n = -7 WHERE term = 'state.quarantined'", 0, 0 },
+	{ "less than nothing was told",
+	  "UPDATE meta SET value = -7 WHERE key = 'quarantined'", 2, 2 },
+	{ "more was told than there is",
+	  "UPDATE meta SET value = 7 WHERE key = 'quarantined'", 2, 0 },
+	{ "what was told is no number",
+	  "UPDATE meta SET value = x'00' WHERE key = 'quarantined'", 2, 2 },
+};
+
+static void
+a_start_says_nothing_that_cannot_be(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		open_spool(&f);
+		for (uint64_t k = 0; k < 2; k++)
+			record(&f, OUTCOME_QUARANTINED,
+			       accept_one(&f, "DEFAULT", k, 100));
+		spool_quarantine_told(f.sp, 1);
+		close_spool(&f);
+		tamper(&f, numbers[i].sql);
+		open_spool(&f);
+		if (f.recovery.quarantined != numbers[i].quarantined ||
+		    f.recovery.newly_quarantined != numbers[i].new)
+			fail_msg("%s: got %" PRIu64 ", %" PRIu64 " new", numbers[i].name,
+				 f.recovery.quarantined, f.recovery.newly_quarantined);
+		fixture_done(&f);
+	}
 }
 
 static void
@@ -535,6 +581,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_corrupt_row_is_quarantined_and_the_rest_comes),
 		cmocka_unit_test(a_start_says_how_many_are_new_in_quarantine),
+		cmocka_unit_test(a_start_says_nothing_that_cannot_be),
 		cmocka_unit_test(a_lost_body_is_corrupt_and_said_so),
 		cmocka_unit_test(an_unusable_database_is_said_so),
 		cmocka_unit_test(no_damaged_page_brings_the_daemon_down),

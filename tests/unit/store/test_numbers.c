@@ -93,6 +93,58 @@ a_segment_is_never_cut_in_front_of_the_end_of_a_body(void **state)
 	fixture_done(&f);
 }
 
+/* The number of live bytes is not all that is known of a segment: its bodies are there. */
+static const struct {
+	const char *name, *sql;
+} uncounted[] = {
+	{ "a segment that has nothing live", "UPDATE segment SET live_bytes = 0" },
+	{ "less than nothing", "UPDATE segment SET live_bytes = -5" },
+	{ "less than there is", "UPDATE segment SET live_bytes = 1" },
+	{ "a row that is gone", "DELETE FROM segment" },
+	{ "a row that is gone, and an end that was none",
+	  "DELETE FROM segment; UPDATE meta SET value = 0 WHERE key = 'clean'" },
+};
+
+static void
+a_segment_that_has_bodies_stays(void **state)
+{
+	enum { ROWS = 5 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uncounted) / sizeof(uncounted[0]); i++) {
+		const char *name = uncounted[i].name;
+		uint64_t mids[ROWS];
+		struct fixture f;
+		size_t n;
+
+		fixture_init(&f);
+		open_spool(&f);
+		for (uint64_t k = 0; k < ROWS; k++)
+			mids[k] = accept_one(&f, "DEFAULT", k, SIZE);
+		close_spool(&f);
+		tamper(&f, uncounted[i].sql);
+		for (unsigned life = 0; life < 2; life++) {
+			open_spool(&f);
+			record(&f, OUTCOME_DELIVERED, mids[life]);
+			settle(&f);
+			accept_one(&f, "DEFAULT", 9, 100);
+			close_spool(&f);
+		}
+		open_spool(&f);
+		for (unsigned k = 2; k < ROWS; k++) {
+			char *p = read_body(&f, fetch_one(&f, mids[k])->body, &n);
+			if (p == NULL)
+				fail_msg("%s: body %u is lost: %s", name, k,
+					 f.error.text);
+			free(p);
+		}
+		for (unsigned k = 2; k < ROWS; k++)
+			record(&f, OUTCOME_DELIVERED, mids[k]);
+		assert_account(&f, name);
+		fixture_done(&f);
+	}
+}
+
 static const struct {
 	const char *name, *sql;
 } reservations[] = {
@@ -186,6 +238,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_segment_with_wrong_numbers_is_left_alone),
 		cmocka_unit_test(a_segment_is_never_cut_in_front_of_the_end_of_a_body),
+		cmocka_unit_test(a_segment_that_has_bodies_stays),
 		cmocka_unit_test(
 			without_its_reservation_the_numbering_goes_on_behind_all_rows),
 		cmocka_unit_test(a_delivered_row_that_will_not_go_keeps_no_other),
