@@ -300,12 +300,20 @@ load_journal(struct db *db, uint64_t mid, enum load_mode mode, struct spool_jour
 	if (j == NULL || (j->message = spool_message_new()) == NULL ||
 	    (j->body = body_new()) == NULL)
 		return no_memory(e);
-	if (fill_journal(st, j, mode, e) != 0 ||
-	    fill_message(st, j->message, mode, e) != 0 ||
-	    fill_body(st, j->body, mode, e) != 0)
-		return -1;
-	*ret = TAKE_PTR(j);
-	return 1;
+	r = fill_journal(st, j, mode, e) != 0 ||
+			    fill_message(st, j->message, mode, e) != 0 ||
+			    fill_body(st, j->body, mode, e) != 0
+		    ? -1
+		    : 1;
+	/*
+	 * A text that is NULL may be one that there was no memory for: SQLite says so
+	 * apart from it.
+	 */
+	if (sqlite3_errcode(db->sql) == SQLITE_NOMEM)
+		return no_memory(e);
+	if (r == 1)
+		*ret = TAKE_PTR(j);
+	return r;
 }
 
 int
