@@ -116,6 +116,42 @@ take_listener(const struct config *c, const struct config_node *n, size_t i,
 	return take_tls(c, n, i, l, e);
 }
 
+/* Each can be bound, but not both. */
+static int
+refuse_pair(const struct config_node *n, const struct server_listener_settings *listeners,
+	    size_t i, size_t k, struct err *e)
+{
+	char text[SOCKET_TEXT_MAX], other[SOCKET_TEXT_MAX];
+
+	socket_address_format(&listeners[i].address, text);
+	socket_address_format(&listeners[k].address, other);
+	err_set(e, ERR_CONFIG, 0, "%s cannot be had beside %s of listeners[%zu]", text,
+		other, k);
+	return setup_blame_entry(config_at(n, "listeners", i), "address", "listeners", i,
+				 e);
+}
+
+/* The i-th listener, and those before it. */
+static int
+check_socket(const struct config_node *n,
+	     const struct server_listener_settings *listeners, size_t i, struct err *e)
+{
+	struct socket_address control;
+	char text[SOCKET_TEXT_MAX];
+
+	for (size_t k = 0; k < i; k++)
+		if (socket_address_overlaps(&listeners[i].address, &listeners[k].address))
+			return refuse_pair(n, listeners, i, k, e);
+	snprintf(text, sizeof(text), "unix:%s", config_text(n, "admin.socket"));
+	if (socket_address_parse(text, &control, e) != 0)
+		return setup_blame(n, "admin.socket", "admin.socket", e);
+	if (!socket_address_overlaps(&listeners[i].address, &control))
+		return 0;
+	err_set(e, ERR_CONFIG, 0, "%s is the control socket, admin.socket", text);
+	return setup_blame_entry(config_at(n, "listeners", i), "address", "listeners", i,
+				 e);
+}
+
 int
 setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
 	     struct err *e)
@@ -138,7 +174,8 @@ setup_server(const struct config *c, const char *hostname, struct server_setting
 	};
 	for (size_t i = 0; i < count; i++) {
 		const struct config_node *item = config_at(n, "listeners", i);
-		if (take_listener(c, item, i, &listeners[i], e) == 0)
+		if (take_listener(c, item, i, &listeners[i], e) == 0 &&
+		    check_socket(n, listeners, i, e) == 0)
 			continue;
 		setup_server_done(&s);
 		return -1;

@@ -193,3 +193,38 @@ socket_address_is_loopback(const struct socket_address *a)
 		return IN6_IS_ADDR_LOOPBACK(&as_v6(a)->sin6_addr);
 	return a->storage.ss_family == AF_UNIX;
 }
+
+static bool
+overlaps_v4(const struct sockaddr_in *a, const struct sockaddr_in *b)
+{
+	return a->sin_port != 0 && a->sin_port == b->sin_port &&
+	       (a->sin_addr.s_addr == b->sin_addr.s_addr ||
+		a->sin_addr.s_addr == htonl(INADDR_ANY) ||
+		b->sin_addr.s_addr == htonl(INADDR_ANY));
+}
+
+/* Listeners of IPv6 leave IPv4 alone: IPV6_V6ONLY. */
+static bool
+overlaps_v6(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
+{
+	return a->sin6_port != 0 && a->sin6_port == b->sin6_port &&
+	       (IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr) ||
+		IN6_IS_ADDR_UNSPECIFIED(&a->sin6_addr) ||
+		IN6_IS_ADDR_UNSPECIFIED(&b->sin6_addr));
+}
+
+bool
+socket_address_overlaps(const struct socket_address *a, const struct socket_address *b)
+{
+	char text_a[SOCKET_TEXT_MAX], text_b[SOCKET_TEXT_MAX];
+
+	if (a->storage.ss_family != b->storage.ss_family)
+		return false;
+	if (a->storage.ss_family == AF_INET)
+		return overlaps_v4(as_v4(a), as_v4(b));
+	if (a->storage.ss_family == AF_INET6)
+		return overlaps_v6(as_v6(a), as_v6(b));
+	format_unix(a, text_a);
+	format_unix(b, text_b);
+	return strcmp(text_a, text_b) == 0;
+}

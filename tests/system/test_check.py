@@ -142,6 +142,18 @@ def address_of(value):
     return change
 
 
+def address_within_that_of_another(s):
+    port = s.daemon.smtp_port
+    s.put(f"0.0.0.0:{port}", "listeners", 1, "address")
+    return f"0.0.0.0:{port}", f"listeners[1].address: 0.0.0.0:{port} cannot be had beside 127.0.0.1:{port} of listeners[0]"
+
+
+def listener_at_the_control_socket(s):
+    path = s.configuration["admin"]["socket"]
+    s.put(f"unix:{path}", "listeners", 2, "address")
+    return f"unix:{path}", f"listeners[2].address: unix:{path} is the control socket, admin.socket"
+
+
 def certificate_that_is_not_there(s):
     s.configuration["listeners"][1].update(tls="required", certificate_file="/nonexistent/cert.pem",
                                            key_file="/nonexistent/key.pem")
@@ -183,6 +195,8 @@ ERRORS = {
     "a host name to listen at": address_of("localhost:25"),
     "an address in the form of mail": address_of("[IPv6:::1]:25"),
     "a port of six digits": address_of("127.0.0.1:000025"),
+    "an address within that of another listener": address_within_that_of_another,
+    "a listener at the control socket": listener_at_the_control_socket,
     "a certificate that is not there": certificate_that_is_not_there,
     "a certificate that the user may not read": certificate_that_the_user_may_not_read,
     "the authorities of one destination": authorities_of_a_destination,

@@ -152,6 +152,10 @@ void socket_address_format_host(const struct socket_address *a,
  * ERR_SYNTAX. */
 int socket_address_parse(const char *text, struct socket_address *ret, struct err *e);
 bool socket_address_is_loopback(const struct socket_address *a);
+/* Whether only one of them can be listened at: they are the same, or one is any address
+ * (0.0.0.0, [::]) with the other's port. Port 0 is always another one. */
+bool socket_address_overlaps(const struct socket_address *a,
+			     const struct socket_address *b);
 
 /* An accepting socket. `on_accept` owns the descriptor that it is given. */
 typedef void listener_fn(void *arg, int fd, const struct socket_address *peer);

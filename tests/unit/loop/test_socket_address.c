@@ -112,12 +112,54 @@ unix_peers_without_a_path_have_names_too(void **state)
 	assert_true(socket_address_is_loopback(&unnamed));
 }
 
+static const struct {
+	const char *name, *a, *b;
+	bool overlap;
+} pairs[] = {
+	{ "the same", "127.0.0.1:25", "127.0.0.1:25", true },
+	{ "another port", "127.0.0.1:25", "127.0.0.1:26", false },
+	{ "another address", "127.0.0.1:25", "127.0.0.2:25", false },
+	{ "any address and one of them", "0.0.0.0:25", "127.0.0.1:25", true },
+	{ "any address with another port", "0.0.0.0:25", "127.0.0.1:26", false },
+	{ "any free port, twice", "127.0.0.1:0", "127.0.0.1:0", false },
+	{ "any free port of any address", "0.0.0.0:0", "127.0.0.1:0", false },
+	{ "IPv6, written in two ways", "[::1]:25", "[0:0::1]:25", true },
+	{ "any IPv6 address and one of them", "[::]:25", "[2001:db8::1]:25", true },
+	{ "two IPv6 addresses", "[2001:db8::2]:25", "[2001:db8::1]:25", false },
+	{ "any IPv6 address leaves IPv4 alone", "[::]:25", "0.0.0.0:25", false },
+	{ "the same path", "unix:/run/x", "unix:/run/x", true },
+	{ "another path", "unix:/run/x", "unix:/run/xy", false },
+	{ "a path and a port", "unix:/run/x", "0.0.0.0:25", false },
+};
+
+static void
+two_that_cannot_both_be_listened_at_are_known(void **state)
+{
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct socket_address a, b;
+		assert_int_equal(socket_address_parse(pairs[i].a, &a, NULL), 0);
+		assert_int_equal(socket_address_parse(pairs[i].b, &b, NULL), 0);
+		bool there = socket_address_overlaps(&a, &b);
+		bool back = socket_address_overlaps(&b, &a);
+		if (there == pairs[i].overlap && back == there)
+			continue;
+		printf("%s: got %d and back %d, want %d\n", pairs[i].name, there, back,
+		       pairs[i].overlap);
+		wrong++;
+	}
+	assert_int_equal(wrong, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_parsed_and_printed),
 		cmocka_unit_test(unix_peers_without_a_path_have_names_too),
+		cmocka_unit_test(two_that_cannot_both_be_listened_at_are_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
