@@ -108,8 +108,10 @@ print_health(const json_t *h)
 {
 	const json_t *reasons = json_object_get(h, "reasons");
 
-	if (json_array_size(reasons) == 0)
-		puts(text_of(h, "status"));
+	if (json_array_size(reasons) == 0) {
+		print_text(stdout, text_of(h, "status"));
+		putchar('\n');
+	}
 	for (size_t i = 0; i < json_array_size(reasons); i++) {
 		const json_t *reason = json_array_get(reasons, i);
 		print_text(stdout, text_of(reason, "level"));

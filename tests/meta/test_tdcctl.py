@@ -325,6 +325,14 @@ def test_a_gap_is_a_failure(daemon):
     assert done.returncode == 1 and "DISAGREE" in done.stdout
 
 
+def test_status_of_a_daemon_of_another_version_is_printed_as_far_as_it_goes(daemon):
+    """Between an upgrade of the package and the restart."""
+    daemon.answers["GET", "/status"] = (200, {"version": "0.0.9", "uptime_seconds": 5})
+    done = ctl(daemon.path, "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:2] == ["tdcd 0.0.9, up 5 s, configuration generation 0", "-"]
+
+
 @pytest.mark.parametrize("http_status,health,code,out", [
     (200, {"status": "ok", "reasons": []}, 0, "ok\n"),
     (200, {"status": "warning", "reasons": [{"level": "warning", "text": "1 dead letter"}]}, 1,
