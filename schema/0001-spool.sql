@@ -46,6 +46,7 @@ CREATE TABLE segment (
 CREATE TABLE body (
 	id INTEGER PRIMARY KEY,
 	sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+	checksum BLOB NOT NULL CHECK (length(checksum) = 16),
 	size INTEGER NOT NULL CHECK (size >= 0),
 	facts INTEGER NOT NULL,
 	header_size INTEGER NOT NULL,

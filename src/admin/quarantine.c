@@ -7,6 +7,7 @@
  */
 #include "internal.h"
 
+#include "tdc/digest/checksum.h"
 #include "tdc/digest/sha256.h"
 #include "tdc/mime/scan.h"
 
@@ -25,6 +26,7 @@ struct recheck {
 	struct spool_journal *journal;
 	struct spool_body_reader *reader;
 	struct sha256 *sha256;
+	struct checksum *checksum;
 	struct mime_scan *scan;
 	uint64_t size;
 };
@@ -42,6 +44,7 @@ recheck_free(struct call *c)
 	spool_body_reader_free(r->reader);
 	spool_journal_free(r->journal);
 	sha256_free(r->sha256);
+	checksum_free(r->checksum);
 	mime_scan_free(r->scan);
 	free(r);
 }
@@ -62,7 +65,7 @@ static int
 compare(struct recheck *r, struct err *e)
 {
 	const struct body_facts *facts = spool_body_facts(r->journal->body);
-	uint8_t digest[SHA256_BYTES];
+	uint8_t digest[SHA256_BYTES], sum[CHECKSUM_BYTES];
 
 	if (r->size != facts->size)
 		return err_set(e, ERR_CORRUPT, 0,
@@ -71,6 +74,9 @@ compare(struct recheck *r, struct err *e)
 	sha256_finish(r->sha256, digest);
 	if (memcmp(digest, facts->sha256, sizeof(digest)) != 0)
 		return err_set(e, ERR_CORRUPT, 0, "the body does not match its SHA-256");
+	checksum_finish(r->checksum, sum);
+	if (memcmp(sum, facts->checksum, sizeof(sum)) != 0)
+		return err_set(e, ERR_CORRUPT, 0, "the body does not match its checksum");
 	mime_scan_finish(r->scan);
 	if (((mime_scan_facts(r->scan) ^ facts->facts) & FACTS_COMPARED) != 0)
 		return err_set(e, ERR_CORRUPT, 0,
@@ -90,6 +96,7 @@ read_on(void *arg)
 	while ((got = spool_body_read(r->reader, &run, read_on, c, &e)) ==
 	       SPOOL_READ_DATA) {
 		sha256_update(r->sha256, run.p, run.n);
+		checksum_update(r->checksum, run.p, run.n);
 		mime_scan_feed(r->scan, run.p, run.n);
 		r->size += run.n;
 	}
@@ -116,7 +123,7 @@ recheck_new(struct call *c, struct spool_journal *j, struct err *e)
 	r->journal = j;
 	if (mime_scan_new(1, &r->scan) != 0) /* its header was read long ago */
 		return err_set(e, ERR_MEMORY, 0, "no memory to look at a body");
-	if (sha256_new(&r->sha256, e) != 0)
+	if (sha256_new(&r->sha256, e) != 0 || checksum_new(&r->checksum, e) != 0)
 		return -1;
 	sha256_start(r->sha256);
 	return spool_body_reader_new(c->admin->spool, j->body, &r->reader, e);

@@ -6,6 +6,7 @@
 #include "daemon.h"
 
 #include "tdc/base/format.h"
+#include "tdc/digest/checksum.h"
 #include "tdc/digest/sha256.h"
 
 #include <stdio.h>
@@ -130,16 +131,25 @@ inspect_print(const struct options *o)
 
 /* ---------------------------------------------------------------- the spool */
 
-static void
-hash(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[SHA256_BYTES])
-{
-	struct sha256 *h = arg;
+struct sums {
+	struct sha256 *sha256;
+	struct checksum *checksum;
+};
 
-	sha256_update(h, p, n);
+static void
+hash(void *arg, const void *p, size_t n, bool is_last, uint8_t sha256[SHA256_BYTES],
+     uint8_t checksum[CHECKSUM_BYTES])
+{
+	struct sums *sums = arg;
+
+	sha256_update(sums->sha256, p, n);
+	checksum_update(sums->checksum, p, n);
 	if (!is_last)
 		return;
-	sha256_finish(h, digest);
-	sha256_start(h);
+	sha256_finish(sums->sha256, sha256);
+	sha256_start(sums->sha256);
+	checksum_finish(sums->checksum, checksum);
+	checksum_start(sums->checksum);
 }
 
 static void
@@ -161,14 +171,17 @@ report_warning(void *arg, bool is_error, const char *line)
 static int
 check_spool(const struct loaded *l, int *findings, struct err *e)
 {
-	struct sha256 *h = NULL;
+	struct sums sums = { NULL };
 
-	if (privileges_lower(l->config, report_warning, NULL, e) != 0 ||
-	    sha256_new(&h, e) != 0)
-		return -1;
-	sha256_start(h);
-	*findings = spool_check(&l->setup->spool, hash, h, print_finding, NULL, e);
-	sha256_free(h);
+	*findings = -1;
+	if (privileges_lower(l->config, report_warning, NULL, e) == 0 &&
+	    sha256_new(&sums.sha256, e) == 0 && checksum_new(&sums.checksum, e) == 0) {
+		sha256_start(sums.sha256);
+		*findings = spool_check(&l->setup->spool, hash, &sums, print_finding,
+					NULL, e);
+	}
+	sha256_free(sums.sha256);
+	checksum_free(sums.checksum);
 	return *findings < 0 ? -1 : 0;
 }
 

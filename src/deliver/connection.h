@@ -17,7 +17,7 @@
 #include "dialogue.h"
 #include "inside.h"
 
-#include "tdc/digest/sha256.h"
+#include "tdc/digest/checksum.h"
 #include "tdc/dns/dns.h"
 #include "tdc/mime/text.h"
 #include "tdc/smtp/body.h"
@@ -64,7 +64,7 @@ struct transaction {
 	char intake[SMTP_ADDRESS_MAX + 1];
 	struct buf profile; /* that it is rendered with */
 	struct spool_body_reader *reader;
-	struct sha256 *sha256;
+	struct checksum *checksum;
 	struct buf scratch; /* base64 */
 	struct mime_base64 base64;
 	struct smtp_data_encoder encoder;

@@ -111,11 +111,11 @@ send_tail(struct connection *c)
 static bool
 checksum_is_right(struct transaction *t)
 {
-	uint8_t digest[SHA256_BYTES];
+	uint8_t sum[CHECKSUM_BYTES];
 
-	sha256_finish(t->sha256, digest);
-	return memcmp(digest, spool_body_facts(t->item->journal->body)->sha256,
-		      sizeof(digest)) == 0;
+	checksum_finish(t->checksum, sum);
+	return memcmp(sum, spool_body_facts(t->item->journal->body)->checksum,
+		      sizeof(sum)) == 0;
 }
 
 static enum content_result
@@ -155,10 +155,10 @@ pump_run(struct connection *c, struct err *e)
 	}
 	if (run.n > t->body_left)
 		return corrupt(e, "is longer than it was");
-	sha256_update(t->sha256, run.p, run.n);
+	checksum_update(t->checksum, run.p, run.n);
 	t->body_left -= run.n;
 	if (t->body_left == 0 && !checksum_is_right(t))
-		return corrupt(e, "does not match its SHA-256");
+		return corrupt(e, "does not match its checksum");
 	if (send_body_run(c, run) != 0)
 		return corrupt(e, "holds line ends that it was said not to have");
 	return CONTENT_QUEUED;
@@ -172,7 +172,7 @@ pump(struct connection *c, struct err *e)
 
 	if (!t->is_head_sent) {
 		if (t->body_left == 0 && !checksum_is_right(t))
-			return corrupt(e, "does not match its SHA-256");
+			return corrupt(e, "does not match its checksum");
 		if (!announce(c))
 			return CONTENT_LATER;
 		t->is_head_sent = true;
@@ -208,13 +208,13 @@ int
 content_begin(struct transaction *t, const struct spool_journal *j, struct spool *sp,
 	      struct err *e)
 {
-	if (t->sha256 == NULL && sha256_new(&t->sha256, e) != 0)
+	if (t->checksum == NULL && checksum_new(&t->checksum, e) != 0)
 		return -1;
 	if (spool_body_reader_new(sp, j->body, &t->reader, e) != 0) {
 		t->reader = NULL;
 		return -1;
 	}
-	sha256_start(t->sha256);
+	checksum_start(t->checksum);
 	mime_base64_init(&t->base64);
 	smtp_data_encoder_init(&t->encoder);
 	if (t->content.body_is_base64 && t->scratch.max == 0)

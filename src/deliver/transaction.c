@@ -63,7 +63,7 @@ void
 transaction_done(struct transaction *t)
 {
 	content_end(t);
-	sha256_free(t->sha256);
+	checksum_free(t->checksum);
 	buf_done(&t->scratch);
 	buf_done(&t->profile);
 }

@@ -5,6 +5,7 @@
 
 #include "session.h"
 
+#include "tdc/digest/checksum.h"
 #include "tdc/digest/sha256.h"
 #include "tdc/mime/scan.h"
 
@@ -14,8 +15,10 @@ int
 ingest_init(struct ingest *g, uint64_t header_max, struct err *e)
 {
 	*g = (struct ingest){ 0 };
-	if (sha256_new(&g->digest, e) != 0)
+	if (sha256_new(&g->digest, e) != 0 || checksum_new(&g->checksum, e) != 0) {
+		ingest_done(g);
 		return -1;
+	}
 	if (mime_scan_new(header_max, &g->scan) != 0) {
 		ingest_done(g);
 		return err_set(e, ERR_MEMORY, 0, "no memory to scan a message");
@@ -28,6 +31,7 @@ ingest_done(struct ingest *g)
 {
 	ingest_abandon(g);
 	sha256_free(g->digest);
+	checksum_free(g->checksum);
 	mime_scan_free(g->scan);
 	*g = (struct ingest){ 0 };
 }
@@ -45,6 +49,7 @@ ingest_start(struct ingest *g, const struct session_host_ops *ops, void *host,
 	if (ops->draft_new(host, size_hint, &g->draft, e) != 0)
 		return -1;
 	sha256_start(g->digest);
+	checksum_start(g->checksum);
 	mime_scan_start(g->scan);
 	return 0;
 }
@@ -62,6 +67,7 @@ ingest_feed(struct ingest *g, const char *p, size_t n)
 	if (g->draft == NULL || n == 0)
 		return;
 	sha256_update(g->digest, p, n);
+	checksum_update(g->checksum, p, n);
 	mime_scan_feed(g->scan, p, n);
 	if (g->ops->draft_append(g->host, g->draft, p, n, &e) == 0)
 		return;
@@ -94,6 +100,7 @@ ingest_finish(struct ingest *g, struct body_facts *facts)
 		.longest_line = mime_scan_longest_line(g->scan),
 	};
 	sha256_finish(g->digest, facts->sha256);
+	checksum_finish(g->checksum, facts->checksum);
 }
 
 void

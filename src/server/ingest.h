@@ -16,11 +16,13 @@
 
 struct mime_scan;
 struct session_host_ops;
+struct checksum;
 struct sha256;
 struct spool_draft;
 
 struct ingest {
 	struct sha256 *digest;
+	struct checksum *checksum;
 	struct mime_scan *scan;
 	const struct session_host_ops *ops;
 	void *host;

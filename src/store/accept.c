@@ -62,6 +62,7 @@ insert_body(struct writer *w, struct spool_commit *c, struct err *e)
 	 */
 	c->body->id = (int64_t)c->message->mid;
 	db_bind_int(st, 11, c->body->id);
+	db_bind_blob(st, 12, facts->checksum, sizeof(facts->checksum));
 	if (db_run(&w->db, st, e) != 0)
 		return -1;
 	const struct body_place_data *at = &c->body->at;

@@ -25,7 +25,7 @@ enum { FINDING_MAX = 512, READ_BYTES = 64 * 1024 };
 struct inquiry {
 	struct spool spool; /* directory, lock and connection only */
 	struct db *db;
-	spool_hash_fn *sha256;
+	spool_hash_fn *hash;
 	void *hash_arg;
 	void (*report)(void *arg, const char *line);
 	void *arg;
@@ -98,10 +98,17 @@ open_bytes(struct inquiry *q, const struct spool_body *b, struct bytes *ret)
 	return -1;
 }
 
-/* The digest of the bytes on disk; -1 when not all can be read, which is a finding. */
+static void
+add_bytes(struct inquiry *q, const void *p, size_t n, bool is_last,
+	  struct body_facts *sums)
+{
+	q->hash(q->hash_arg, p, n, is_last, sums->sha256, sums->checksum);
+}
+
+/* The sums of the bytes on disk; -1 when not all can be read, which is a finding. */
 static int
 hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset,
-	  uint8_t digest[32])
+	  struct body_facts *sums)
 {
 	char p[READ_BYTES];
 	uint64_t left = b->facts.size;
@@ -111,7 +118,7 @@ hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset
 		size_t n = left < READ_BYTES ? (size_t)left : READ_BYTES;
 		if ((r = pread(fd, p, n, (off_t)offset)) <= 0)
 			break;
-		q->sha256(q->hash_arg, p, (size_t)r, false, digest);
+		add_bytes(q, p, (size_t)r, false, sums);
 		offset += (uint64_t)r;
 		left -= (uint64_t)r;
 	}
@@ -119,14 +126,14 @@ hash_file(struct inquiry *q, const struct spool_body *b, int fd, uint64_t offset
 		found(q, "body %" PRId64 ": %s", b->id, strerror(errno));
 	else if (left > 0)
 		found(q, "body %" PRId64 ": shorter than its row says", b->id);
-	q->sha256(q->hash_arg, "", 0, true, digest); /* the next begins anew */
+	add_bytes(q, "", 0, true, sums); /* the next begins anew */
 	return left > 0 ? -1 : 0;
 }
 
 static void
 check_body(struct inquiry *q, struct spool_body *b)
 {
-	uint8_t digest[32] = { 0 };
+	struct body_facts sums = { 0 };
 	struct err e = { .kind = ERR_NONE };
 
 	if (b->at.place == BODY_INLINE) {
@@ -134,8 +141,8 @@ check_body(struct inquiry *q, struct spool_body *b)
 			found(q, "body %" PRId64 ": %s", b->id, e.text);
 			return;
 		}
-		q->sha256(q->hash_arg, b->data, (size_t)b->facts.size, false, digest);
-		q->sha256(q->hash_arg, "", 0, true, digest);
+		add_bytes(q, b->data, (size_t)b->facts.size, false, &sums);
+		add_bytes(q, "", 0, true, &sums);
 	} else {
 		struct bytes bytes;
 		struct stat st;
@@ -147,13 +154,15 @@ check_body(struct inquiry *q, struct spool_body *b)
 			      "body %" PRId64
 			      ": its file has %jd bytes, its row says %" PRIu64,
 			      b->id, (intmax_t)st.st_size, b->facts.size);
-		int r = hash_file(q, b, bytes.fd, bytes.offset, digest);
+		int r = hash_file(q, b, bytes.fd, bytes.offset, &sums);
 		close(bytes.fd);
 		if (r != 0)
 			return;
 	}
-	if (memcmp(digest, b->facts.sha256, 32) != 0)
+	if (memcmp(sums.sha256, b->facts.sha256, sizeof(sums.sha256)) != 0)
 		found(q, "body %" PRId64 ": its bytes do not match its SHA-256", b->id);
+	else if (memcmp(sums.checksum, b->facts.checksum, sizeof(sums.checksum)) != 0)
+		found(q, "body %" PRId64 ": its bytes do not match its checksum", b->id);
 }
 
 /* 1: b is the next body; 0: there is none. */
@@ -168,10 +177,12 @@ next_body(struct inquiry *q, int64_t after, struct spool_body *b, struct err *e)
 	if (r != 1)
 		return r;
 	*b = (struct spool_body){ .id = sqlite3_column_int64(st, 0) };
-	struct span sha256 = db_blob(st, 1);
-	if (sha256.n == 32)
-		memcpy(b->facts.sha256, sha256.p, 32);
-	b->facts.size = (uint64_t)sqlite3_column_int64(st, 2);
+	struct span sha256 = db_blob(st, 1), checksum = db_blob(st, 2);
+	if (sha256.n == sizeof(b->facts.sha256))
+		memcpy(b->facts.sha256, sha256.p, sha256.n);
+	if (checksum.n == sizeof(b->facts.checksum))
+		memcpy(b->facts.checksum, checksum.p, checksum.n);
+	b->facts.size = (uint64_t)sqlite3_column_int64(st, 3);
 	return 1;
 }
 
@@ -320,14 +331,14 @@ is_there(const struct spool_settings *s, struct err *e)
 }
 
 int
-spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_arg,
+spool_check(const struct spool_settings *s, spool_hash_fn *hash, void *hash_arg,
 	    void (*report)(void *arg, const char *line), void *arg, struct err *e)
 {
 	const struct db_settings settings = { .mode = DB_WRITE,
 					      .cache_kib = WRITER_CACHE_KIB,
 					      .busy_ms = 2000 };
 	struct inquiry q = {
-		.sha256 = sha256, .hash_arg = hash_arg, .report = report, .arg = arg
+		.hash = hash, .hash_arg = hash_arg, .report = report, .arg = arg
 	};
 	int r = -1;
 

@@ -48,6 +48,7 @@ enum load_column { /* as LOAD_COLUMNS */
 		   M_FLAGS,
 		   B_ID,
 		   B_SHA256,
+		   B_CHECKSUM,
 		   B_SIZE,
 		   B_FACTS,
 		   B_HEADER_SIZE,
@@ -257,14 +258,18 @@ static int
 fill_body(sqlite3_stmt *st, struct spool_body *b, enum load_mode mode, struct err *e)
 {
 	struct span sha256 = db_blob(st, B_SHA256);
+	struct span checksum = db_blob(st, B_CHECKSUM);
 	int64_t size = sqlite3_column_int64(st, B_SIZE);
 	bool is_strict = mode == LOAD_STRICT;
 
 	if (is_strict &&
-	    (sqlite3_column_type(st, B_ID) == SQLITE_NULL || sha256.n != 32 || size < 0))
+	    (sqlite3_column_type(st, B_ID) == SQLITE_NULL || sha256.n != 32 ||
+	     checksum.n != sizeof(b->facts.checksum) || size < 0))
 		return corrupt(e, "the body's row");
 	if (sha256.n == 32)
 		memcpy(b->facts.sha256, sha256.p, 32);
+	if (checksum.n == sizeof(b->facts.checksum))
+		memcpy(b->facts.checksum, checksum.p, checksum.n);
 	b->id = sqlite3_column_int64(st, B_ID);
 	b->facts.size = size < 0 ? 0 : (uint64_t)size;
 	b->facts.facts = (unsigned)sqlite3_column_int64(st, B_FACTS);

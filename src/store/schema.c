@@ -54,6 +54,7 @@ const struct schema_step schema_steps[SCHEMA_VERSION] = {
 	  "CREATE TABLE body (\n"
 	  "\tid INTEGER PRIMARY KEY,\n"
 	  "\tsha256 BLOB NOT NULL CHECK (length(sha256) = 32),\n"
+	  "\tchecksum BLOB NOT NULL CHECK (length(checksum) = 16),\n"
 	  "\tsize INTEGER NOT NULL CHECK (size >= 0),\n"
 	  "\tfacts INTEGER NOT NULL,\n"
 	  "\theader_size INTEGER NOT NULL,\n"

@@ -19,7 +19,7 @@
 	" m.mid, m.source, m.accepted_at, m.sender, m.recipients, m.envid, m.ret, m.icid," \
 	" m.listener, m.client_address, m.client_name, m.helo, m.protocol, m.queue_id," \
 	" m.forward_source, m.subject, m.message_id, m.header_from, m.flags," \
-	" b.id, b.sha256, b.size, b.facts, b.header_size, b.longest_line, b.place," \
+	" b.id, b.sha256, b.checksum, b.size, b.facts, b.header_size, b.longest_line, b.place," \
 	" b.segment, b.offset, b.file" \
 	" FROM journal AS j LEFT JOIN policy AS p ON p.id = j.policy" \
 	" LEFT JOIN profile AS r ON r.id = j.profile" \
@@ -37,8 +37,8 @@
 	/* acceptance */ \
 	X(BODY_INSERT, 0, \
 	  "INSERT INTO body (sha256, size, facts, header_size, longest_line, refs, place," \
-	  " segment, offset, file, data, id)" \
-	  " VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)") \
+	  " segment, offset, file, data, id, checksum)" \
+	  " VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12)") \
 	X(MESSAGE_INSERT, 0, \
 	  "INSERT INTO message (mid, body, source, accepted_at, sender, recipients, envid," \
 	  " icid, listener, client_address, client_name, helo, protocol, queue_id," \
@@ -192,7 +192,7 @@
 	  "SELECT mid FROM message WHERE NOT EXISTS" \
 	  " (SELECT 1 FROM journal WHERE journal.message = message.mid)") \
 	X(BODY_WALK, 0, \
-	  "SELECT id, sha256, size, place, segment, offset, file FROM body WHERE id > ?1" \
+	  "SELECT id, sha256, checksum, size, place, segment, offset, file FROM body WHERE id > ?1" \
 	  " ORDER BY id LIMIT 1")
 
 /* clang-format on */

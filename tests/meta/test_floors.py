@@ -25,6 +25,7 @@ HOMES = [
     (r"sqlite3", {"store"}),
     (r"yaml\.h", {"config"}),
     (r"unbound\.h", {"dns"}),
+    (r"xxhash\.h", {"digest"}),
     (r"curl/", {"ctl"}),
     (r"jansson\.h", {"threat", "cluster", "admin", "ctl", "sink"}),
     (r"expat\.h|libxml/", {"remedy"}),
@@ -100,7 +101,7 @@ def test_the_architecture_document_names_the_same_floors():
 
 
 LIBRARIES = {"libevent": "event2/", "OpenSSL": "openssl/", "SQLite": "sqlite3.h", "libyaml": "yaml.h",
-             "libunbound": "unbound.h", "libcurl": "curl/", "jansson": "jansson.h"}
+             "libunbound": "unbound.h", "libxxhash": "xxhash.h", "libcurl": "curl/", "jansson": "jansson.h"}
 
 
 def test_the_architecture_document_names_the_homes_where_somebody_lives():

@@ -108,6 +108,7 @@ const char *body_place_name(enum body_place p);
 /* What was learned of the bytes on their way in. */
 struct body_facts {
 	uint8_t sha256[32];
+	uint8_t checksum[16]; /* XXH3: of what is read back it is checked, being cheap */
 	uint64_t size;
 	unsigned facts; /* enum mime_fact bits, kept as a number */
 	uint64_t header_size;

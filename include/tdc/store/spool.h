@@ -326,13 +326,13 @@ struct spool_status {
 };
 void spool_status(const struct spool *sp, struct spool_status *ret);
 
-/* Deepest check, offline, blocking: database integrity, every body's size and SHA-256, the account.
+/* Deepest check, offline, blocking: database integrity, every body's size, SHA-256 and checksum, the account.
  * `report` gets one line per finding. Returns the number of findings, or -1 (ERR_BUSY: an instance holds
- * it; ERR_NOT_FOUND: there is no such spool, and none was made). `sha256` is given by the caller; it begins
- * anew after is_last. */
+ * it; ERR_NOT_FOUND: there is no such spool, and none was made). `hash` is given by the caller: both sums of
+ * body_facts; it begins anew after is_last. */
 typedef void spool_hash_fn(void *arg, const void *p, size_t n, bool is_last,
-			   uint8_t digest[32]);
-int spool_check(const struct spool_settings *s, spool_hash_fn *sha256, void *hash_arg,
+			   uint8_t sha256[32], uint8_t checksum[16]);
+int spool_check(const struct spool_settings *s, spool_hash_fn *hash, void *hash_arg,
 		void (*report)(void *arg, const char *line), void *arg, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
 #define DIALOG_DELIVER_FAKES_H
 
 #include "tdc/deliver/deliver.h"
+#include "tdc/digest/checksum.h"
 #include "tdc/digest/sha256.h"
 #include "tdc/dns/dns.h"
 #include "tdc/loop/loop.h"
@@ -63,10 +64,11 @@ static inline struct spool_body *
 fake_body(const char *p, size_t n)
 {
 	struct spool_body *b = calloc(1, sizeof(*b));
+	struct checksum *c;
 	struct sha256 *h;
 	struct err e;
 
-	if (b == NULL || sha256_new(&h, &e) != 0)
+	if (b == NULL || sha256_new(&h, &e) != 0 || checksum_new(&c, &e) != 0)
 		abort();
 	b->refs = 1;
 	b->data = malloc(n + 1);
@@ -76,6 +78,9 @@ fake_body(const char *p, size_t n)
 	sha256_update(h, p, n);
 	sha256_finish(h, b->facts.sha256);
 	sha256_free(h);
+	checksum_update(c, p, n);
+	checksum_finish(c, b->facts.checksum);
+	checksum_free(c);
 	b->facts.size = n;
 	return b;
 }

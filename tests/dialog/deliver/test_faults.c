@@ -403,11 +403,11 @@ static const struct row rows[] = {
 	  "1 delivered attempts=1 reason=attach: bare CR 250 2.0.0 taken\n", UP, "" },
 	{ "a body that changed on disk is quarantined", corrupt_body, 0,
 	  "1 quarantined attempts=1 reason=body the stored body does not match its "
-	  "SHA-256\n",
+	  "checksum\n",
 	  UP, "" },
 	{ "a large body that changed at its end is quarantined", corrupt_large_body, 0,
 	  "1 quarantined attempts=1 reason=body the stored body does not match its "
-	  "SHA-256\n",
+	  "checksum\n",
 	  UP, "" },
 	{ "a body that became shorter is quarantined", short_body, 0,
 	  "1 quarantined attempts=1 reason=body the stored body is shorter than it was\n",

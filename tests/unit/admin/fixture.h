@@ -11,6 +11,7 @@
 
 #include "tdc/config/config.h"
 #include "tdc/deliver/deliver.h"
+#include "tdc/digest/checksum.h"
 #include "tdc/digest/sha256.h"
 #include "tdc/dns/dns.h"
 #include "tdc/loop/loop.h"
@@ -54,6 +55,7 @@ struct fixture {
 	const char *policy_of_mail; /* NULL = "DEFAULT" */
 	unsigned wrong_facts;
 	bool has_wrong_digest;
+	bool has_wrong_checksum;
 	/* The latest answer. */
 	int status;
 	char type[64], allow[32];
@@ -300,16 +302,23 @@ facts_of(const struct fixture *f, const char *bytes, size_t n)
 	struct body_facts facts = {
 		.size = n, .header_size = 12, .longest_line = 10, .facts = f->wrong_facts
 	};
+	struct checksum *c;
 	struct sha256 *h;
 	struct err e;
 
 	must(sha256_new(&h, &e), &e);
+	must(checksum_new(&c, &e), &e);
+	checksum_update(c, bytes, n);
+	checksum_finish(c, facts.checksum);
+	checksum_free(c);
 	sha256_start(h);
 	sha256_update(h, bytes, n);
 	sha256_finish(h, facts.sha256);
 	sha256_free(h);
 	if (f->has_wrong_digest)
 		facts.sha256[31] ^= 1;
+	if (f->has_wrong_checksum)
+		facts.checksum[15] ^= 1;
 	return facts;
 }
 

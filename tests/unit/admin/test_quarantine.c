@@ -18,21 +18,24 @@ static const struct row {
 	const char *name;
 	size_t size; /* 0: inline; 60000: a segment; 300000: a file of its own */
 	unsigned wrong_facts;
-	bool has_wrong_digest, is_lost;
+	bool has_wrong_digest, has_wrong_checksum, is_lost;
 	const char *reason; /* NULL: it is sound */
 } rows[] = {
-	{ "a body in its row", 0, 0, false, false, NULL },
-	{ "a body in a segment", 60000, 0, false, false, NULL },
-	{ "a body in a file", 300000, 0, false, false, NULL },
+	{ "a body in its row", 0, 0, false, false, false, NULL },
+	{ "a body in a segment", 60000, 0, false, false, false, NULL },
+	{ "a body in a file", 300000, 0, false, false, false, NULL },
 	{ "facts that only say more of the header", 0, MIME_IS_JOURNAL_REPORT, false,
-	  false, NULL },
-	{ "another SHA-256, in its row", 0, 0, true, false,
+	  false, false, NULL },
+	{ "another SHA-256, in its row", 0, 0, true, false, false,
 	  "the body does not match its SHA-256" },
-	{ "another SHA-256, in a file", 300000, 0, true, false,
+	{ "another SHA-256, in a file", 300000, 0, true, false, false,
 	  "the body does not match its SHA-256" },
+	{ "another checksum, in a segment", 60000, 0, false, true, false,
+	  "the body does not match its checksum" },
 	{ "a row that says of the bytes what they are not", 0, MIME_HAS_BARE_LF, false,
-	  false, "what the body's row says of its bytes is not so" },
-	{ "a file that is gone", 300000, 0, false, true, "the body's file is gone" },
+	  false, false, "what the body's row says of its bytes is not so" },
+	{ "a file that is gone", 300000, 0, false, false, true,
+	  "the body's file is gone" },
 };
 
 /* Moves the one body's file away or back. */
@@ -67,6 +70,7 @@ check_row(struct fixture *f, const struct row *row)
 	f->body_size = row->size;
 	f->wrong_facts = row->wrong_facts;
 	f->has_wrong_digest = row->has_wrong_digest;
+	f->has_wrong_checksum = row->has_wrong_checksum;
 	uint64_t mid = add_journal(f, "a@x");
 	end_as(f, mid, OUTCOME_QUARANTINED, JOURNAL_QUARANTINED);
 	if (row->is_lost)

@@ -313,6 +313,7 @@ make_facts(uint64_t seed, size_t size)
 	};
 
 	memset(facts.sha256, (int)(seed & 0xff), sizeof(facts.sha256));
+	memset(facts.checksum, (int)(seed & 0xff) ^ 0x55, sizeof(facts.checksum));
 	return facts;
 }
 

@@ -29,6 +29,11 @@ static const struct {
 	  "UPDATE body SET sha256 = x'01' WHERE id = (SELECT body FROM message WHERE mid "
 	  "="
 	  " (SELECT message FROM journal WHERE mid = @))" },
+	{ "a checksum of the wrong length",
+	  "UPDATE body SET checksum = x'01' WHERE id = (SELECT body FROM message WHERE "
+	  "mid "
+	  "="
+	  " (SELECT message FROM journal WHERE mid = @))" },
 	{ "an inline body that is too short",
 	  "UPDATE body SET data = x'0102' WHERE id = (SELECT body FROM message WHERE mid "
 	  "="
@@ -405,7 +410,8 @@ no_damaged_page_brings_the_daemon_down(void **state)
 
 /* A hash that is good enough to notice: the digest is the sum of the bytes, spread. */
 static void
-sum_hash(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[32])
+sum_hash(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[32],
+	 uint8_t checksum[16])
 {
 	uint64_t *sum = arg;
 
@@ -415,6 +421,7 @@ sum_hash(void *arg, const void *p, size_t n, bool is_last, uint8_t digest[32])
 		return;
 	memset(digest, 0, 32);
 	memcpy(digest, sum, sizeof(*sum));
+	memcpy(checksum, digest, 16);
 	*sum = 0;
 }
 
@@ -449,7 +456,7 @@ accept_hashed(struct fixture *f, uint64_t seed, size_t size)
 	uint64_t sum = 0;
 	unsigned done = f->done;
 
-	sum_hash(&sum, p, size, true, facts.sha256);
+	sum_hash(&sum, p, size, true, facts.sha256, facts.checksum);
 	assert_int_equal(spool_draft_new(f->sp, 0, &d, &f->error), 0);
 	assert_int_equal(fill_draft(f, d, seed, size, &f->error), 0);
 	struct spool_message *m = make_message(f);
@@ -468,6 +475,8 @@ static const struct {
 	  "UPDATE body SET data = zeroblob(size) WHERE place = 'inline'", "SHA-256" },
 	{ "a digest of another body",
 	  "UPDATE body SET sha256 = zeroblob(32) WHERE place = 'file'", "SHA-256" },
+	{ "a checksum of another body",
+	  "UPDATE body SET checksum = zeroblob(16) WHERE place = 'file'", "checksum" },
 	{ "a segment body at another offset",
 	  "UPDATE body SET offset = 1 WHERE place = 'segment'", "body" },
 	{ "a file of another size",
