@@ -113,7 +113,9 @@ nothing_is_promised_behind_a_hole_in_the_log(void **state)
 		AWAIT(&f, f.done == 3);
 		if (f.failed != 1 || !err_is_temporary(&f.error))
 			fail_msg("%s: accepted without a sync", name);
+		/* From here on there is nothing to be waited for. */
 		atomic_store(&f.sp->limits.tick_ms, 20);
+		spool_quarantine_told(f.sp, 0); /* which wakes the store thread */
 		if (other != NULL) {
 			/* As long as the log cannot be begun anew, mail waits. */
 			unsigned before = atomic_load(&syncs);
