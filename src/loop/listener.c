@@ -164,7 +164,24 @@ remove_stale(const struct socket_address *a, struct err *e)
 	return 0;
 }
 
-/* The mode stands before the file does: there is no moment in which it is wider. */
+/*
+ * The file is made with its mode: there is no moment in which it is wider, and nothing is
+ * done by its name afterwards, which by then may lead to another's file. Whoever makes
+ * files in other threads meanwhile names their modes.
+ */
+static int
+bind_with_mode(int fd, const struct socket_address *a, unsigned mode)
+{
+	mode_t before = umask(0777 & ~(mode_t)mode);
+	/* A default ACL of the folder takes the place of the umask. */
+	int r = fchmod(fd, (mode_t)mode) != 0 ? -1 : bind(fd, as_sockaddr(a), a->length);
+	int os = errno;
+
+	umask(before);
+	errno = os;
+	return r;
+}
+
 static int
 bind_unix(struct listener *n, int fd, unsigned mode, struct err *e)
 {
@@ -175,15 +192,12 @@ bind_unix(struct listener *n, int fd, unsigned mode, struct err *e)
 		return err_set(e, ERR_CONFIG, 0, "a unix socket needs a path");
 	if (remove_stale(&n->address, e) != 0)
 		return -1;
-	if (fchmod(fd, (mode_t)mode) != 0 ||
-	    bind(fd, as_sockaddr(&n->address), n->address.length) != 0)
+	if (bind_with_mode(fd, &n->address, mode) != 0)
 		return err_set(e, err_kind_of_errno(errno), errno, "cannot listen on %s",
 			       path);
-	if (chmod(path, (mode_t)mode) != 0 || lstat(path, &st) != 0) {
-		int os = errno;
-		unlink(path);
-		return err_set(e, err_kind_of_errno(os), os, "cannot listen on %s", path);
-	}
+	if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_DENIED, 0,
+			       "cannot listen on %s: it was replaced meanwhile", path);
 	n->has_file = true;
 	n->device = st.st_dev;
 	n->inode = st.st_ino;
