@@ -30,9 +30,13 @@ static int
 look(const char *path, const struct part *part)
 {
 	struct stat st;
+	int os = stat(path, &st) == 0 ? 0 : errno;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) != part->is_directory)
+	if (os == 0 && S_ISDIR(st.st_mode) != part->is_directory)
 		return part->is_directory ? ENOTDIR : EISDIR;
+	/* A link to nothing: mkdir(2) does not make what it leads to. */
+	if (os != 0 && part->is_directory && lstat(path, &st) == 0)
+		return os;
 	return path_look(path, part->is_directory ? R_OK | W_OK | X_OK : R_OK | W_OK);
 }
 

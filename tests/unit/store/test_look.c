@@ -18,6 +18,8 @@ static const struct row {
 	{ "one that is to be made", "new", NULL, ERR_NONE, NULL, NULL },
 	{ "two levels that are to be made", "new/spool", NULL, ERR_NOT_FOUND,
 	  "directory ", "/new/spool: No such file or directory" },
+	{ "a link to what is not there, such as a volume", "link", NULL, ERR_NOT_FOUND,
+	  "directory ", "/link: No such file or directory" },
 	{ "a file", "spool.lock", NULL, ERR_IO, "directory ",
 	  "/spool.lock: Not a directory" },
 	{ "another's directory", "", ".", ERR_DENIED, "directory ",
@@ -36,6 +38,15 @@ take_away(const struct fixture *f, const char *what)
 	snprintf(path, sizeof(path), "%s/%s", f->directory, what);
 	assert_int_equal(chown(path, 0, 0), 0);
 	assert_int_equal(chmod(path, strcmp(what, ".") == 0 ? 0700 : 0600), 0);
+}
+
+static void
+make_link(const struct fixture *f)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/link", f->directory);
+	assert_int_equal(symlink("nowhere", path), 0);
 }
 
 static void
@@ -75,6 +86,7 @@ test_rows(void **state)
 		assert_int_equal(seteuid(NOBODY), 0);
 		open_spool(&f);
 		close_spool(&f);
+		make_link(&f);
 		assert_int_equal(seteuid(0), 0);
 		if (rows[i].broken != NULL)
 			take_away(&f, rows[i].broken);
