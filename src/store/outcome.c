@@ -17,6 +17,7 @@
 struct record {
 	struct store_op op;
 	struct spool_outcome o;
+	uint64_t number; /* as it was recorded, from 1 */
 	bool is_applied; /* the row was its own */
 	char text[];     /* where o's strings are */
 };
@@ -200,8 +201,18 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	r->o.profile = put(&at, o->profile);
 	r->o.reason = put(&at, o->reason);
 	r->o.destination = put(&at, o->destination);
-	sp->recorded++;
+	r->number = ++sp->recorded;
 	op_submit(&r->op);
+}
+
+/* Now and then one that waits is passed by one behind it, which does not count yet. */
+uint64_t
+outcomes_done(const struct writer *w)
+{
+	for (size_t i = 0; i < w->kept.n; i++)
+		if (w->kept.at[i]->kind == &record_kind)
+			return ((const struct record *)w->kept.at[i])->number - 1;
+	return w->outcomes;
 }
 
 uint64_t

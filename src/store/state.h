@@ -96,6 +96,9 @@ struct spool {
 	bool is_purging, has_timer;
 };
 
+/* Of spool_record(), in their order: all up to this number are done with (outcome.c). */
+uint64_t outcomes_done(const struct writer *w);
+
 /* -- profiles.c, view.c, recovery.c, unclean.c, secret.c, purge.c -- */
 int profile_remember(struct spool *sp, const char *destination, const char *profile);
 void profiles_done(struct spool *sp);

@@ -63,7 +63,7 @@ fill(struct writer *w, struct view *v)
 	v->segment_bytes = w->segment_bytes;
 	v->file_bytes = w->file_bytes;
 	v->unsynced = w->unsynced;
-	v->outcomes = w->outcomes;
+	v->outcomes = outcomes_done(w);
 	v->refused_rows = refused_count(&w->spool->refused);
 	v->longest_commit_us = w->longest_commit_us;
 	v->longest_checkpoint_us = w->longest_checkpoint_us;

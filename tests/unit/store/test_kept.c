@@ -1,8 +1,8 @@
 /*
- * test_move.c - bodies that a compaction copied, and a log that has no room for their rows:
- * the file that they were copied to stays until it is known that nobody needs it.
+ * test_kept.c - what is kept because the log has no room for it, and what is behind it:
+ * nothing overtakes it that must not.
  *
- * The log is full from the instant in which the copy is synced until the test says so.
+ * The log takes no byte behind an end that the test sets.
  */
 #include "spool_fixture.h"
 
@@ -12,7 +12,8 @@
 enum { SIZE = 20000, ROWS = 10 };
 
 static _Atomic bool is_held, is_waiting; /* the segment thread */
-static _Atomic bool is_armed, is_full;
+static _Atomic bool is_armed;            /* the log is full when a segment was synced */
+static _Atomic sqlite3_int64 log_end = INT64_MAX;
 static _Atomic unsigned refusals;
 static sqlite3_vfs full, *original;
 static sqlite3_io_methods log_methods;
@@ -28,7 +29,7 @@ fdatasync(int fd)
 	path[n < 0 ? 0 : n] = '\0';
 	bool is_segment = strstr(path, ".segment") != NULL;
 	if (is_segment && atomic_load(&is_armed))
-		atomic_store(&is_full, true);
+		atomic_store(&log_end, 0);
 	while (is_segment && atomic_load(&is_held)) {
 		atomic_store(&is_waiting, true);
 		usleep(1000);
@@ -39,7 +40,7 @@ fdatasync(int fd)
 static int
 log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)
 {
-	if (!atomic_load(&is_full))
+	if (offset + n <= atomic_load(&log_end))
 		return original_write(file, p, n, offset);
 	atomic_fetch_add(&refusals, 1);
 	return SQLITE_FULL;
@@ -112,7 +113,7 @@ a_segment_whose_bodies_are_not_moved_yet_stays(void **state)
 		record(&f, OUTCOME_DELIVERED, plans[i].mid);
 	AWAIT(&f, atomic_load(&refusals) > ATTEMPTS);
 	atomic_store(&is_armed, false);
-	atomic_store(&is_full, false);
+	atomic_store(&log_end, INT64_MAX);
 	AWAIT(&f, fetch_one(&f, plans[0].mid)->body->at.segment != place);
 	AWAIT(&f, (spool_status(f.sp, &s), s.is_accepting));
 	accept_one(&f, "DEFAULT", 1, 100); /* with it goes what is to go */
@@ -123,11 +124,54 @@ a_segment_whose_bodies_are_not_moved_yet_stays(void **state)
 	fixture_done(&f);
 }
 
+/* Whoever waits for an outcome would take its row for what it was, and send it again. */
+static void
+an_outcome_that_waits_is_not_called_committed(void **state)
+{
+	enum { REPLY = 400000, ROOM = 200000 };
+	struct spool_status s;
+	struct fixture f;
+	char *reply = malloc(REPLY + 1);
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.tick_ms = 20;
+	open_spool(&f);
+	uint64_t large = accept_one(&f, "DEFAULT", 1, 100);
+	uint64_t small = accept_one(&f, "DEFAULT", 2, 100);
+	AWAIT(&f, (spool_status(f.sp, &s), s.wal_bytes == 0));
+	atomic_store(&log_end, ROOM);
+	memset(reply, 'x', REPLY);
+	reply[REPLY] = '\0';
+	struct spool_outcome o = { .kind = OUTCOME_SOFT,
+				   .mid = large,
+				   .attempts = 1,
+				   .next_at = T0 + 1000,
+				   .at = T0,
+				   .reply = reply };
+	spool_record(f.sp, &o);
+	uint64_t mark = spool_outcomes_recorded(f.sp);
+	record(&f, OUTCOME_DELIVERED, small);
+	AWAIT(&f, fetch_one(&f, small) == NULL);
+	unsigned before = atomic_load(&refusals); /* some more attempts */
+	AWAIT(&f, atomic_load(&refusals) > before + 20);
+	assert_int_equal(fetch_one(&f, large)->attempts, 0);
+	if (spool_outcomes_committed(f.sp) >= mark)
+		fail_msg("an outcome that waits is called committed");
+	atomic_store(&log_end, INT64_MAX);
+	AWAIT(&f, spool_outcomes_committed(f.sp) == spool_outcomes_recorded(f.sp));
+	assert_int_equal(fetch_one(&f, large)->attempts, 1);
+	assert_account(&f, "all recorded");
+	free(reply);
+	fixture_done(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_segment_whose_bodies_are_not_moved_yet_stays),
+		cmocka_unit_test(an_outcome_that_waits_is_not_called_committed),
 	};
 	return cmocka_run_group_tests(tests, install_full, NULL);
 }
