@@ -128,8 +128,8 @@ enum {
 /*
  * What is in the way of a start: each a line to `report`, of the form of all problems
  * of a configuration. Makes and changes nothing on disk. Before a start, what may be
- * otherwise by then is a warning, and sockets that a running daemon has got are in
- * nobody's way.
+ * otherwise by then is a warning; and while a daemon runs, an address in use is taken for
+ * its own, since who has it cannot be seen.
  */
 void surroundings_look(const struct config *c, const struct options *o, unsigned wanted,
 		       config_report_fn *report, void *arg);
