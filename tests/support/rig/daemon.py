@@ -7,7 +7,7 @@ import subprocess
 
 import yaml
 
-from .process import Process, free_port, program, wait_until
+from .process import Process, free_ports, program, wait_until
 
 INTAKE = "tenant@intake.example"
 
@@ -21,7 +21,7 @@ class Daemon:
         self.spool = self.directory / "spool"
         self.socket = str(self.directory / "control.sock")
         self.lmtp_socket = str(self.directory / "lmtp.sock")
-        self.smtp_port, self.lmtp_port = free_port(), free_port()
+        self.smtp_port, self.lmtp_port = free_ports(2)
         self.env = env or {}
         # What runs it, in front of its own words; and whether it logs to where the rig can read it.
         self.inside, self.is_foreground = list(inside), True

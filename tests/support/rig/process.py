@@ -1,5 +1,6 @@
 """Processes that are started, waited for and stopped by pid, and ports that are free."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -32,10 +33,17 @@ def report(line):
             f.write(line + "\n")
 
 
+def free_ports(n):
+    """Different ones: each is held until all are known."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(n)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def wait_until(condition, seconds, what):
