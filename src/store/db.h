@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DB_PAGE_SIZE = 8192, DB_FRAME_HEADER = 24 };
+enum { DB_PAGE_SIZE = 4096, DB_FRAME_HEADER = 24 };
 
 enum db_mode {
 	DB_WRITE, /* the one that commits and checkpoints */

@@ -385,12 +385,12 @@ no_damaged_page_brings_the_daemon_down(void **state)
 	char *damaged = malloc(n);
 	for (int round = 0; round < DAMAGE_ROUNDS; round++) {
 		struct err e;
-		size_t page = 1 + (size_t)rand() % (n / 8192 - 1);
-		size_t from = (size_t)rand() % 8192,
-		       length = 1 + (size_t)rand() % (8192 - from);
+		size_t page = 1 + (size_t)rand() % (n / 4096 - 1);
+		size_t from = (size_t)rand() % 4096,
+		       length = 1 + (size_t)rand() % (4096 - from);
 		memcpy(damaged, sound, n);
 		for (size_t i = 0; i < length; i++)
-			damaged[page * 8192 + from + i] ^= (char)rand();
+			damaged[page * 4096 + from + i] ^= (char)rand();
 		write_database(&f, damaged, n);
 		f.done = f.failed = 0;
 		if (try_open(&f, &e) != 0)

@@ -124,7 +124,7 @@ a_commit_is_one_write_of_the_log(void **state)
 	(void)state;
 	struct fixture f;
 
-	begin(&f, 8192);
+	begin(&f, DB_PAGE_SIZE);
 	for (int i = 0; i < 3; i++) {
 		must(&f.db, "BEGIN; INSERT INTO t (data) VALUES (randomblob(4000));"
 			    "INSERT INTO t (data) VALUES (randomblob(4000))");
@@ -159,7 +159,7 @@ others_see_a_commit_that_was_not_synced(void **state)
 	(void)state;
 	struct fixture f;
 
-	begin(&f, 8192);
+	begin(&f, DB_PAGE_SIZE);
 	must(&f.db, "PRAGMA synchronous=NORMAL");
 	for (int i = 1; i <= 20; i++) {
 		syncs = 0;
@@ -248,7 +248,7 @@ a_write_that_fails_is_reported_by_the_commit(void **state)
 	struct fixture f;
 	struct err e = { 0 };
 
-	begin(&f, 8192);
+	begin(&f, DB_PAGE_SIZE);
 	for (int i = 0; i < 2; i++) {
 		must(&f.db, levels[i]);
 		is_full = true;
@@ -274,7 +274,7 @@ commits_after_a_failed_large_one_are_whole(void **state)
 	char sql[256];
 
 	for (int rows = 8; rows <= 18; rows++) {
-		begin(&f, 8192);
+		begin(&f, DB_PAGE_SIZE);
 		must(&f.db, "PRAGMA synchronous=NORMAL");
 		must(&f.db, "INSERT INTO t (data) VALUES (x'01')");
 		is_full = true;
