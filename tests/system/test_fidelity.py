@@ -6,6 +6,7 @@ import math
 import random
 
 import pytest
+import yaml
 
 from rig import corpus, postfix, wire
 from rig.process import count, report
@@ -128,17 +129,21 @@ def test_sixty_megabytes(work):
     daemon.stop()
 
 
+# Each by the very lines of the document.
 POSTFIX = {
-    "always_bcc": lambda recorder, work: postfix.always_bcc(recorder.port),
-    "recipient_bcc_maps": lambda recorder, work: postfix.recipient_bcc(recorder.port, work.directory),
-    "lmtp transport": lambda recorder, work: lmtp_over_tcp(recorder.port),
+    "always_bcc": lambda port, work: postfix.always_bcc(port),
+    "recipient_bcc_maps": lambda port, work: postfix.recipient_bcc(port, work.directory),
+    "always_bcc of the example": lambda port, work: postfix.always_bcc(port, postfix.ALWAYS_BCC),
+    "recipient_bcc_maps of the example": lambda port, work: postfix.recipient_bcc(port, work.directory, postfix.ALWAYS_BCC),
+    "lmtp of the example": lambda port, work: postfix.lmtp(port, work.directory),
 }
+LONG_LINE = b"x" * 3000
 
 
-def lmtp_over_tcp(port):
-    main, master = postfix.lmtp("unused")
-    main = [line for line in main if not line.startswith("transport_maps")]
-    return main + ["transport_maps = inline:{ { the.tdc.queue = tdc:inet:127.0.0.1:%d } }" % port], master
+@pytest.mark.parametrize("name, protocol", [(postfix.ALWAYS_BCC, "smtp"), (postfix.LMTP, "lmtp")])
+def test_an_example_listens_where_its_postfix_delivers(name, protocol):
+    listener, = yaml.safe_load((postfix.SOURCE / name).read_text())["listeners"]
+    assert (listener["protocol"], listener["address"]) == (protocol, postfix.ADDRESS)
 
 
 @pytest.mark.parametrize("setup", POSTFIX)
@@ -147,12 +152,12 @@ def test_through_postfix(work, setup):
     sink = work.sink()
     daemon = work.daemon(sink)
     recorder = wire.Recorder(("127.0.0.1", daemon.lmtp_port if "lmtp" in setup else daemon.smtp_port))
-    main, master = POSTFIX[setup](recorder, work)
-    relay = work.postfix(main, master)
+    relay = work.postfix(*POSTFIX[setup](recorder.port, work))
     # Postfix itself takes a bare LF as a line's end, and ends a message by it.
     classes = [c for c in corpus.DATA if c is not corpus.bare_line_ends]
     total = count(2, 56) * len(classes) if setup == "always_bcc" else count(1, 3) * len(classes)
     messages = corpus.make(classes, total, corpus.seed(), largest=count(1 << 20, 8 << 20))
+    messages.append(("a long line", b"Subject: a long line\r\n\r\n\xe9" + LONG_LINE + b"\r\n"))
     client = wire.Client(("127.0.0.1", relay.port))
     for _, data in messages:
         client.begin("alice@outside.example", RECIPIENTS, " BODY=8BITMIME SMTPUTF8")
@@ -167,13 +172,14 @@ def test_through_postfix(work, setup):
     found = originals(sink)
     expected = collections.Counter(digest(data) for _, data in given)
     assert collections.Counter(found.keys()) == expected
+    assert [j for j in found.values() if j.original.endswith(b"\r\n\r\n\xe9" + LONG_LINE + b"\r\n")]
     signed = [j for j in found.values() if b"DKIM-Signature" in j.original[:2000]]
     assert signed and all(corpus.dkim_verifies(j.original) for j in signed)
     signed = [j for j in found.values() if b"application/pkcs7-signature" in j.original[:3000]]
     assert signed and all(corpus.smime_verifies(j.original) for j in signed)
     for journal in found.values():
         assert journal.reported("Sender") == ["alice@outside.example"]
-        if setup == "recipient_bcc_maps":
+        if "always_bcc" not in setup:
             recipients = [line.partition(",")[0] for line in journal.reported("Recipient")]
             assert set(recipients) <= set(RECIPIENTS) and recipients
     daemon.assert_accounted()

@@ -4,6 +4,7 @@ loopback, everything below one temporary directory. It never touches the machine
 import pathlib
 import pwd
 import os
+import re
 import shutil
 import subprocess
 
@@ -126,31 +127,47 @@ class Postfix:
         wait_until(lambda: self.queue_size() == 0, seconds, "Postfix' queue to drain")
 
 
-# How copies reach tdcd: the three set-ups of the README.
-TRANSPORT = [
-    " -o smtp_line_length_limit=0", " -o disable_mime_output_conversion=yes",
-]
+SOURCE = pathlib.Path(os.environ.get("TDC_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[3]))
+TABLE = "/etc/postfix/tdc.pcre"
+ADDRESS = "127.0.0.1:10025"
+README, ALWAYS_BCC, LMTP = "README.md", "config/postfix-always-bcc.yaml", "config/lmtp.yaml"
 
 
-def always_bcc(port):
-    return (["always_bcc = journal@the.tdc.queue", f"tdc_hop = smtp:[127.0.0.1]:{port}",
-             "transport_maps = inline:{ { the.tdc.queue = tdc:[127.0.0.1]:%d } }" % port],
-            ["tdc unix - - n - 20 smtp", *TRANSPORT, " -o smtp_send_xforward_command=yes"])
+class Documented:
+    """The lines for Postfix in one of our documents, as whoever follows it would copy them."""
+
+    def __init__(self, name):
+        lines = [line.removeprefix("#").strip() for line in (SOURCE / name).read_text().splitlines()]
+        self.main = [line for line in lines if re.match(r"(always_bcc|recipient_bcc_maps|transport_maps) = ", line)]
+        self.table = [line for line in lines if line.startswith("/^")]
+        begin = next(i for i, line in enumerate(lines) if re.match(r"tdc +unix ", line))
+        end = next(i for i in range(begin + 1, len(lines)) if not lines[i].startswith("-o "))
+        self.master = [lines[begin], *(f"  {line}" for line in lines[begin + 1:end])]
+
+    def feeding(self, port, without, directory=None):
+        """Lines for main.cf and master.cf. Only the port, and where the table is, are the test's own."""
+        host, _, documented = ADDRESS.rpartition(":")
+        hop = re.compile(rf"({re.escape(host)}\]?):{documented}\b")
+        main = [hop.sub(rf"\1:{port}", line) for line in self.main if not line.startswith(without)]
+        assert len(main) == 2 and f":{port} " in "".join(main).replace("}", " "), main
+        if directory is not None:
+            table = pathlib.Path(directory) / "copies.pcre"
+            table.write_text("".join(f"{line}\n" for line in self.table))
+            main = [line.replace(TABLE, str(table)) for line in main]
+        return main, self.master
 
 
-def recipient_bcc(port, directory):
-    table = pathlib.Path(directory) / "copies.pcre"
-    table.write_text("/^(.*)@(?!the\\.tdc\\.queue$)(.*)$/  $1=$2@the.tdc.queue\n")
-    return ([f"recipient_bcc_maps = pcre:{table}",
-             "transport_maps = inline:{ { the.tdc.queue = tdc:[127.0.0.1]:%d } }" % port],
-            ["tdc unix - - n - 20 smtp", *TRANSPORT, " -o smtp_send_xforward_command=yes"])
+# How copies reach tdcd: the set-ups of the README and of the example configurations.
+def always_bcc(port, name=README):
+    return Documented(name).feeding(port, "recipient_bcc_maps")
 
 
-def lmtp(socket_path):
-    return (["always_bcc = journal@the.tdc.queue",
-             "transport_maps = inline:{ { the.tdc.queue = tdc:unix:%s } }" % socket_path],
-            ["tdc unix - - n - 20 lmtp", " -o lmtp_send_xforward_command=yes",
-             " -o lmtp_line_length_limit=0", " -o disable_mime_output_conversion=yes"])
+def recipient_bcc(port, directory, name=README):
+    return Documented(name).feeding(port, "always_bcc", directory)
+
+
+def lmtp(port, directory):
+    return recipient_bcc(port, directory, LMTP)
 
 
 def clean(directory):

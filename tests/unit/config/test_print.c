@@ -117,7 +117,7 @@ static const struct {
 	  "tdc.yaml", false, NO_INTAKE, "" },
 	{ "filled in, it journals all mail", "tdc.yaml", true, "", "" },
 	{ "a Postfix", "postfix-always-bcc.yaml", false, "", "" },
-	{ "a unix socket", "lmtp.yaml", false, "", "" },
+	{ "a Postfix by LMTP", "lmtp.yaml", false, "", "" },
 	{ "all defaults: the connector is off, and that is told", "everything.yaml",
 	  false, "", OFF " and no connector.message_intake_address is set\n" },
 	{ "all defaults and an intake", "everything.yaml", true, "", OFF "\n" },
