@@ -97,7 +97,7 @@ const struct schema_row schema[] = {
 	.doc = "Its directory, on a local file system; created when missing." },
 { "spool.name", TYPE_TEXT, .fallback = "spool", .form = &form_name, FIXED,
 	.doc = "The name of the database: NAME.tdc.queue." },
-{ "spool.inline_max", TYPE_SIZE, .fallback = "16K", .min = 1, .max = SIZE_M(1),
+{ "spool.inline_max", TYPE_SIZE, .fallback = "8K", .min = 1, .max = SIZE_M(1),
 	.doc = "Messages up to this size live in the database itself." },
 { "spool.segment_max", TYPE_SIZE, .fallback = "256K", .min = 1, .max = SIZE_M(64),
 	.doc = "Messages up to this size share segment files; larger ones have a file each." },

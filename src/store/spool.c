@@ -32,7 +32,7 @@ set_limits(struct spool *sp, const struct spool_settings *s)
 {
 	struct spool_limits *l = &sp->limits;
 
-	l->inline_max = or_default(s->inline_max, 16 * KIB);
+	l->inline_max = or_default(s->inline_max, 8 * KIB);
 	l->segment_max = or_default(s->segment_max, 256 * KIB);
 	l->segment_size = or_default(s->segment_size, 64 * MIB);
 	l->wal_max = or_default(s->wal_max, 64 * MIB);

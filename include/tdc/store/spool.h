@@ -30,7 +30,7 @@ struct spool_settings {
 	/* holds NAME.tdc.queue, segments/ and bodies/; created 0700 */
 	const char *directory;
 	const char *name;    /* NULL = "spool" */
-	uint64_t inline_max; /* bodies up to this live in their row; 0 = 16 KiB */
+	uint64_t inline_max; /* bodies up to this live in their row; 0 = 8 KiB */
 	/* up to this in segments, above in own files; 0 = 256 KiB */
 	uint64_t segment_max;
 	uint64_t segment_size;  /* a segment is closed beyond this; 0 = 64 MiB */

@@ -34,7 +34,7 @@ a_reader_may_go_while_its_bytes_are_on_their_way(void **state)
 			struct span run;
 			bool is_ready = false;
 
-			if (round % 50 == 0 || bodies[i].size > 16384)
+			if (round % 50 == 0 || bodies[i].size > 8192)
 				assert_non_null(fetch_one(&f, mid));
 			struct spool_journal *j = f.rows[0];
 			assert_int_equal(spool_body_reader_new(f.sp, j->body, &r, NULL),

@@ -43,7 +43,7 @@ on_a_full_disk_outcomes_still_work(void **state)
 	 * Drafts that were begun while there was room; the first ones may still fit into
 	 * the log.
 	 */
-	static const size_t sizes[] = { 9000, 60000, 400000 };
+	static const size_t sizes[] = { 7000, 60000, 400000 };
 	enum { BEGUN = 300 };
 	static struct spool_draft *begun[BEGUN];
 	for (unsigned i = 0; i < BEGUN; i++)
@@ -157,7 +157,7 @@ a_look_whether_the_disk_is_well_may_use_the_ballast(void **state)
 	AWAIT(&f, (spool_status(f.sp, &s), s.wal_bytes == 0));
 	take_blocks_of_the_log(&f);
 	fill_disk(&f, 0);
-	commit_begun(&f, d, 1, 9000);
+	commit_begun(&f, d, 1, 7000);
 	assert_int_equal(f.failed, 1);
 	/* Room for what is ours is found; for mail there is as much as before. */
 	AWAIT(&f, (spool_status(f.sp, &s), !has_ballast(&f)));
@@ -211,7 +211,7 @@ a_retention_ends_on_a_full_disk(void **state)
 	f.settings.retention_ms = 100000;
 	open_spool(&f);
 	for (uint64_t i = 0; i < ROWS; i++) {
-		assert_int_equal(begin_accept(&f, i, 15000, &plan, 1), 0);
+		assert_int_equal(begin_accept(&f, i, 8000, &plan, 1), 0);
 		if (i % 100 == 99)
 			AWAIT(&f, f.done == i + 1);
 	}

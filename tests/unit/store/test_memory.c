@@ -51,12 +51,12 @@ static uint64_t
 accept_with_many_recipients(struct fixture *f)
 {
 	struct spool_plan plan = { .policy = "DEFAULT" };
-	struct body_facts facts = make_facts(1, 12000);
+	struct body_facts facts = make_facts(1, 7000);
 	struct spool_draft *d;
 	char address[64];
 
 	assert_int_equal(spool_draft_new(f->sp, 0, &d, &f->error), 0);
-	assert_int_equal(fill_draft(f, d, 1, 12000, &f->error), 0);
+	assert_int_equal(fill_draft(f, d, 1, 7000, &f->error), 0);
 	struct spool_message *m = make_message(f);
 	for (unsigned i = 1; i < RECIPIENTS; i++) {
 		snprintf(address, sizeof(address), "recipient-%u@y.example", i);

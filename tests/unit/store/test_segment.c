@@ -148,7 +148,7 @@ static void
 the_database_gives_its_pages_back(void **state)
 {
 	struct fixture f;
-	enum { ROWS = 1200 }; /* more pages than are left for new mail */
+	enum { ROWS = 2400 }; /* more pages than are left for new mail */
 	struct spool_plan plan = { .policy = "DEFAULT" };
 	struct spool_status s;
 
@@ -156,16 +156,16 @@ the_database_gives_its_pages_back(void **state)
 	fixture_init(&f);
 	open_spool(&f);
 	for (uint64_t i = 0; i < ROWS; i++) {
-		assert_int_equal(begin_accept(&f, i, 15000, &plan, 1), 0);
+		assert_int_equal(begin_accept(&f, i, 8000, &plan, 1), 0);
 		/* Too many at a time would go to files. */
 		if (i % 100 == 99)
 			AWAIT(&f, f.done == i + 1);
 	}
-	AWAIT(&f, (spool_status(f.sp, &s), s.database_bytes > ROWS * 15000u));
+	AWAIT(&f, (spool_status(f.sp, &s), s.database_bytes > ROWS * 8000u));
 	for (unsigned i = 0; i < ROWS; i++)
 		record(&f, OUTCOME_DELIVERED, f.fresh[i]->mid);
 	AWAIT(&f, (spool_status(f.sp, &s),
-		   s.database_bytes < ROWS * 15000u / 2 && s.wal_bytes == 0));
+		   s.database_bytes < ROWS * 8000u / 2 && s.wal_bytes == 0));
 	fixture_done(&f);
 }
 

@@ -120,7 +120,7 @@ beyond_the_limit_of_the_log_mail_waits(void **state)
 	for (; is_accepting(&f); n++) {
 		struct spool_plan plan = { .policy = "DEFAULT" };
 		unsigned done = f.done;
-		if (begin_accept(&f, n, 15000, &plan, 1) == 0)
+		if (begin_accept(&f, n, 8000, &plan, 1) == 0)
 			AWAIT(&f, f.done > done);
 		assert_true(n < 200);
 	}

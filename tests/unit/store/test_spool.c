@@ -10,8 +10,8 @@ static const struct place_row {
 } places[] = {
 	{ "an empty body is inline", 0, BODY_INLINE },
 	{ "one byte is inline", 1, BODY_INLINE },
-	{ "the last inline size", 16 * 1024, BODY_INLINE },
-	{ "the first segment size", 16 * 1024 + 1, BODY_SEGMENT },
+	{ "the last inline size", 8 * 1024, BODY_INLINE },
+	{ "the first segment size", 8 * 1024 + 1, BODY_SEGMENT },
 	{ "a middle body is in a segment", 100000, BODY_SEGMENT },
 	{ "the last segment size", 256 * 1024, BODY_SEGMENT },
 	{ "the first file size", 256 * 1024 + 1, BODY_FILE },
