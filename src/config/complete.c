@@ -103,6 +103,23 @@ child_for(struct build *b, const struct config_node *n, const struct schema_row 
 	return row->is_required ? NULL : default_node(b, row);
 }
 
+/* A number that was not written gives way to a smaller one that was. */
+static void
+cap_fallbacks(struct config_node *n)
+{
+	for (size_t i = 0; i < n->n_children; i++) {
+		struct config_node *child = n->children[i];
+		const char *key = child->row->fallback_max;
+		if (key == NULL || child->layer != CONFIG_DEFAULT)
+			continue;
+		const struct config_node *max = node_child(n, key);
+		if (max == NULL || max->is_broken || child->number <= max->number)
+			continue;
+		child->number = max->number;
+		child->text = max->text;
+	}
+}
+
 static void
 complete_map(struct build *b, struct config_node *n, const struct config_node *model)
 {
@@ -120,6 +137,7 @@ complete_map(struct build *b, struct config_node *n, const struct config_node *m
 	n->children = whole.children;
 	n->n_children = whole.n_children;
 	n->room = whole.room;
+	cap_fallbacks(n);
 }
 
 /* The entry that the others take from, made when it is missing. NULL: there is none of

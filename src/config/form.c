@@ -168,10 +168,14 @@ is_sender_address(const char *text)
 	return text[0] == '\0' || is_mail_address(text);
 }
 
+/* An address may hold a star, but who writes one into a pattern means any name, which
+ * would not match. */
 static bool
 is_address_pattern(const char *text)
 {
 	const char *at = strrchr(text, '@');
+	if (strchr(text, '*') != NULL)
+		return false;
 	if (at == NULL)
 		return is_domain_pattern(text);
 	if (at == text)
@@ -283,8 +287,10 @@ const struct text_form form_sender_address = {
 	"a mail address such as user@domain, or \"\" for the null sender",
 	"^([^ ]+@[^ @]+)?$", is_sender_address
 };
-const struct text_form form_address_pattern = { "user@domain, @domain, domain or .domain",
-						"^[^ ]+$", is_address_pattern };
+const struct text_form form_address_pattern = {
+	"user@domain, @domain, domain or .domain, without *", "^[^ *]+$",
+	is_address_pattern
+};
 const struct text_form form_domain_pattern = {
 	"a domain, .domain, or the word for all others", "^[^ ]+$", is_domain_pattern
 };

@@ -19,6 +19,8 @@ struct anchor {
 
 struct raw_parser {
 	yaml_parser_t yaml;
+	const char *text;
+	size_t n;
 	struct arena *arena;
 	size_t n_nodes;
 	struct anchor anchors[RAW_ANCHORS_MAX];
@@ -45,6 +47,22 @@ raw_fail_memory(struct raw_parser *p)
 	return -1;
 }
 
+/* libyaml knows no more of what is no UTF-8 than its offset. Columns count characters. */
+static yaml_mark_t
+raw_mark_of_offset(const struct raw_parser *p, size_t offset)
+{
+	yaml_mark_t at = { .index = offset };
+	for (size_t i = 0; i < offset && i < p->n; i++) {
+		if (p->text[i] == '\n') {
+			at.line++;
+			at.column = 0;
+		} else if (((unsigned char)p->text[i] & 0xc0) != 0x80) {
+			at.column++;
+		}
+	}
+	return at;
+}
+
 /* The next event, or -1 with the parser's own complaint, whose texts are constants of
  * libyaml. */
 static int
@@ -56,7 +74,7 @@ raw_next(struct raw_parser *p, yaml_event_t *event)
 		return raw_fail_memory(p);
 	yaml_mark_t at = p->yaml.problem_mark;
 	if (p->yaml.error == YAML_READER_ERROR)
-		at = p->yaml.mark;
+		at = raw_mark_of_offset(p, p->yaml.problem_offset);
 	const char *found =
 		p->yaml.problem != NULL ? p->yaml.problem : "text that is not YAML";
 	raw_fail(p, at, found, NULL);
@@ -265,6 +283,8 @@ raw_parse(const char *text, size_t n, struct arena *a, struct raw **ret,
 		*error = (struct raw_error){ .is_memory = true };
 		return -1;
 	}
+	p->text = text;
+	p->n = n;
 	p->arena = a;
 	p->error = error;
 	yaml_parser_set_encoding(&p->yaml, YAML_UTF8_ENCODING);

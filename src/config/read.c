@@ -48,7 +48,12 @@ report_value(struct build *b, const struct raw *raw, const struct schema_row *ro
 	struct buf allowed;
 	buf_init(&allowed, ALLOWED_MAX);
 	describe_found(raw, found);
+	bool is_quoted_number = raw->kind == RAW_SCALAR && !raw->is_plain &&
+				(row->type == TYPE_INT || row->type == TYPE_SIZE ||
+				 row->type == TYPE_DURATION);
 	schema_describe_allowed(row, &allowed);
+	if (is_quoted_number)
+		buf_append_text(&allowed, ", without quotes");
 	problem_error(b->problems, &at, b->path.text, found, buf_text(&allowed));
 	buf_done(&allowed);
 }

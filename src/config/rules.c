@@ -166,11 +166,17 @@ check_order(struct build *b, const struct config_node *n, const struct order_rul
 	if (lower == NULL || higher == NULL || lower->is_broken || higher->is_broken ||
 	    lower->number <= higher->number)
 		return;
+	/* The one that was written is told. */
+	bool is_lower = lower->layer != CONFIG_DEFAULT;
 	char found[128], allowed[128];
-	snprintf(found, sizeof(found), "found \"%.60s\"", lower->text);
-	snprintf(allowed, sizeof(allowed), "at most %s, which is %.60s", rule->higher,
-		 higher->text);
-	complain(b, n, rule->lower, found, allowed);
+	snprintf(found, sizeof(found), "found \"%.60s\"",
+		 is_lower ? lower->text : higher->text);
+	snprintf(allowed, sizeof(allowed), "at %s %s, which is %.60s%s",
+		 is_lower ? "most" : "least", is_lower ? rule->higher : rule->lower,
+		 is_lower ? higher->text : lower->text,
+		 (is_lower ? higher : lower)->layer == CONFIG_DEFAULT ? " by default"
+								      : "");
+	complain(b, n, is_lower ? rule->lower : rule->higher, found, allowed);
 }
 
 /* ---- rules with a function; `section` as above, "" = the whole */

@@ -74,8 +74,9 @@ const struct schema_row schema[] = {
 	.max = SIZE_G(2), .doc = "The largest message. A larger one is answered 552, the only "
 	"refusal for content: keep it above the limit of the mail server that feeds." },
 { "listeners[].max_header_size", TYPE_SIZE, .fallback = "1M", .min = SIZE_K(1),
-	.max = SIZE_M(64),
-	.doc = "How much of a header is read; the fields beyond are carried, not looked at." },
+	.max = SIZE_M(64), .fallback_max = "max_message_size",
+	.doc = "How much of a header is read; the fields beyond are carried, not looked at. At most "
+	       "max_message_size; when not set, the smaller of it and 1M." },
 { "listeners[].idle_timeout", TYPE_DURATION, .fallback = "5m", TIMEOUT,
 	.doc = "The longest wait for a command." },
 { "listeners[].command_timeout", TYPE_DURATION, .fallback = "5m", TIMEOUT,

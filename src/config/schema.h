@@ -52,6 +52,8 @@ struct schema_row {
 	int64_t min, max;  /* of numbers; of lists the count, max 0 = no limit */
 	const char *words; /* separated by spaces                    */
 	const struct text_form *form; /* NULL = any printable text       */
+	/* A sibling with a number: where that is smaller, the fallback is as small. */
+	const char *fallback_max;
 	bool is_required;
 	bool is_fixed; /* needs a restart                        */
 	unsigned levels;

@@ -7,6 +7,7 @@
 #define EVERY_SIZE ", in bytes or with K, M or G\n"
 #define EVERY_TIME ", with its unit: ms, s, m, h or d\n"
 #define ADDRESS    "a mail address such as user@domain\n"
+#define PATTERN    "user@domain, @domain, domain or .domain, without *\n"
 #define INTAKE     "connector: {message_intake_address: t@in.example}\n"
 
 static const struct {
@@ -188,6 +189,32 @@ static const struct {
 	  "1K\n",
 	  "" },
 
+	{ "a message smaller than the header that is read by default",
+	  "listeners: [{name: a, protocol: smtp, address: '127.0.0.1:0', "
+	  "max_message_size: 2K}]\n",
+	  "", "" },
+	{ "a default in the way of what was written is not called found",
+	  L "spool: {segment_max: 8K}\n",
+	  "t:2:22: spool.segment_max: found \"8K\"; allowed: at least inline_max, which "
+	  "is 16K by default\n",
+	  "" },
+	{ "what was written in the way of a default", L "spool: {inline_max: 512K}\n",
+	  "t:2:21: spool.inline_max: found \"512K\"; allowed: at most segment_max, which "
+	  "is 256K by default\n",
+	  "" },
+	{ "a number in quotes", "version: \"1\"\n" L,
+	  "t:1:10: version: found \"1\"; allowed: 1, without quotes\n", "" },
+	{ "a star in a pattern",
+	  L "incoming_mail_policies: {policies: [{name: x, intake: default, sender: "
+	    "[\"*@partner.example\", \"*.example\", a*@b.example]}]}\n",
+	  "t:2:73: incoming_mail_policies.policies[0].sender[0]: found "
+	  "\"*@partner.example\"; allowed: " PATTERN
+	  "t:2:94: incoming_mail_policies.policies[0].sender[1]: found \"*.example\"; "
+	  "allowed: " PATTERN
+	  "t:2:107: incoming_mail_policies.policies[0].sender[2]: found "
+	  "\"a*@b.example\"; allowed: " PATTERN,
+	  "" },
+
 	/* rules that span keys */
 	{ "a log file without a path", L "log: {target: file}\n",
 	  "t:2:6: log.path: required where target is file, but missing; allowed: an "
@@ -262,8 +289,7 @@ static const struct {
 	{ "a pattern that is none",
 	  L "incoming_mail_policies: {policies: [{name: p, sender: ['a b@c']}]}\n",
 	  "t:2:56: incoming_mail_policies.policies[0].sender[0]: found \"a b@c\"; "
-	  "allowed: user@domain, "
-	  "@domain, domain or .domain\n",
+	  "allowed: " PATTERN,
 	  "" },
 	{ "two routes of one domain",
 	  L "smtp_routes: [{domain: a, next_hops: [USEDNS]}, {domain: A, next_hops: "
@@ -285,7 +311,7 @@ static const struct {
 	  L "destination_controls: [{domain: a, bounce_profile: default}]\n", "", "" },
 	{ "a first wait over the longest", L "bounce_profiles: {x: {first_wait: 2h}}\n",
 	  "t:2:35: bounce_profiles.x.first_wait: found \"2h\"; allowed: at most "
-	  "longest_wait, which is 1h\n",
+	  "longest_wait, which is 1h by default\n",
 	  "" },
 
 	/* YAML itself */
@@ -298,7 +324,10 @@ static const struct {
 	  "the next token that began in line 2\n",
 	  "" },
 	{ "bytes that are not UTF-8", "a: \xff\n",
-	  "t:1:1: yaml: invalid leading UTF-8 octet\n", "" },
+	  "t:1:4: yaml: invalid leading UTF-8 octet\n", "" },
+	{ "a byte of Latin-1 further down, behind a character of two bytes",
+	  "# one\n" L "hostname: \xc3\xbc\xfc.example\n",
+	  "t:3:12: yaml: invalid leading UTF-8 octet\n", "" },
 	{ "a second document", L "---\na: 1\n",
 	  "t:2:1: yaml: a second YAML document; allowed: one document\n", "" },
 	{ "a tag", L "hostname: !!str a\n",

@@ -36,9 +36,30 @@ test_values_of_every_type(void **state)
 	const struct config_node *listener = config_at(root, "listeners", 0);
 	assert_string_equal(config_word(listener, "protocol"), "smtp");
 	assert_int_equal(config_size(listener, "max_message_size"), 256 << 20);
+	assert_int_equal(config_size(listener, "max_header_size"), 1 << 20);
 	assert_int_equal(config_count(listener, "trusted_networks"), 3);
 	assert_string_equal(config_text(config_at(listener, "trusted_networks", 1), ""),
 			    "::1/128");
+	config_free(c);
+}
+
+static void
+test_no_more_of_a_header_is_read_than_a_message_may_have(void **state)
+{
+	struct config *c = must_parse(
+		"listeners:\n"
+		"  - {name: a, protocol: smtp, address: '127.0.0.1:1', max_message_size: "
+		"2K}\n"
+		"  - {name: b, protocol: smtp, address: '127.0.0.1:2', max_message_size: "
+		"2K, max_header_size: 1K}\n"
+		"  - {name: c, protocol: smtp, address: '127.0.0.1:3', max_message_size: "
+		"2M}\n");
+	static const uint64_t want[] = { 2 << 10, 1 << 10, 1 << 20 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		assert_int_equal(config_size(config_at(config_root(c), "listeners", i),
+					     "max_header_size"),
+				 want[i]);
 	config_free(c);
 }
 
@@ -275,6 +296,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values_of_every_type),
+		cmocka_unit_test(
+			test_no_more_of_a_header_is_read_than_a_message_may_have),
 		cmocka_unit_test(test_what_is_set_and_what_is_a_default),
 		cmocka_unit_test(test_entries_inherit_from_the_entry_default),
 		cmocka_unit_test(test_the_entry_default_always_exists),
