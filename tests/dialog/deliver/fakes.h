@@ -104,6 +104,7 @@ struct fake_outcome {
 	char profile[128];
 };
 enum { FAKE_OUTCOMES_MAX = 8192, FAKE_NAMES_MAX = 600, FAKE_READS_MAX = 8 };
+enum { FAKE_CRASHES_MAX = 16 };
 
 struct spool {
 	struct loop *loop;
@@ -125,8 +126,12 @@ struct spool {
 	size_t n_late_outcomes;
 	bool refuses_profiles;
 	char *destination_profile;
-	char *unclean_profile; /* what that was before it was first set anew, or NULL */
-	uint64_t unclean_mid;
+	struct fake_crash {
+		uint64_t upto; /* MID */
+		char *profile;
+	} crashes[FAKE_CRASHES_MAX];
+	size_t n_crashes;
+	bool is_lost; /* outcomes never come to it */
 	struct spool_account account;
 	const char *names[FAKE_NAMES_MAX];
 	size_t n_names;
@@ -361,6 +366,8 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	struct fake_outcome late = { o->kind, o->mid, o->attempts, o->next_at, "" };
 
 	sp->outcomes++;
+	if (sp->is_lost)
+		return;
 	if (o->profile != NULL)
 		snprintf(late.profile, sizeof(late.profile), "%s", o->profile);
 	buf_printf(&sp->log, "%" PRIu64 " %s attempts=%u%s%s%s%s\n", o->mid,
@@ -383,10 +390,7 @@ late_profile(struct late *l)
 		l->done(l->arg, &refused);
 		return;
 	}
-	if (sp->unclean_profile == NULL)
-		sp->unclean_profile = sp->destination_profile;
-	else
-		free(sp->destination_profile);
+	free(sp->destination_profile);
 	sp->destination_profile = l->profile;
 	l->profile = NULL;
 	l->done(l->arg, NULL);
@@ -417,10 +421,29 @@ const char *
 spool_unclean_profile(const struct spool *sp, const char *destination, uint64_t mid)
 {
 	(void)destination;
-	if (mid > sp->unclean_mid)
-		return NULL;
-	return sp->unclean_profile != NULL ? sp->unclean_profile
-					   : sp->destination_profile;
+	for (size_t i = 0; i < sp->n_crashes; i++)
+		if (mid <= sp->crashes[i].upto)
+			return sp->crashes[i].profile;
+	return NULL;
+}
+
+/* What was in flight then, up to this MID, had the profile of the destination. */
+static inline void
+fake_crash(struct spool *sp, uint64_t upto)
+{
+	if (sp->destination_profile == NULL)
+		return;
+	if (sp->n_crashes == FAKE_CRASHES_MAX)
+		abort();
+	sp->crashes[sp->n_crashes++] =
+		(struct fake_crash){ upto, strdup(sp->destination_profile) };
+}
+
+static inline void
+fake_forget_crashes(struct spool *sp)
+{
+	while (sp->n_crashes > 0)
+		free(sp->crashes[--sp->n_crashes].profile);
 }
 
 uint64_t
@@ -459,12 +482,6 @@ spool_status(const struct spool *sp, struct spool_status *ret)
 	*ret = (struct spool_status){ .is_accepting = !sp->is_troubled };
 	if (sp->is_troubled)
 		snprintf(ret->trouble, sizeof(ret->trouble), "the disk says no");
-}
-
-uint64_t
-spool_unclean_mid(const struct spool *sp)
-{
-	return sp->unclean_mid;
 }
 
 const struct spool_account *

@@ -89,6 +89,8 @@ struct peer {
 	unsigned long n_messages_in_all;
 	struct list sessions;
 	bool keeps_messages;
+	void (*heard)(void *arg, const char *message); /* NULL; of each that is whole */
+	void *heard_arg;
 	bool takes_little; /* the kernel holds little of what is on its way */
 };
 
@@ -205,6 +207,8 @@ peer_content_ended(struct peer_session *s)
 		peer_say(s, s->script->rcpt_late);
 	s->is_in_data = s->is_in_bdat = false;
 	p->n_messages_in_all++;
+	if (p->heard != NULL)
+		p->heard(p->heard_arg, buf_text(&s->message));
 	if (p->keeps_messages && p->n_messages < PEER_MESSAGES_MAX) {
 		p->messages[p->n_messages++] = s->message;
 		buf_init(&s->message, SIZE_MAX);

@@ -52,7 +52,7 @@ what_may_have_been_in_flight_is_sent_with_the_profile_of_then(void **state)
 	struct world *w = *state;
 
 	w->spool.destination_profile = strdup("profile-of-then");
-	w->spool.unclean_mid = 2;
+	fake_crash(&w->spool, 2);
 	w->policies.controls.concurrency = 1;
 	world_run(w, 3);
 	assert_int_equal(w->spool.outcomes, 3);
@@ -114,13 +114,13 @@ a_retry_after_a_crash_keeps_the_profile_over_a_restart(void **state)
 	struct world *w = *state;
 
 	w->spool.destination_profile = strdup("profile-4");
-	w->spool.unclean_mid = 1;
+	fake_crash(&w->spool, 1);
 	w->peer.scripts[0].content[0] = "451 4.3.0 later\r\n";
 	peer_script_then(&w->peer)->ehlo_tls = without_8bit;
 	world_run(w, 1);
 	assert_int_equal(w->spool.outcomes, 1);
 	deliver_free(w->deliver);
-	w->spool.unclean_mid = 0; /* it ended in order */
+	fake_forget_crashes(&w->spool); /* it ended in order */
 	world_start(w);
 	world_pass(w, 61000);
 	assert_int_equal(w->spool.rows[0].state, JOURNAL_DELIVERED);

@@ -283,7 +283,7 @@ world_done(struct world *w)
 	}
 	free(w->spool.rows);
 	free(w->spool.destination_profile);
-	free(w->spool.unclean_profile);
+	fake_forget_crashes(&w->spool);
 	spool_message_unref(w->spool.message);
 	spool_body_unref(w->spool.body);
 	buf_done(&w->spool.log);
