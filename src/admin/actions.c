@@ -66,7 +66,7 @@ action_narrow(struct call *c)
 		return 0;
 	}
 	action_states(action->states, allowed, sizeof(allowed));
-	call_problem(c, 400, NULL, "state=%s: %s is for %s journals", word, action->name,
+	call_problem(c, 400, NULL, "state %s: %s is for %s journals", word, action->name,
 		     allowed);
 	return -1;
 }

@@ -183,6 +183,7 @@ admin_new(struct loop *l, const struct admin_settings *s, struct spool *sp,
 	a->deliver = d;
 	a->ops = ops;
 	a->ops_arg = ops_arg;
+	a->at_start = *spool_account(sp);
 	int n = snprintf(address, sizeof(address), "unix:%s", s->socket);
 	if (n < 0 || (size_t)n >= sizeof(address))
 		err_set(e, ERR_CONFIG, 0, "admin.socket is too long for a socket: %s",

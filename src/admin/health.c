@@ -11,6 +11,7 @@
 
 #include "tdc/base/format.h"
 #include "tdc/deliver/deliver.h"
+#include "tdc/policy/policy.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -81,6 +82,20 @@ add_destination(void *arg, const struct destination_status *s)
 		    destination_state_name(s->state), s->last_error);
 }
 
+/* Mail gets its 250 and reaches nobody: that must be meant. */
+static void
+add_dead_ends(struct health *h, const struct admin *a)
+{
+	const struct spool_account *now = spool_account(a->spool);
+	struct policy_dead_end end;
+
+	for (size_t i = 0; a->ops->dead_end(a->ops_arg, i, &end); i++) {
+		uint64_t n = now->dropped[end.drop] - a->at_start.dropped[end.drop];
+		add(h, LEVEL_WARNING, "%s; %" PRIu64 " journal%s dropped since the start",
+		    end.text, n, format_plural(n));
+	}
+}
+
 /* They wait for a configuration that has one. */
 static void
 add_policies(struct health *h, const struct admin *a)
@@ -127,6 +142,7 @@ json_of_health(const struct admin *a)
 
 	add_errors(&h, a);
 	deliver_each_destination(a->deliver, add_destination, &h);
+	add_dead_ends(&h, a);
 	add_policies(&h, a);
 	add_resting(&h, a);
 	json_put(o, "status", json_string(level_name(h.level)));

@@ -33,6 +33,7 @@ struct admin {
 	const struct admin_daemon_ops *ops;
 	void *ops_arg;
 	char *version;
+	struct spool_account at_start; /* for what was dropped since */
 	struct http_server *http;
 	struct list calls;
 };

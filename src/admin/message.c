@@ -44,7 +44,9 @@ answer_unknown(struct call *c)
 	call_problem(c, 404, NULL,
 		     "nothing is kept of MID %" PRIu64
 		     ": what was delivered is %s (spool.retention), what was refused, "
-		     "dropped or deleted never is; the log has what became of it",
+		     "dropped or deleted never is; the log has what became of it, "
+		     "unless it is one of the numbers that a crash skipped and that "
+		     "were never given",
 		     c->mid, kept);
 }
 

@@ -59,7 +59,7 @@ run_list(struct call *c)
 
 	if (word != NULL && journal_state_parse(span_of(word), &state) != 0) {
 		call_problem(c, 400, NULL,
-			     "state=%s: allowed are waiting, uncertain, held, delivered, "
+			     "state %s: allowed are waiting, uncertain, held, delivered, "
 			     "dead and quarantined",
 			     word);
 		return;

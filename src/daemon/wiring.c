@@ -84,6 +84,12 @@ admin_destination(void *arg, const char *policy)
 }
 
 static bool
+admin_dead_end(void *arg, size_t i, struct policy_dead_end *ret)
+{
+	return policy_dead_end(((struct daemon *)arg)->now.policy, i, ret);
+}
+
+static bool
 admin_listener(void *arg, size_t i, struct admin_listener *ret)
 {
 	const struct daemon *d = arg;
@@ -100,5 +106,6 @@ const struct admin_daemon_ops daemon_admin_ops = {
 	.started_at = admin_started_at,
 	.intake = admin_intake,
 	.destination = admin_destination,
+	.dead_end = admin_dead_end,
 	.listener = admin_listener,
 };

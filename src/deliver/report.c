@@ -305,8 +305,10 @@ tell_quarantined(const struct connection *c, const struct item *i,
 {
 	(void)c;
 	log_event(LOG_DELIVER, ERROR, "delivery.quarantined",
-		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason)),
-		  "TDC: Message %" PRIu64 " quarantined: %s", i->mid, o->reason);
+		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason),
+		    LF_TEXT("detail", o->reply)),
+		  "TDC: Message %" PRIu64 " quarantined: %s: %s", i->mid, o->reason,
+		  o->reply);
 }
 
 static void

@@ -198,8 +198,11 @@ policy_decide(struct policy_set *p, const struct spool_message *m,
 	const char *fallback = p->policies[p->n_policies - 1].name;
 	if ((facts->facts & p->loop_facts) != 0)
 		return plan_all(plans, fallback, DROP_LOOP);
-	if (!p->is_connector_enabled)
-		return plan_all(plans, fallback, DROP_POLICY);
+	if (!p->is_connector_enabled) {
+		plan_all(plans, fallback, DROP_POLICY);
+		plans[0].drop_detail = "the connector is disabled";
+		return 1;
+	}
 	if (make_room(p, m->n_recipients == 0 ? 1 : m->n_recipients) != 0)
 		return journal_all(p, plans);
 	if (assign(p, m)) {

@@ -6,7 +6,9 @@
 #include "tdc/base/check.h"
 #include "tdc/smtp/address.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct policy_set *
 policy_set_ref(struct policy_set *p)
@@ -49,6 +51,55 @@ policy_destination(const struct policy_set *p, const char *policy)
 {
 	const struct policy *found = policy_by_name(p, policy);
 	return found == NULL ? NULL : found->destination;
+}
+
+/* The i-th destination that a policy has, each once; NULL: there is none. */
+static const char *
+destination_at(const struct policy_set *p, size_t i)
+{
+	for (size_t k = 0; k < p->n_policies; k++) {
+		const char *domain = p->policies[k].destination;
+		bool is_new = domain != NULL;
+		for (size_t before = 0; before < k && is_new; before++)
+			is_new = p->policies[before].destination == NULL ||
+				 strcmp(p->policies[before].destination, domain) != 0;
+		if (is_new && i-- == 0)
+			return domain;
+	}
+	return NULL;
+}
+
+static bool
+dead_end_of_policies(const struct policy_set *p, struct policy_dead_end *ret)
+{
+	const struct policy *last = &p->policies[p->n_policies - 1];
+
+	if (p->is_connector_enabled && last->intake != NULL)
+		return false;
+	ret->drop = DROP_POLICY;
+	snprintf(ret->text, sizeof(ret->text), "mail is accepted and not journaled: %s",
+		 p->is_connector_enabled ? "the default policy has intake no"
+					 : "the connector is disabled");
+	return true;
+}
+
+bool
+policy_dead_end(const struct policy_set *p, size_t i, struct policy_dead_end *ret)
+{
+	const char *domain;
+
+	if (dead_end_of_policies(p, ret) && i-- == 0)
+		return true;
+	for (size_t k = 0; (domain = destination_at(p, k)) != NULL; k++) {
+		const struct smtp_route *r = policy_route(p, domain);
+		if (r->n_hops == 0 || r->hops[0].kind != NEXT_HOP_DEV_NULL || i-- > 0)
+			continue;
+		ret->drop = DROP_ROUTE;
+		snprintf(ret->text, sizeof(ret->text),
+			 "journals are dropped: the route of %s is /dev/null", domain);
+		return true;
+	}
+	return false;
 }
 
 /* The key is built on the stack: a look-up cannot fail. A longer domain matches nothing.

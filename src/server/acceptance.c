@@ -228,7 +228,7 @@ acceptance_refuse(struct session *s, enum reply r)
 		session_reply_with(s, r, span_of(maximum));
 	else
 		session_reply_message(s, r, span_of(maximum));
-	session_reset(s);
+	session_reset(s, reply_code(r) >= 500 ? "refused" : "deferred");
 	session_after_command(s);
 }
 
@@ -307,7 +307,7 @@ session_committed(struct session *s, const struct err *e)
 			session_reply_message(s, reply_for_trouble(e),
 					      span_make(NULL, 0));
 	}
-	session_reset(s);
+	session_reset(s, e == NULL ? NULL : "deferred");
 	if (s->is_lost)
 		session_enter(s, ST_CLOSED);
 	session_after_command(s);

@@ -86,7 +86,10 @@ connection_send(struct connection *c)
 		return;
 	if (c->stream != NULL && !is_missing)
 		is_missing = stream_write(c->stream, bytes.p, bytes.n) != 0;
-	if (is_missing) {
+	if (is_missing && c->stream != NULL) {
+		struct err e;
+		err_set(&e, ERR_MEMORY, 0, "no memory for a reply");
+		session_lost(c->session, &e);
 		/* No reply may stand for another: without this one there are none. */
 		stream_close(c->stream);
 		c->stream = NULL;
@@ -139,10 +142,14 @@ connection_start_tls(struct connection *c)
 	}
 	c->is_in_handshake = true;
 	connection_resume(c);
-	int r = stream_wire_is_clean(c->stream)
-			? tls_server_start(session_tls_context(c->session), c->stream,
-					   on_handshake, c, &e)
-			: err_set(&e, ERR_PROTOCOL, 0, "input behind STARTTLS");
+	if (!stream_wire_is_clean(c->stream)) {
+		c->is_in_handshake = false;
+		session_tls_injected(c->session);
+		loop_at_turn_end(c->listener->server->loop, &c->task);
+		return;
+	}
+	int r = tls_server_start(session_tls_context(c->session), c->stream, on_handshake,
+				 c, &e);
 	if (r != 0 && c->is_in_handshake)
 		on_handshake(c, NULL, &e);
 }
@@ -491,5 +498,6 @@ connection_abort(struct connection *c)
 {
 	stream_close(c->stream);
 	c->stream = NULL;
+	session_abort(c->session);
 	connection_end(c);
 }

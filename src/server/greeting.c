@@ -43,7 +43,7 @@ greeted(struct session *s, const struct smtp_command *c)
 	}
 	free(s->helo);
 	s->helo = helo;
-	transaction_end(s);
+	transaction_end(s, smtp_verb_name(c->verb));
 	xforward_forget(s);
 	return 0;
 }

@@ -51,7 +51,7 @@ on_mail(struct session *s, const struct smtp_command *c)
 		return VERB_REFUSED;
 	}
 	if (s->messages >= s->config->settings.messages_per_connection_max) {
-		session_close(s, REPLY_TOO_MANY_MESSAGES);
+		session_close(s, REPLY_TOO_MANY_MESSAGES, "too many messages");
 		return VERB_REFUSED;
 	}
 	if (transaction_begin(s, c, &e) != 0) {

@@ -38,8 +38,13 @@ mail_log_turned_away(const char *listener, const char *client, const char *why)
 void
 mail_log_close(const struct session *s)
 {
-	log_event(LOG_SERVER, INFO, "icid.close", F(LF_INT("icid", s->icid)),
-		  "ICID %" PRIu64 " close", s->icid);
+	const char *why = s->end == NULL ? "QUIT" : s->end;
+
+	/* The field's line is of an end that needs no reason. */
+	log_event(LOG_SERVER, INFO, "icid.close",
+		  F(LF_INT("icid", s->icid), LF_TEXT("reason", why)),
+		  "ICID %" PRIu64 " close%s%s", s->icid, s->end == NULL ? "" : ": ",
+		  s->end == NULL ? "" : why);
 }
 
 void
@@ -72,6 +77,17 @@ mail_log_tls(const struct session *s, const struct tls_facts *facts, const struc
 		  F(LF_INT("icid", s->icid), LF_TEXT("version", facts->version),
 		    LF_TEXT("cipher", facts->cipher)),
 		  "ICID %" PRIu64 " TLS success %s", s->icid, text);
+}
+
+void
+mail_log_injection(const struct session *s)
+{
+	log_event(LOG_SERVER, WARNING, "icid.tls-injection",
+		  F(LF_INT("icid", s->icid), LF_TEXT("address", s->client_address)),
+		  "ICID %" PRIu64
+		  " address %s STARTTLS injection: plaintext stood behind "
+		  "STARTTLS",
+		  s->icid, s->client_address);
 }
 
 void
@@ -196,20 +212,36 @@ mail_log_plan(const struct session *s, const struct spool_plan *plan)
 			  mid, plan->rids, policy);
 }
 
+/* What an operator can look for in the configuration. */
+static void
+drop_describe(const struct spool_plan *plan, char *text, size_t n)
+{
+	if (plan->drop_detail != NULL)
+		snprintf(text, n, "%s", plan->drop_detail);
+	else if (plan->drop == DROP_POLICY)
+		snprintf(text, n, "policy %s has intake no",
+			 plan->policy == NULL ? "DEFAULT" : plan->policy);
+	else
+		snprintf(text, n, "%s", drop_reason_name(plan->drop));
+}
+
 /* That mail is kept from the scanner by what it says itself must be seen. */
 static void
 mail_log_dropped(const struct session *s, const struct spool_plan *plan)
 {
 	const char *reason = drop_reason_name(plan->drop);
+	char detail[256];
 	enum log_level level =
 		plan->drop == DROP_LOOP ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
 
-	if (log_is_on(LOG_SERVER, level))
-		log_line(LOG_SERVER, level, "tdc.dropped",
-			 F(LF_INT("mid", plan->mid),
-			   LF_INT("of", s->transaction->message->mid),
-			   LF_INT("icid", s->icid), LF_TEXT("reason", reason)),
-			 "TDC: Message %" PRIu64 " dropped: %s.", plan->mid, reason);
+	if (!log_is_on(LOG_SERVER, level))
+		return;
+	drop_describe(plan, detail, sizeof(detail));
+	log_line(LOG_SERVER, level, "tdc.dropped",
+		 F(LF_INT("mid", plan->mid), LF_INT("of", s->transaction->message->mid),
+		   LF_INT("icid", s->icid), LF_TEXT("reason", reason),
+		   LF_TEXT("detail", detail)),
+		 "TDC: Message %" PRIu64 " dropped: %s.", plan->mid, detail);
 }
 
 static void
@@ -266,6 +298,16 @@ subject_of(const struct session *s)
 	w.mid = s->transaction->message->mid;
 	snprintf(w.text, sizeof(w.text), "MID %" PRIu64 " ICID %" PRIu64, w.mid, s->icid);
 	return w;
+}
+
+void
+mail_log_aborted(const struct session *s, const char *why)
+{
+	uint64_t mid = s->transaction->message->mid;
+
+	log_event(LOG_SERVER, INFO, "mid.aborted",
+		  F(LF_INT("mid", mid), LF_INT("icid", s->icid), LF_TEXT("reason", why)),
+		  "Message aborted MID %" PRIu64 ": %s", mid, why);
 }
 
 void

@@ -29,6 +29,8 @@ void mail_log_mended(const struct session *s, enum smtp_verb verb);
 void mail_log_command(const struct session *s,
 		      struct span line); /* debug: the verb only */
 
+void mail_log_injection(const struct session *s);
+
 void mail_log_start(const struct session *s);
 void mail_log_recipient(const struct session *s, size_t rid);
 void mail_log_ready(const struct session *s); /* Message-ID, Subject, ready */
@@ -36,6 +38,8 @@ void mail_log_foreign_mark(const struct session *s);
 void mail_log_many_received(const struct session *s, unsigned received);
 void mail_log_plan(const struct session *s, const struct spool_plan *plan);
 void mail_log_queued(const struct session *s);
+/* It was begun and is over, and was not accepted. */
+void mail_log_aborted(const struct session *s, const char *why);
 void mail_log_deferred(const struct session *s, int code, const char *enhanced,
 		       const char *text);
 void mail_log_refused(const struct session *s, int code, const char *enhanced,

@@ -87,19 +87,39 @@ reply_text(enum reply r, struct span detail, char text[REPLY_TEXT_MAX])
 	text[n] = '\0';
 }
 
+void
+session_count_refused(struct session *s)
+{
+	counter_add(COUNTER_REFUSED, 1);
+	s->ops->refused(s->host);
+}
+
+/* Whether the reply is that to DATA, to a chunk, or to the message. */
+static bool
+is_of_data(const struct session *s)
+{
+	bool is_asked_for = s->verb == SMTP_DATA || s->verb == SMTP_BDAT;
+
+	return s->transaction->accepted > 0 &&
+	       (is_asked_for || !state_reads_commands(s->state));
+}
+
 /* The one place that accounts what the original's sender may never hear of. */
 static void
 reply_account(struct session *s, const struct reply_row *row, const char *text)
 {
-	bool after_mail = s->transaction != NULL || s->verb == SMTP_MAIL;
+	struct transaction *t = s->transaction;
+	bool after_mail = t != NULL || s->verb == SMTP_MAIL;
 
 	if (row->code >= 500)
 		s->errors++;
+	if (t != NULL)
+		transaction_note_reply(t, s->verb, is_of_data(s), row->code);
 	if (row->code < 400 || !after_mail)
 		return;
 	if (row->code >= 500) {
-		counter_add(COUNTER_REFUSED, 1);
-		s->ops->refused(s->host);
+		if (t == NULL)
+			session_count_refused(s);
 		mail_log_refused(s, row->code, row->enhanced, text);
 	} else {
 		counter_add(COUNTER_DEFERRED_IN, 1);

@@ -61,12 +61,13 @@ enum reply {
 };
 
 int reply_code(enum reply r);
-/* Queues one reply in the session's output. A 5xx or 4xx from MAIL on is counted and
- * logged here. */
+/* Queues one reply in the session's output. A 5xx or 4xx from MAIL on is logged here. */
 void session_reply(struct session *s, enum reply r);
 /* The same with `detail` behind the table's text; bytes that could break a line become
  * '?'. */
 void session_reply_with(struct session *s, enum reply r, struct span detail);
+/* A message was refused: a line of the account. */
+void session_count_refused(struct session *s);
 /* The verb is named where the text asks for it. */
 void session_reply_refusal(struct session *s, enum reply r, enum smtp_verb verb);
 /* Several lines, '\n' between them; `lines` is ours, never a peer's. */

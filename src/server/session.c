@@ -18,6 +18,8 @@ enum {
 	ROOM_TIMEOUT_MS = 60 * 1000,   /* how long a message waits for memory        */
 };
 
+static const char shutting_down[] = "shutting down";
+
 int
 session_new(const struct session_settings *settings, const struct session_host_ops *ops,
 	    void *host, struct session **ret, struct err *e)
@@ -52,7 +54,7 @@ session_free(struct session *s)
 {
 	if (s == NULL)
 		return;
-	transaction_end(s);
+	transaction_end(s, NULL);
 	xforward_forget(s);
 	buf_done(&s->output);
 	free(s->helo);
@@ -72,26 +74,26 @@ session_enter(struct session *s, enum session_state to)
 }
 
 void
-session_reset(struct session *s)
+session_reset(struct session *s, const char *why)
 {
-	transaction_end(s);
+	transaction_end(s, why);
 	session_enter(s, ST_IDLE);
 }
 
-void
-session_close(struct session *s, enum reply r)
+/* Without a word: there is nobody who could read one, or it was said. */
+static void
+session_drop(struct session *s, const char *why)
 {
-	session_reply(s, r);
-	transaction_end(s);
+	s->end = why;
+	transaction_end(s, why);
 	session_enter(s, ST_CLOSED);
 }
 
-/* Without a word: there is nobody who could read one. */
-static void
-session_drop(struct session *s)
+void
+session_close(struct session *s, enum reply r, const char *why)
 {
-	transaction_end(s);
-	session_enter(s, ST_CLOSED);
+	session_reply(s, r);
+	session_drop(s, why);
 }
 
 enum session_wants
@@ -112,6 +114,12 @@ session_output(struct session *s)
 	return &s->output;
 }
 
+static enum state_clock
+session_clock(const struct session *s)
+{
+	return s->is_line_begun ? CLOCK_COMMAND : state_clock(s->state);
+}
+
 bool
 session_take_deadline(struct session *s, int64_t *ms)
 {
@@ -125,7 +133,7 @@ session_take_deadline(struct session *s, int64_t *ms)
 	bool is_due = s->is_deadline_due;
 
 	s->is_deadline_due = false;
-	*ms = by_clock[s->is_line_begun ? CLOCK_COMMAND : state_clock(s->state)];
+	*ms = by_clock[session_clock(s)];
 	if (s->is_waiting_for_room && *ms > ROOM_TIMEOUT_MS)
 		*ms = ROOM_TIMEOUT_MS;
 	return is_due;
@@ -202,10 +210,8 @@ command_malformed(struct session *s, enum smtp_command_result r, struct span lin
 			   error->detail_span.p);
 	session_reply_with(s, reply, buf_span(&detail));
 	buf_done(&detail);
-	if (span_starts_nocase(line, span_of("BDAT"))) {
-		transaction_end(s);
-		session_enter(s, ST_CLOSED);
-	}
+	if (span_starts_nocase(line, span_of("BDAT")))
+		session_drop(s, "BDAT that cannot be read");
 }
 
 void
@@ -214,9 +220,9 @@ session_after_command(struct session *s)
 	if (s->state == ST_CLOSED)
 		return;
 	if (s->errors >= s->config->settings.errors_max)
-		session_close(s, REPLY_TOO_MANY_ERRORS);
+		session_close(s, REPLY_TOO_MANY_ERRORS, "too many errors");
 	else if (s->is_stopping && (s->state == ST_IDLE || s->state == ST_START))
-		session_close(s, REPLY_STOPPING);
+		session_close(s, REPLY_STOPPING, shutting_down);
 }
 
 static void
@@ -272,7 +278,7 @@ session_long_line(struct session *s, struct span start)
 	session_reply(s, REPLY_LINE_TOO_LONG);
 	s->verb = SMTP_UNKNOWN;
 	if (span_starts_nocase(start, span_of("BDAT")))
-		session_enter(s, ST_CLOSED);
+		session_drop(s, "BDAT that cannot be read");
 	session_after_command(s);
 }
 
@@ -373,7 +379,7 @@ session_tls_done(struct session *s, const struct tls_facts *facts, const struct 
 		return;
 	mail_log_tls(s, facts, e);
 	if (e != NULL) {
-		session_drop(s);
+		session_drop(s, "TLS failed");
 		return;
 	}
 	/* RFC 3207 4.2: all that was said before is forgotten. */
@@ -387,6 +393,27 @@ session_tls_done(struct session *s, const struct tls_facts *facts, const struct 
 }
 
 void
+session_tls_injected(struct session *s)
+{
+	mail_log_injection(s);
+	session_drop(s, "STARTTLS injection");
+}
+
+/* Which of the listener's time-outs it was. */
+static const char *
+timeout_name(const struct session *s)
+{
+	static const char *const names[] = {
+		[CLOCK_IDLE] = "idle timeout",
+		[CLOCK_COMMAND] = "command timeout",
+		[CLOCK_DATA] = "data timeout",
+		[CLOCK_NONE] = "timeout",
+	};
+
+	return names[session_clock(s)];
+}
+
+void
 session_timeout(struct session *s)
 {
 	struct err e;
@@ -394,7 +421,7 @@ session_timeout(struct session *s)
 	if (s->state == ST_COMMIT || s->state == ST_CLOSED)
 		return;
 	if (s->state == ST_TLS) {
-		session_drop(s);
+		session_drop(s, "timeout in the TLS handshake");
 	} else if (s->is_waiting_for_room) {
 		/* All of the memory for drafts is taken. This one gives its share
 		 * back, so that others can end, and is answered with a 4xx as soon as
@@ -403,7 +430,7 @@ session_timeout(struct session *s)
 		ingest_give_up(&s->transaction->ingest, &e);
 		session_room(s);
 	} else {
-		session_close(s, REPLY_TIMEOUT);
+		session_close(s, REPLY_TIMEOUT, timeout_name(s));
 	}
 }
 
@@ -414,8 +441,9 @@ session_lost(struct session *s, const struct err *e)
 		return;
 	mail_log_lost(s, e);
 	s->is_lost = true;
+	s->end = e == NULL ? "closed by the client" : "connection lost";
 	if (s->state != ST_COMMIT)
-		session_drop(s);
+		session_drop(s, s->end);
 }
 
 void
@@ -423,7 +451,7 @@ session_stop(struct session *s)
 {
 	s->is_stopping = true;
 	if (s->state == ST_IDLE || s->state == ST_START)
-		session_close(s, REPLY_STOPPING);
+		session_close(s, REPLY_STOPPING, shutting_down);
 }
 
 void
@@ -433,9 +461,20 @@ session_stop_now(struct session *s)
 	if (s->state == ST_COMMIT || s->state == ST_CLOSED)
 		return;
 	if (s->state == ST_TLS)
-		session_drop(s);
+		session_drop(s, shutting_down);
 	else
-		session_close(s, REPLY_STOPPING);
+		session_close(s, REPLY_STOPPING, shutting_down);
+}
+
+void
+session_abort(struct session *s)
+{
+	if (s->state == ST_CLOSED)
+		return;
+	/* A commit that is under way may still succeed: nothing is said of its message. */
+	if (s->state == ST_COMMIT)
+		transaction_end(s, NULL);
+	session_drop(s, shutting_down);
 }
 
 struct tls_context *

@@ -39,7 +39,7 @@ struct session_host_ops {
 	void (*commit)(void *host, struct spool_draft *d, struct spool_message *m,
 		       const struct body_facts *facts, const struct spool_plan *plans,
 		       size_t n);
-	/* A 5xx was said after MAIL: a line of the account. */
+	/* A message was refused with a 5xx: a line of the account. */
 	void (*refused)(void *host);
 };
 
@@ -80,6 +80,8 @@ void session_committed(struct session *s,
 		       const struct err *e); /* e == NULL: custody is ours */
 void session_tls_done(struct session *s, const struct tls_facts *facts,
 		      const struct err *e);
+/* Instead of a handshake: bytes came behind STARTTLS in the clear. */
+void session_tls_injected(struct session *s);
 void session_timeout(struct session *s);
 /* End of file, or (e != NULL) a broken connection. A pending commit is still waited
  * for. */
@@ -88,6 +90,9 @@ void session_lost(struct session *s, const struct err *e);
 void session_stop(struct session *s);
 /* The grace time is over: 421 now, but for a pending commit. */
 void session_stop_now(struct session *s);
+
+/* The server ends, and waits for nothing: 250 is not said any more. */
+void session_abort(struct session *s);
 
 struct tls_context *
 session_tls_context(const struct session *s); /* borrowed; NULL = none */

@@ -24,6 +24,7 @@ struct session {
 	struct buf output;
 	unsigned errors, messages;
 	bool is_stopping, is_lost;
+	const char *end; /* why it ends, for the log; NULL: it does not, or by QUIT */
 
 	/* since the greeting, or since TLS */
 	enum session_state state; /* written by session_enter() only */
@@ -51,10 +52,11 @@ struct session {
 /* The one setter of the state: an edge that is not in the table is an error of the
  * programmer. */
 void session_enter(struct session *s, enum session_state to);
-/* The transaction is over, one way or another: back to IDLE. */
-void session_reset(struct session *s);
-/* Says why, if there is something to say, and closes. */
-void session_close(struct session *s, enum reply r);
+/* The transaction is over, one way or another: back to IDLE. `why` as for
+ * transaction_end(). */
+void session_reset(struct session *s, const char *why);
+/* Replies and closes. `why` (static) is for the log. */
+void session_close(struct session *s, enum reply r, const char *why);
 /* "ESMTPS" and so on: RFC 3848, RFC 6531. */
 const char *session_protocol(const struct session *s);
 /* Refuses a command; octets that belong to it are read away first. */

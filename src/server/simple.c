@@ -10,7 +10,7 @@ enum verb_outcome
 on_rset(struct session *s, const struct smtp_command *c)
 {
 	(void)c;
-	transaction_end(s);
+	transaction_end(s, "RSET");
 	xforward_forget(s);
 	session_reply(s, REPLY_RESET);
 	return VERB_ACCEPTED;
@@ -28,7 +28,7 @@ enum verb_outcome
 on_quit(struct session *s, const struct smtp_command *c)
 {
 	(void)c;
-	transaction_end(s);
+	transaction_end(s, "QUIT");
 	session_reply(s, REPLY_BYE);
 	return VERB_ACCEPTED;
 }

@@ -6,6 +6,8 @@
  */
 #include "session_inside.h"
 
+#include "mail_log.h"
+
 enum verb_outcome
 on_starttls(struct session *s, const struct smtp_command *c)
 {
@@ -15,7 +17,8 @@ on_starttls(struct session *s, const struct smtp_command *c)
 		return VERB_REFUSED;
 	}
 	if (s->behind > 0) {
-		session_close(s, REPLY_TLS_INJECTION);
+		mail_log_injection(s);
+		session_close(s, REPLY_TLS_INJECTION, "STARTTLS injection");
 		return VERB_REFUSED;
 	}
 	session_reply(s, REPLY_GO_TLS);

@@ -4,6 +4,7 @@
 #include "transaction.h"
 
 #include "envelope_memory.h"
+#include "mail_log.h"
 #include "session_inside.h"
 #include "xforward.h"
 
@@ -119,6 +120,7 @@ transaction_begin(struct session *s, const struct smtp_command *c, struct err *e
 	t->n_plans = 0;
 	t->is_answered_early = false;
 	t->is_forwarded = s->forward != NULL;
+	t->has_deferral = t->has_refusal = t->is_data_refused = false;
 	buf_clear(&t->copy_address);
 	smtp_data_decoder_init(&t->decoder);
 	t->message = spool_message_new();
@@ -136,12 +138,37 @@ transaction_begin(struct session *s, const struct smtp_command *c, struct err *e
 }
 
 void
-transaction_end(struct session *s)
+transaction_note_reply(struct transaction *t, enum smtp_verb verb, bool is_of_data,
+		       int code)
+{
+	bool is_deferral = code >= 400 && code < 500;
+
+	t->has_deferral = t->has_deferral || (is_deferral && verb == SMTP_RCPT);
+	t->has_refusal = t->has_refusal || code >= 500;
+	if (is_of_data)
+		t->is_data_refused = code >= 500;
+}
+
+static bool
+is_refused(const struct transaction *t)
+{
+	bool is_nobody_left = t->accepted == 0 && t->has_refusal && !t->has_deferral;
+
+	return t->is_data_refused || is_nobody_left;
+}
+
+void
+transaction_end(struct session *s, const char *why)
 {
 	struct transaction *t = s->transaction;
 
 	if (t == NULL)
 		return;
+	if (why != NULL) {
+		mail_log_aborted(s, why);
+		if (is_refused(t))
+			session_count_refused(s);
+	}
 	envelope_memory_give_back(s);
 	s->transaction = NULL;
 	ingest_abandon(&t->ingest);

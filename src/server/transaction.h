@@ -27,6 +27,8 @@ struct transaction {
 	uint64_t envelope_bytes; /* charged: envelope_memory.h               */
 	struct buf copy_address; /* the bare copy address, if one was given  */
 	bool is_forwarded;       /* client facts are XFORWARD's              */
+	/* replies to it: whether it ends as a message that was refused */
+	bool has_deferral, has_refusal, is_data_refused;
 	enum smtp_body_type body;
 	struct body_facts facts; /* from the end of data on, as all below    */
 	struct spool_plan plans[SPOOL_PLANS_MAX];
@@ -42,8 +44,14 @@ void transaction_pool_done(struct transaction_pool *p); /* all have been ended *
 
 /* Begins the session's transaction from a MAIL command: takes a MID, makes a draft. */
 int transaction_begin(struct session *s, const struct smtp_command *c, struct err *e);
-/* Gives it back; a draft that was not committed is abandoned. Without one nothing
- * happens. */
-void transaction_end(struct session *s);
+/* Gives it back; a draft that was not committed is abandoned. `why` the message was not
+ * accepted, for the log; NULL = it was, or its commit may still be. Without a transaction
+ * nothing happens. */
+void transaction_end(struct session *s, const char *why);
+/* A message is refused, and counted so once, when it is over and not accepted, and its
+ * data was refused, or every recipient; not where one was deferred, for then it comes
+ * again. */
+void transaction_note_reply(struct transaction *t, enum smtp_verb verb, bool is_of_data,
+			    int code);
 
 #endif

@@ -9,12 +9,14 @@
 
 #include "tdc/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct deliver;
 struct loop;
 struct server;
+struct policy_dead_end;
 struct spool;
 struct admin;
 
@@ -41,6 +43,8 @@ struct admin_daemon_ops {
 	/* As policy_intake() and policy_destination() of the policies in use. */
 	const char *(*intake)(void *arg, const char *policy);
 	const char *(*destination)(void *arg, const char *policy);
+	/* As policy_dead_end(). */
+	bool (*dead_end)(void *arg, size_t i, struct policy_dead_end *ret);
 	/* The i-th listener; false: there is none. */
 	bool (*listener)(void *arg, size_t i, struct admin_listener *ret);
 };

@@ -16,7 +16,7 @@
 	  "incoming connections turned away (421, 554)")                                 \
 	X(MESSAGES_IN, "messages_in", "messages answered with 250 after the data")       \
 	X(BYTES_IN, "bytes_in", "bytes of accepted messages")                            \
-	X(REFUSED, "refused", "5xx replies after MAIL")                                  \
+	X(REFUSED, "refused", "messages refused with a 5xx")                             \
 	X(DEFERRED_IN, "deferred_in", "4xx replies after MAIL")                          \
 	X(COMMITS, "commits", "transactions committed by the store thread")              \
 	X(COMMITTED_MESSAGES, "committed_messages", "messages in those transactions")    \

@@ -40,6 +40,18 @@ const char *policy_intake(const struct policy_set *p, const char *policy);
 /* The domain part of it, lower case; the destination. */
 const char *policy_destination(const struct policy_set *p, const char *policy);
 
+/*
+ * Why mail that is accepted reaches no intake by this configuration: the connector is
+ * disabled, the default policy has no intake, or the route of an intake is /dev/null. The
+ * i-th reason; false: there is none. What other policies leave out is meant.
+ */
+enum { POLICY_DEAD_END_MAX = 512 };
+struct policy_dead_end {
+	enum drop_reason drop; /* how its mail is accounted */
+	char text[POLICY_DEAD_END_MAX];
+};
+bool policy_dead_end(const struct policy_set *p, size_t i, struct policy_dead_end *ret);
+
 /* ---- SMTP routes: exact, .domain, ALL; the most specific wins. */
 enum next_hop_kind { NEXT_HOP_HOST, NEXT_HOP_USEDNS, NEXT_HOP_DEV_NULL };
 struct next_hop {

@@ -126,7 +126,9 @@ struct spool_plan {
 	const char *policy;    /* copied */
 	const char *rids;      /* NULL = all */
 	enum drop_reason drop; /* != DROP_NONE: accounted as dropped, not stored */
-	uint64_t mid;          /* from spool_next_mid() */
+	/* of a drop, for the log; static. NULL: the policy's own choice */
+	const char *drop_detail;
+	uint64_t mid; /* from spool_next_mid() */
 };
 enum { SPOOL_PLANS_MAX = 64 };
 
@@ -290,7 +292,7 @@ void spool_list(struct spool *sp, const struct spool_list_filter *f, spool_due_f
 /* Terms of the identity: created = the sum of all others. Kept in the same transactions. */
 struct spool_account {
 	uint64_t messages; /* accepted */
-	uint64_t refused;  /* 5xx after MAIL */
+	uint64_t refused;  /* messages, with a 5xx */
 	uint64_t created[MESSAGE_SOURCE_COUNT];
 	/* DELIVERED is cumulative, the others are gauges */
 	uint64_t state[JOURNAL_STATE_COUNT];

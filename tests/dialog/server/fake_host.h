@@ -44,6 +44,8 @@ struct fake {
 	size_t full_above; /* a draft is full above this; 0 = never */
 	size_t n_plans;    /* 0 = 1 */
 	enum drop_reason drop;
+	const char *drop_detail;
+	bool is_bare_refused; /* for whoever opens it */
 
 	/* what happened */
 	uint64_t last_mid;
@@ -131,7 +133,8 @@ fake_decide(void *host, const struct spool_message *m, const struct body_facts *
 	for (size_t i = 0; i < n; i++)
 		plans[i] = (struct spool_plan){ .policy = i == 0 ? "DEFAULT" : "other",
 						.rids = n == 1 ? NULL : "0",
-						.drop = f->drop };
+						.drop = f->drop,
+						.drop_detail = f->drop_detail };
 	return n;
 }
 

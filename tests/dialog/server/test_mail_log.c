@@ -92,7 +92,14 @@ static const struct {
 	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
 		"Info: MID 1 ready 0 bytes from <s@x>\n"
 		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
-		"Info: TDC: Message 2 dropped: policy.\n" },
+		"Info: TDC: Message 2 dropped: policy DEFAULT has intake no.\n" },
+	{ "a message that is dropped while nothing is journaled",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n",
+	  { .drop = DROP_POLICY, .drop_detail = "the connector is disabled" },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Info: MID 1 ready 0 bytes from <s@x>\n"
+		"Info: MID 1 " POLICY "Info: MID 2 was generated based on MID 1\n"
+		"Info: TDC: Message 2 dropped: the connector is disabled.\n" },
 	{ "a loop is dropped with a warning",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\n"
 	  "X-TDC-Journal: 000102030405060708090a0b0c0d0e0f "
@@ -122,7 +129,33 @@ static const struct {
 		"Info: MID 1 ready 0 bytes from <s@x>\n"
 		"Info: MID 1 " POLICY
 		"Error: MID 1 ICID 5 could not be kept: told to fail\n"
-		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try later\n" },
+		"Warning: MID 1 ICID 5 deferred: 451 4.3.0 Local trouble, try later\n"
+		"Info: Message aborted MID 1: deferred\n" },
+	{ "a message that is reset",
+	  "MAIL FROM:<s@x>\r\nRSET\r\n",
+	  { 0 },
+	  START "Info: Message aborted MID 1: RSET\n" },
+	{ "one that ends with a greeting",
+	  "MAIL FROM:<s@x>\r\nHELO c\r\n",
+	  { 0 },
+	  START "Info: Message aborted MID 1: HELO\n" },
+	{ "one that ends with the session",
+	  "MAIL FROM:<s@x>\r\nQUIT\r\n",
+	  { 0 },
+	  START "Info: Message aborted MID 1: QUIT\n" },
+	{ "one whose chunk cannot be read",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nBDAT x\r\n",
+	  { 0 },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Error: MID 1 ICID 5 refused: 501 5.5.4 Syntax error: chunk size "
+		"expected\n"
+		"Info: Message aborted MID 1: BDAT that cannot be read\n" },
+	{ "one that is refused at its data",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\na\rb\r\n.\r\n",
+	  { .is_bare_refused = true },
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Error: MID 1 ICID 5 refused: 550 5.6.11 Bare CR or LF in the message\n"
+		"Info: Message aborted MID 1: refused\n" },
 	{ "a refusal after MAIL is an error",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<>\r\n",
 	  { 0 },
@@ -163,7 +196,10 @@ test_lines(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fake f = rows[i].world;
-		fake_open(&f, NULL);
+		const struct server_listener_settings settings = {
+			.bare_line_ends = f.is_bare_refused ? BARE_REFUSE : BARE_KEEP
+		};
+		fake_open(&f, &settings);
 		fake_say(&f, "EHLO c\r\n");
 		log_to(LOG_FORM_TEXT);
 		fake_say(&f, rows[i].say);
@@ -211,9 +247,119 @@ test_a_session_from_its_beginning_to_its_end(void **state)
 				    "Info: MID 1 ICID 5 From: <>\n"
 				    "Info: Incoming connection (ICID 5) lost: connection "
 				    "reset by peer\n"
-				    "Info: ICID 5 close\n"),
+				    "Info: Message aborted MID 1: connection lost\n"
+				    "Info: ICID 5 close: connection lost\n"),
 			 0);
 	fake_close(&f);
+}
+
+/* How a session ends, and what its last lines are. */
+enum ending { END_SAYS, END_TIMEOUT, END_LOST, END_STOP, END_STOP_NOW, END_ABORT };
+
+#define INJECTION                                                                        \
+	"Warning: ICID 5 address 10.1.1.209 STARTTLS injection: plaintext stood behind " \
+	"STARTTLS\n"
+
+static const struct {
+	const char *sentence, *say;
+	enum ending end;
+	enum err_kind tls_fails;
+	const char *want;
+} endings[] = {
+	{ "QUIT is the end that needs no reason", "QUIT\r\n", END_SAYS, ERR_NONE,
+	  "Info: ICID 5 close\n" },
+	{ "too many errors", "FROB\r\nFROB\r\n", END_SAYS, ERR_NONE,
+	  "Info: ICID 5 close: too many errors\n" },
+	{ "silence between two messages", "", END_TIMEOUT, ERR_NONE,
+	  "Info: ICID 5 close: idle timeout\n" },
+	{ "silence within a command", "NOO", END_TIMEOUT, ERR_NONE,
+	  "Info: ICID 5 close: command timeout\n" },
+	{ "silence in a transaction", "MAIL FROM:<s@x>\r\n", END_TIMEOUT, ERR_NONE,
+	  START "Warning: MID 1 ICID 5 deferred: 421 4.4.2 Timeout, closing\n"
+		"Info: Message aborted MID 1: command timeout\n"
+		"Info: ICID 5 close: command timeout\n" },
+	{ "silence in the data", "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\nx",
+	  END_TIMEOUT, ERR_NONE,
+	  START "Info: MID 1 ICID 5 RID 0 To: <r@y>\n"
+		"Warning: MID 1 ICID 5 deferred: 421 4.4.2 Timeout, closing\n"
+		"Info: Message aborted MID 1: data timeout\n"
+		"Info: ICID 5 close: data timeout\n" },
+	{ "a client that goes without a word", "", END_LOST, ERR_NONE,
+	  "Info: ICID 5 close: closed by the client\n" },
+	{ "a client that goes within a transaction", "MAIL FROM:<s@x>\r\n", END_LOST,
+	  ERR_NONE,
+	  START "Info: Incoming connection (ICID 5) lost: closed by the client\n"
+		"Info: Message aborted MID 1: closed by the client\n"
+		"Info: ICID 5 close: closed by the client\n" },
+	{ "input behind STARTTLS, and whose", "STARTTLS\r\nNOOP\r\n", END_SAYS, ERR_NONE,
+	  INJECTION "Info: ICID 5 close: STARTTLS injection\n" },
+	{ "a handshake that fails", "STARTTLS\r\n", END_SAYS, ERR_TLS,
+	  "Warning: ICID 5 TLS failed: told to fail\n"
+	  "Info: ICID 5 close: TLS failed\n" },
+	{ "a stop", "", END_STOP, ERR_NONE, "Info: ICID 5 close: shutting down\n" },
+	{ "a stop that has waited long enough", "MAIL FROM:<s@x>\r\n", END_STOP_NOW,
+	  ERR_NONE,
+	  START "Warning: MID 1 ICID 5 deferred: 421 4.3.2 Shutting down, try later\n"
+		"Info: Message aborted MID 1: shutting down\n"
+		"Info: ICID 5 close: shutting down\n" },
+	{ "a stop that does not wait", "MAIL FROM:<s@x>\r\n", END_ABORT, ERR_NONE,
+	  START "Info: Message aborted MID 1: shutting down\n"
+		"Info: ICID 5 close: shutting down\n" },
+	{ "too many messages", "MAIL FROM:<s@x>\r\nRSET\r\nMAIL FROM:<s@x>\r\n", END_SAYS,
+	  ERR_NONE,
+	  START "Info: Message aborted MID 1: RSET\n"
+		"Warning: ICID 5 deferred: 421 4.7.0 Too many messages, reconnect\n"
+		"Info: ICID 5 close: too many messages\n" },
+	{ "a BDAT that cannot be read", "BDAT\r\n", END_SAYS, ERR_NONE,
+	  "Info: ICID 5 close: BDAT that cannot be read\n" },
+};
+
+static void
+end_session(struct session *s, enum ending end)
+{
+	switch (end) {
+	case END_SAYS:
+		break;
+	case END_TIMEOUT:
+		session_timeout(s);
+		break;
+	case END_LOST:
+		session_lost(s, NULL);
+		break;
+	case END_STOP:
+		session_stop(s);
+		break;
+	case END_STOP_NOW:
+		session_stop_now(s);
+		break;
+	case END_ABORT:
+		session_abort(s);
+		break;
+	}
+}
+
+static void
+test_every_end_has_its_reason(void **state)
+{
+	const struct server_listener_settings settings = {
+		.tls = FAKE_TLS, .errors_max = 2, .messages_per_connection_max = 1
+	};
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		struct fake f = { .tls_fails = endings[i].tls_fails };
+		fake_open(&f, &settings);
+		fake_say(&f, "EHLO c\r\n");
+		log_to(LOG_FORM_TEXT);
+		fake_say(&f, endings[i].say);
+		end_session(f.session, endings[i].end);
+		assert_int_equal(session_wants(f.session), SESSION_WANTS_CLOSE);
+		mail_log_close(f.session);
+		failed += expect_log(endings[i].sentence, endings[i].want);
+		fake_close(&f);
+	}
+	assert_int_equal(failed, 0);
 }
 
 /* Every line of the text form has its event word and its ids as typed fields. */
@@ -269,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_a_mail_line_that_is_too_long_is_a_refusal),
 		cmocka_unit_test(test_a_session_from_its_beginning_to_its_end),
+		cmocka_unit_test(test_every_end_has_its_reason),
 		cmocka_unit_test(test_the_same_as_json),
 	};
 

@@ -44,6 +44,7 @@ struct fixture {
 	unsigned started, committed, reloads;
 	int64_t retention_ms;
 	/* A reload that was asked for, and what becomes of it. */
+	enum drop_reason drop; /* of the mail to come */
 	bool reload_fails, reload_is_refused, reload_waits;
 	const char *reload_warnings; /* lines; NULL = none */
 	struct loop_task reload_task;
@@ -124,6 +125,12 @@ ops_destination(void *arg, const char *policy)
 }
 
 static bool
+ops_dead_end(void *arg, size_t i, struct policy_dead_end *ret)
+{
+	return policy_dead_end(((struct fixture *)arg)->policy, i, ret);
+}
+
+static bool
 ops_listener(void *arg, size_t i, struct admin_listener *ret)
 {
 	(void)arg;
@@ -139,6 +146,7 @@ static const struct admin_daemon_ops ops = {
 	.started_at = ops_started_at,
 	.intake = ops_intake,
 	.destination = ops_destination,
+	.dead_end = ops_dead_end,
 	.listener = ops_listener,
 };
 
@@ -394,6 +402,7 @@ start_journal(struct fixture *f, const char *sender)
 	for (size_t i = 0; i < n_plans; i++) {
 		plans[i].policy =
 			f->policy_of_mail == NULL ? "DEFAULT" : f->policy_of_mail;
+		plans[i].drop = f->drop;
 		plans[i].mid = spool_next_mid(f->spool);
 	}
 	spool_commit(draft, m, &facts, plans, n_plans, on_committed, f);

@@ -69,6 +69,62 @@ test_mail_for_a_policy_without_an_intake_is_a_warning(void **s)
 			       "policy PARTNERS, which has no message intake address"));
 }
 
+/* The policies of another configuration, as after a reload. */
+static void
+reconfigure(struct fixture *f, const char *text)
+{
+	struct err e = { 0 };
+
+	policy_set_unref(f->policy);
+	config_free(f->config);
+	must(config_parse(text, strlen(text), "test", report, NULL, &f->config, &e), &e);
+	must(policy_set_new(f->config, &f->policy, &e), &e);
+}
+
+#define BEGINNING                                                                        \
+	"version: 1\n"                                                                   \
+	"listeners: [ { name: feed, protocol: smtp, address: \"127.0.0.1:0\" } ]\n"
+#define INTAKE "message_intake_address: tenant@intake.example }\n"
+#define GLOBAL "incoming_mail_policies: { default: { intake: global } }\n"
+
+static void
+test_mail_that_reaches_no_intake_is_a_warning(void **s)
+{
+	static const struct {
+		const char *configuration, *want;
+		enum drop_reason drop;
+	} rows[] = {
+		{ BEGINNING "connector: { enabled: false, " INTAKE GLOBAL,
+		  "mail is accepted and not journaled: the connector is disabled; ",
+		  DROP_POLICY },
+		{ BEGINNING "connector: { enabled: true, " INTAKE
+			    "incoming_mail_policies: { default: { intake: \"no\" } }\n",
+		  "mail is accepted and not journaled: the default policy has intake "
+		  "no; ",
+		  DROP_POLICY },
+		{ BEGINNING "connector: { enabled: true, " INTAKE GLOBAL
+			    "smtp_routes: [ { domain: intake.example, next_hops: [ "
+			    "/dev/null ] } ]\n",
+		  "journals are dropped: the route of intake.example is /dev/null; ",
+		  DROP_ROUTE },
+	};
+	struct fixture *f = *s;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char want[256];
+		reconfigure(f, rows[i].configuration);
+		f->drop = rows[i].drop;
+		add_journal(f, "a@x");
+		add_journal(f, "a@x");
+		expect_health(f, "warning", 1);
+		snprintf(want, sizeof(want), "%s%d journals dropped since the start",
+			 rows[i].want, rows[i].drop == DROP_ROUTE ? 2 : 2 + 2 * (int)i);
+		expect_reason(f, 0, "warning", want);
+	}
+	reconfigure(f, yaml);
+	expect_health(f, "ok", 0);
+}
+
 static void
 test_status_has_the_same(void **s)
 {
@@ -89,6 +145,7 @@ main(void)
 		AT_FIXTURE(test_waiting_mail_is_well),
 		AT_FIXTURE(test_what_rests_until_an_operator_acts_is_a_warning),
 		AT_FIXTURE(test_mail_for_a_policy_without_an_intake_is_a_warning),
+		AT_FIXTURE(test_mail_that_reaches_no_intake_is_a_warning),
 		AT_FIXTURE(test_status_has_the_same),
 	};
 	signal(SIGPIPE, SIG_IGN);

@@ -158,6 +158,9 @@ row_holds(size_t i)
 	(void)policy_decide(p, &t.message, &facts, plans);
 	show_plans(plans, policy_decide(p, &t.message, &facts, plans), &got);
 	bool is_ok = strcmp(buf_text(&got), rows[i].want) == 0;
+	/* What the log says of it. */
+	bool is_disabled = strstr(rows[i].config, "{enabled: false") != NULL;
+	is_ok = is_ok && is_disabled == (plans[0].drop_detail != NULL);
 	if (!is_ok)
 		print_error("%s: got %s want %s\n", rows[i].name, buf_text(&got),
 			    rows[i].want);

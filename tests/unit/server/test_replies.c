@@ -51,20 +51,41 @@ static const struct {
 	{ "a refused MAIL is a message that is lost",
 	  "MAIL FROM:<s@x> SIZE=999999999999\r\n", 1, 0 },
 	{ "a MAIL that cannot be parsed as well", "MAIL FROM:s@x y\r\n", 1, 0 },
-	{ "a refused RCPT", "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\n", 1, 0 },
-	{ "every one of them", "MAIL FROM:<s@x>\r\nDATA\r\nFROB\r\n", 2, 0 },
+	{ "a message whose only recipient is refused",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nRSET\r\n", 1, 0 },
+	{ "however often it is said, it is one message",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nRCPT TO:<c d>\r\nFROB\r\nDATA\r\nQUIT\r\n",
+	  1, 0 },
+	{ "a recipient that is refused beside one that is not",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nRCPT TO:<r@y>\r\nDATA\r\n.\r\n", 0, 0 },
+	{ "a message that is not refused and given up",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nFROB\r\nRSET\r\n", 0, 0 },
+	{ "a message that asks for DATA where it needs BDAT",
+	  "MAIL FROM:<s@x> BODY=BINARYMIME\r\nRCPT TO:<r@y>\r\nDATA\r\nRSET\r\n", 1, 0 },
+	{ "one that then comes by BDAT",
+	  "MAIL FROM:<s@x> BODY=BINARYMIME\r\nRCPT TO:<r@y>\r\nDATA\r\nBDAT 0 LAST\r\n",
+	  0, 0 },
+	{ "a second message is one of its own",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nEHLO c\r\n"
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nQUIT\r\n",
+	  2, 0 },
 	{ "a reset ends it", "MAIL FROM:<s@x>\r\nRSET\r\nFROB\r\n", 0, 0 },
 	{ "one message for three recipients is one",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<r@y>\r\nDATA\r\na\rb\r\n.\r\n", 1, 0 },
+	{ "a message that ends with 421 behind its refusals",
+	  "MAIL FROM:<s@x>\r\nRCPT TO:<a b>\r\nFROB\r\nFROB\r\nFROB\r\nFROB\r\n", 1, 1 },
+	{ "what is pipelined behind a MAIL that was refused",
+	  "MAIL FROM:<s@x> SIZE=999999999999\r\nRCPT TO:<r@y>\r\nDATA\r\n", 1, 0 },
 	{ "too many recipients are deferred",
 	  "MAIL FROM:<s@x>\r\nRCPT TO:<a@y>\r\nRCPT TO:<b@y>\r\nRCPT TO:<c@y>\r\n", 0,
 	  1 },
 };
 
 static void
-test_what_is_refused_after_mail_is_counted(void **state)
+test_messages_that_are_refused_are_counted(void **state)
 {
 	struct server_listener_settings s = { .recipients_max = 2,
+					      .errors_max = 5,
 					      .bare_line_ends = BARE_REFUSE };
 	int failed = 0;
 
@@ -97,7 +118,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enhanced_codes_are_of_the_class_of_the_code),
 		cmocka_unit_test(test_trouble_of_ours_is_never_permanent),
-		cmocka_unit_test(test_what_is_refused_after_mail_is_counted),
+		cmocka_unit_test(test_messages_that_are_refused_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, fake_quiet, fake_loud);
