@@ -317,6 +317,23 @@ check_bounce_profile(struct build *b, const struct config_node *root,
 	complain(b, n, "bounce_profile", found, "a name in bounce_profiles, or default");
 }
 
+/* Whoever wants no journals has a policy for that; and a feeder is told 250. */
+static void
+check_route(struct build *b, const struct config_node *root, const struct config_node *n)
+{
+	const struct config_node *hops = child_at(n, "next_hops");
+	const char *domain = text_at(n, "domain");
+	char found[FOUND_MAX + 64];
+
+	if (domain == NULL || hops == NULL || hops->n_children != 1 ||
+	    hops->children[0]->text == NULL ||
+	    strcmp(hops->children[0]->text, "/dev/null") != 0)
+		return;
+	snprintf(found, sizeof(found),
+		 "journals for %s are dropped: the next hop is /dev/null", domain);
+	warn(b, root, n, "next_hops", found);
+}
+
 typedef void rule_fn(struct build *b, const struct config_node *root,
 		     const struct config_node *n);
 
@@ -329,6 +346,7 @@ static const struct rule {
 	{ "connector", check_connector },
 	{ "incoming_mail_policies.default", check_intake },
 	{ "incoming_mail_policies.policies", check_policy },
+	{ "smtp_routes", check_route },
 	{ "destination_controls", check_bounce_profile },
 	{ "tls", check_client_certificate },
 	{ "log", check_log_path },

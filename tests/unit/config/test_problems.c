@@ -234,6 +234,10 @@ static const struct {
 	  "enabled, but missing; "
 	  "allowed: " ADDRESS,
 	  "" },
+	{ "a route to nowhere is a warning",
+	  L "smtp_routes: [{domain: in.example, next_hops: [/dev/null]}]\n", "",
+	  "t:2:47: smtp_routes[0].next_hops: journals for in.example are dropped: the "
+	  "next hop is /dev/null\n" },
 	{ "an enabled connector with the default policy no is a warning",
 	  L "connector: {enabled: true, message_intake_address: t@in.example}\n", "",
 	  "t:2:12: incoming_mail_policies.default.intake: found \"no\" while the "
