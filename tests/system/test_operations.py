@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from rig import corpus, wire
+from rig import corpus, postfix, wire
 from rig.process import Process, count, program, wait_until
 from rig.unwrap import Journal
 
@@ -350,6 +350,62 @@ def test_stopping_with_many_waiting_is_quick(work):
     daemon.stop()
 
 
+def test_mail_that_reaches_no_intake_is_a_warning_of_health_and_names_its_reason_in_the_log(work):
+    sink = work.sink()
+    daemon = work.daemon(sink)
+    assert daemon.ctl("health").stdout == "ok\n"
+    daemon.configuration["connector"]["enabled"] = False
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    feed(daemon, 2)
+    health = daemon.ctl("health", check=False)
+    assert health.returncode == 1
+    assert health.stdout == ("warning: mail is accepted and not journaled: the connector is disabled; "
+                             "2 journals dropped since the start\n")
+    assert "the connector is disabled; 2 journals" in daemon.ctl("status").stdout
+    assert len(re.findall(r"TDC: Message \d+ dropped: the connector is disabled\.", daemon.log())) == 2
+    daemon.configuration["connector"]["enabled"] = True
+    daemon.configuration["smtp_routes"] = [{"domain": "intake.example", "next_hops": ["/dev/null"]}]
+    daemon.write_configuration()
+    reload = daemon.ctl("reload")
+    assert "journals for intake.example are dropped" in reload.stdout, reload.stdout
+    feed(daemon, 1)
+    wait_until(lambda: daemon.pending() == 0, 20, "the drop")
+    assert daemon.ctl("health", check=False).stdout == (
+        "warning: journals are dropped: the route of intake.example is /dev/null; 1 journal dropped since the start\n")
+    assert re.search(r"TDC: Message \d+ dropped: the route of \S+ is /dev/null", daemon.log())
+    daemon.route_to(sink)
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    assert daemon.ctl("health").stdout == "ok\n" and not arrived(sink)
+    daemon.assert_accounted()
+    daemon.stop()
+
+
+def test_a_postfix_that_pipelines_keeps_its_copies_while_there_is_no_room(work):
+    """MAIL gets 452, what is pipelined behind it 503: Postfix goes by the first, and bounces nothing."""
+    sink = work.sink()
+    daemon = work.daemon(sink, spool={"reserve": "1024G"})
+    recorder = wire.Recorder(("127.0.0.1", daemon.smtp_port))
+    relay = work.postfix(*postfix.always_bcc(recorder.port))
+    client = wire.Client(("127.0.0.1", relay.port))
+    client.data("alice@outside.example", ["bob@inside.example"], b"Subject: kept\r\n\r\nb\r\n")
+    client.quit()
+    wait_until(lambda: relay.log().count("status=deferred") >= 2, 60, "two attempts")
+    assert re.search(r"to=<journal@the\.tdc\.queue>.*status=deferred \(host \S+ said: 452 4\.3\.1", relay.log()), relay.log()[-2000:]
+    assert "status=bounced" not in relay.log() and relay.queue_size() == 1
+    assert b"RCPT TO:<journal@the.tdc.queue>" in recorder.connections[0], "nothing was pipelined behind MAIL"
+    account = daemon.json("status")["account"]
+    assert (account["messages"], account["refused"]) == (0, 0)
+    daemon.configuration["spool"]["reserve"] = "1M"
+    daemon.write_configuration()
+    daemon.ctl("reload")
+    relay.wait_drained(60)
+    wait_until(lambda: len(arrived(sink)) == 1, 20, "the journal")
+    recorder.close()
+    daemon.stop()
+
+
 def body_files(daemon):
     return sorted((daemon.spool / "bodies").glob("*/*.body"))
 
@@ -380,6 +436,9 @@ def test_what_is_quarantined_gets_out_when_it_is_sound_again(work):
     assert daemon.states()["quarantined"] == 2 and len(arrived(sink)) == 1
     ids = [row["mid"] for row in daemon.json("quarantine")["journals"]]
     assert len(ids) == 2
+    # The log has what was found, not only that something was.
+    why = re.findall(r"TDC: Message \d+ quarantined: body: (.+)", daemon.log())
+    assert len(why) == 2 and any("gone" in w for w in why) and any("checksum" in w for w in why), why
     refused = daemon.ctl("quarantine", "retry", "all", check=False)
     assert refused.returncode == 1 and refused.stdout.startswith("0 journals") and "left in quarantine: 2" in refused.stdout
     assert "does not match its SHA-256" in refused.stderr and "file is gone" in refused.stderr, refused.stderr
