@@ -100,8 +100,8 @@ action_refuse_in_flight(struct call *c, uint64_t mid, uint64_t dcid)
 		     mid, dcid);
 }
 
-static void
-answer_changed(struct call *c, uint64_t changed)
+static json_t *
+json_of_change(const struct call *c, uint64_t changed)
 {
 	json_t *o = json_object();
 
@@ -109,6 +109,26 @@ answer_changed(struct call *c, uint64_t changed)
 	json_put(o, "action", json_string(c->path->action->name));
 	json_put(o, "done", json_string(c->path->action->done));
 	json_put(o, "changed", json_count(changed));
+	return o;
+}
+
+/*
+ * It has no time of its own: only its destination kept it, or it is on its way already.
+ */
+static void
+answer_due_already(struct call *c)
+{
+	const struct action *action = c->path->action;
+	uint64_t dcid = deliver_dcid(c->admin->deliver, c->mid);
+	json_t *o = json_of_change(c, 0);
+
+	deliver_now(c->admin->deliver, c->mid);
+	log_event(LOG_ADMIN, INFO, "mid.operator",
+		  F(LF_INT("mid", c->mid), LF_TEXT("action", action->name)),
+		  "MID %" PRIu64 " %s by operator; it was due already", c->mid,
+		  action->done);
+	if (dcid != 0)
+		json_put(o, "dcid", json_count(dcid));
 	call_answer(c, 200, o);
 }
 
@@ -129,9 +149,7 @@ on_looked_at(void *arg, struct spool_due *due, const struct err *e)
 	enum journal_state state = j->state;
 	spool_journal_free(j);
 	if (action->change == CHANGE_DUE_NOW && action_means(c, state)) {
-		/* It has no time of its own: only its destination kept it. */
-		deliver_now(c->admin->deliver, c->mid);
-		answer_changed(c, 0);
+		answer_due_already(c);
 		return;
 	}
 	action_refuse(c, state);
@@ -171,7 +189,7 @@ on_changed(void *arg, uint64_t changed, const struct err *e)
 	log_event(LOG_ADMIN, INFO, "mid.operator",
 		  F(LF_INT("mid", c->mid), LF_TEXT("action", action->name)),
 		  "MID %" PRIu64 " %s by operator", c->mid, action->done);
-	answer_changed(c, changed);
+	call_answer(c, 200, json_of_change(c, changed));
 }
 
 void

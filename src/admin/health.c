@@ -78,8 +78,10 @@ static void
 add_destination(void *arg, const struct destination_status *s)
 {
 	if (s->state != DESTINATION_UP)
-		add(arg, LEVEL_WARNING, "destination %s is %s: %s", s->domain,
-		    destination_state_name(s->state), s->last_error);
+		add(arg, LEVEL_WARNING, "destination %s is %s%s: %s", s->domain,
+		    destination_state_name(s->state),
+		    s->is_overdue ? ", for longer than max_time_in_queue" : "",
+		    s->last_error);
 }
 
 /* Mail gets its 250 and reaches nobody: that must be meant. */

@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+struct destination_status;
 struct path;
 struct action;
 struct call;
@@ -163,6 +164,8 @@ json_t *json_of_row(const struct spool_journal *j);     /* one line of a list */
 json_t *json_of_journal(const struct spool_journal *j); /* all of its own */
 /* Adds the message of a journal, and its body: what all journals of it share. */
 void json_put_message(json_t *o, const struct spool_journal *j);
+/* Since when it is down, what happened last and when, and when it is tried again. */
+void json_put_outage(json_t *o, const struct destination_status *s);
 
 /* ---- health.c */
 json_t *json_of_health(const struct admin *a);

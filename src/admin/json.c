@@ -6,6 +6,7 @@
 #include "tdc/base/clock.h"
 #include "tdc/base/log.h"
 #include "tdc/base/uid.h"
+#include "tdc/deliver/deliver.h"
 #include "tdc/mime/scan.h"
 
 #include <stdlib.h>
@@ -276,4 +277,16 @@ json_put_message(json_t *o, const struct spool_journal *j)
 		put_message(o, j->message);
 	if (j->body != NULL)
 		json_put(o, "body", json_of_body(j->body));
+}
+
+void
+json_put_outage(json_t *o, const struct destination_status *s)
+{
+	json_put(o, "last_error",
+		 s->last_error[0] == '\0' ? json_null() : json_peer_text(s->last_error));
+	json_put(o, "last_error_at", json_time(s->last_error_at));
+	json_put(o, "down_since", json_time(s->down_since));
+	json_put(o, "is_overdue", json_boolean(s->is_overdue));
+	json_put(o, "next_probe_at", json_time(s->next_probe_at));
+	json_put(o, "is_being_probed", json_boolean(s->is_being_probed));
 }

@@ -6,6 +6,7 @@
 #include "tdc/deliver/deliver.h"
 #include "tdc/loop/loop.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 struct search {
@@ -31,8 +32,12 @@ explain_waiting(const struct call *c, const struct spool_journal *j,
 		const struct search *search, char *text, size_t n)
 {
 	const struct destination_status *d = search->found;
+	uint64_t dcid = deliver_dcid(c->admin->deliver, j->mid);
 
-	if (c->admin->ops->intake(c->admin->ops_arg, j->policy) == NULL)
+	if (dcid != 0)
+		snprintf(text, n, "it is being sent in this moment, by DCID %" PRIu64,
+			 dcid);
+	else if (c->admin->ops->intake(c->admin->ops_arg, j->policy) == NULL)
 		snprintf(text, n,
 			 "policy %s has no message intake address in the present "
 			 "configuration",
@@ -48,7 +53,7 @@ explain_waiting(const struct call *c, const struct spool_journal *j,
 		snprintf(text, n, "destination %s is %s: %s", d->domain,
 			 destination_state_name(d->state), d->last_error);
 	else
-		snprintf(text, n, "it is due, behind others or being sent");
+		snprintf(text, n, "it is due, behind others");
 }
 
 /* Classes of failure by the words in the rows; other reasons speak for themselves. */
@@ -108,10 +113,7 @@ json_of_destination(const struct search *search)
 		return o;
 	}
 	json_put(o, "state", json_string(destination_state_name(d->state)));
-	json_put(o, "last_error",
-		 d->last_error[0] == '\0' ? json_null() : json_peer_text(d->last_error));
-	json_put(o, "down_since", json_time(d->down_since));
-	json_put(o, "next_probe_at", json_time(d->next_probe_at));
+	json_put_outage(o, d);
 	return o;
 }
 
@@ -131,6 +133,9 @@ json_of_whole_journal(const struct call *c, const struct spool_journal *j)
 	json_put(o, "destination",
 		 search.domain == NULL ? json_null() : json_of_destination(&search));
 	json_put(o, "why", json_peer_text(why));
+	uint64_t dcid = deliver_dcid(a->deliver, j->mid);
+	if (dcid != 0)
+		json_put(o, "dcid", json_count(dcid));
 	return o;
 }
 

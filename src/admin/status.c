@@ -31,10 +31,7 @@ add_destination(void *arg, const struct destination_status *s)
 
 	json_put(o, "domain", json_peer_text(s->domain));
 	json_put(o, "state", json_string(destination_state_name(s->state)));
-	json_put(o, "last_error",
-		 s->last_error[0] == '\0' ? json_null() : json_peer_text(s->last_error));
-	json_put(o, "down_since", json_time(s->down_since));
-	json_put(o, "next_probe_at", json_time(s->next_probe_at));
+	json_put_outage(o, s);
 	json_put(o, "connections", json_integer(s->connections));
 	json_put(o, "in_flight", json_integer(s->in_flight));
 	json_put(o, "delivered", json_count(s->delivered));

@@ -112,7 +112,8 @@ answer(struct call *c)
 	if (s->damaged > 0 && s->failure.kind == ERR_NONE)
 		err_set(&s->failure, ERR_CORRUPT, 0, "%" PRIu64 " damaged row%s left out",
 			s->damaged, format_plural(s->damaged));
-	if (s->failure.kind == ERR_NONE && s->changed == 0 && s->dcid != 0) {
+	if (s->failure.kind == ERR_NONE && s->changed == 0 && s->in_flight > 0 &&
+	    s->dcid != 0) {
 		action_refuse_in_flight(c, s->mid_in_flight, s->dcid);
 		return;
 	}
@@ -123,6 +124,8 @@ answer(struct call *c)
 	json_put(o, "done", json_string(c->path->action->done));
 	json_put(o, "changed", json_count(s->changed));
 	json_put(o, "in_flight", json_count(s->in_flight));
+	if (s->changed == 0 && s->dcid != 0)
+		json_put(o, "dcid", json_count(s->dcid));
 	if (s->failure.kind == ERR_NONE)
 		call_answer(c, 200, o);
 	else
@@ -143,6 +146,8 @@ on_step(void *arg, uint64_t changed, const struct err *e)
 		s->failure = *e;
 	s->changed += changed;
 	s->has_due |= e == NULL && changed == 0;
+	if (c->admin != NULL && c->path->action->change == CHANGE_DUE_NOW && s->dcid == 0)
+		s->dcid = deliver_dcid(c->admin->deliver, step->mid);
 	if (c->admin != NULL && c->path->action->withdraws)
 		deliver_give_back(c->admin->deliver, step->mid);
 	if (c->admin != NULL && c->path->action->change == CHANGE_DUE_NOW)

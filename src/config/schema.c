@@ -244,11 +244,14 @@ const struct schema_row schema[] = {
 { "destination_controls[].idle_timeout", TYPE_DURATION, .fallback = "5s", .min = 0,
 	.max = MINUTES(10), .doc = "How long an idle connection is kept for the next message." },
 { "destination_controls[].probe_first", TYPE_DURATION, .fallback = "15s", TIMEOUT,
-	.doc = "The wait before the first new connection to a destination that failed; it doubles." },
+	.doc = "The wait before the first new connection to a destination that failed; it doubles. "
+	       "This wait, those that follow and suspended_probe come up to a tenth earlier or "
+	       "later, so that not all come at once." },
 { "destination_controls[].probe_longest", TYPE_DURATION, .fallback = "5m", TIMEOUT,
 	.doc = "The longest such wait." },
 { "destination_controls[].suspended_probe", TYPE_DURATION, .fallback = "10m", TIMEOUT,
-	.doc = "The wait between probes of a destination that refuses us as a whole." },
+	.doc = "The wait between probes of a destination that refuses us as a whole, or whose name "
+	       "does not exist; up to a tenth earlier or later." },
 { "destination_controls[].uncertain_wait", TYPE_DURATION, .fallback = "15m", .min = 100,
 	.max = DAYS(1),
 	.doc = "The wait before a message whose final reply was lost is sent again." },
@@ -258,10 +261,15 @@ const struct schema_row schema[] = {
 	       "profile has what it does not set from the profile default." },
 { "bounce_profiles{}", TYPE_MAP, .doc = "" },
 { "bounce_profiles{}.max_retries", TYPE_INT, .fallback = "100", .min = 0, .max = 100000,
-	.doc = "The number of retries." },
+	.doc = "The number of retries: of answers to the message's content, or of its broken ends. What "
+	       "is refused before the content is the destination's, and no message's retry." },
 { "bounce_profiles{}.max_time_in_queue", TYPE_DURATION, .fallback = "72h", .min = SECONDS(1),
 	.max = DAYS(365),
-	.doc = "The time in the queue. Whichever limit comes first makes a dead letter." },
+	.doc = "The time in the queue. Whichever limit comes first makes a dead letter, at a refusal "
+	       "of the content for the time being: while a destination is down neither limit ends "
+	       "anything, and a message whose time ran out meanwhile is tried once more when it is "
+	       "back. That a destination is down for longer is a warning, in the log and in the "
+	       "health." },
 { "bounce_profiles{}.first_wait", TYPE_DURATION, .fallback = "60s", .min = 100,
 	.max = DAYS(7), .doc = "The wait before the first retry; it doubles with each." },
 { "bounce_profiles{}.longest_wait", TYPE_DURATION, .fallback = "1h", .min = 100,

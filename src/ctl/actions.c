@@ -55,9 +55,13 @@ print_done(const char *action, const char *what, json_t *answer)
 		printf("%s%s: ", is_message ? "message " : "", what);
 	if (is_all || (is_message && changed > 0))
 		printf("%lld journal%s ", changed, format_plural((uint64_t)changed));
-	print_text(stdout, is_all || changed > 0
-				   ? done
-				   : "due already; its destination is tried");
+	if (!is_all && changed == 0 && json_object_get(answer, "dcid") != NULL)
+		printf("being sent in this moment, by DCID %lld",
+		       count_of(answer, "dcid"));
+	else
+		print_text(stdout, is_all || changed > 0
+					   ? done
+					   : "due already; its destination is tried");
 	if (in_flight > 0)
 		printf("; %lld left out while being sent", in_flight);
 	if (is_all && strcmp(action, "delivernow") == 0)

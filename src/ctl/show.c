@@ -89,7 +89,14 @@ print_destination(const json_t *d)
 	if (json_is_string(json_object_get(d, "next_probe_at")))
 		printf(", next probe %s",
 		       format_time(json_object_get(d, "next_probe_at"), slot));
+	else if (json_is_true(json_object_get(d, "is_being_probed")))
+		fputs(", being probed", stdout);
 	putchar('\n');
+	/* Of one that is up it is past. */
+	if (!json_is_string(json_object_get(d, "down_since")))
+		return;
+	print_line("  error at (UTC)",
+		   format_time(json_object_get(d, "last_error_at"), slot));
 	print_line("  last error", text_of(d, "last_error"));
 }
 

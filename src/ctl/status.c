@@ -50,11 +50,11 @@ static void
 print_destinations(const json_t *list)
 {
 	static const struct column columns[] = {
-		{ "DESTINATION", false, 0 }, { "STATE", false, 0 },
-		{ "CONN. OUT", true, 0 },    { "IN FLIGHT", true, 0 },
-		{ "DELIVERED", true, 0 },    { "SOFT BOUNCED", true, 0 },
-		{ "HARD BOUNCED", true, 0 }, { "NEXT PROBE (UTC)", false, 0 },
-		{ "LAST ERROR", false, 0 },
+		{ "DESTINATION", false, 0 },    { "STATE", false, 0 },
+		{ "CONN. OUT", true, 0 },       { "IN FLIGHT", true, 0 },
+		{ "DELIVERED", true, 0 },       { "SOFT BOUNCED", true, 0 },
+		{ "HARD BOUNCED", true, 0 },    { "NEXT PROBE (UTC)", false, 0 },
+		{ "ERROR AT (UTC)", false, 0 }, { "LAST ERROR", false, 0 },
 	};
 	static const char *const counts[] = {
 		"connections", "in_flight", "delivered", "soft_bounced", "hard_bounced",
@@ -72,8 +72,16 @@ print_destinations(const json_t *list)
 		table_add(&t, text_of(d, "state"));
 		for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++)
 			table_add(&t, format_count(json_object_get(d, counts[k]), slot));
-		table_add(&t, format_time(json_object_get(d, "next_probe_at"), slot));
-		table_add(&t, text_of(d, "last_error"));
+		bool is_down = json_is_string(json_object_get(d, "down_since"));
+		table_add(&t, json_is_true(json_object_get(d, "is_being_probed"))
+				      ? "now"
+				      : format_time(json_object_get(d, "next_probe_at"),
+						    slot));
+		/* Of one that is up it is past. */
+		table_add(&t,
+			  is_down ? format_time(json_object_get(d, "last_error_at"), slot)
+				  : NULL);
+		table_add(&t, is_down ? text_of(d, "last_error") : NULL);
 	}
 	table_print(&t);
 	table_done(&t);

@@ -308,22 +308,34 @@ deliver_now(struct deliver *d, uint64_t mid)
 	}
 }
 
+uint64_t
+deliver_dcid(const struct deliver *d, uint64_t mid)
+{
+	const struct item *i = item_set_find(&d->items, mid);
+
+	return i != NULL && i->state == ITEM_IN_FLIGHT ? i->dcid : 0;
+}
+
 void
 deliver_each_destination(const struct deliver *d,
 			 void (*fn)(void *arg, const struct destination_status *s),
 			 void *arg)
 {
-	int64_t ahead = loop_wall_ms(d->loop) - loop_mono_ms(d->loop);
+	int64_t now = loop_mono_ms(d->loop), ahead = loop_wall_ms(d->loop) - now;
 
 	for (struct list_node *n = list_first(&d->destinations); n != NULL;
 	     n = list_next(&d->destinations, n)) {
 		const struct destination *x = list_entry(n, struct destination, node);
 		bool is_up = x->state == DESTINATION_UP;
+		bool is_awaited = !is_up && x->next_probe_at > now;
 		struct destination_status s = {
 			.domain = x->domain,
 			.state = x->state,
-			.next_probe_at = is_up ? 0 : x->next_probe_at + ahead,
+			.last_error_at = x->last_error_at,
+			.next_probe_at = is_awaited ? x->next_probe_at + ahead : 0,
 			.down_since = x->down_since,
+			.is_being_probed = !is_up && !is_awaited,
+			.is_overdue = x->is_overdue,
 			.connections = (unsigned)destination_connections(x),
 			.in_flight = (unsigned)x->in_flight,
 			.delivered = x->delivered,

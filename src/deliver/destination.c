@@ -8,7 +8,8 @@
  *	    |                                   v     v
  *	    +--- a recipient was accepted ---- SUSPENDED      (probes at an interval)
  *
- * No row is touched by any of it. Recovery is this one change of state, whatever the
+ * With nothing due there a connection that gets ready ends it as well. No row is touched
+ * by any of it. Recovery is this one change of state, whatever the
  * backlog. An intake that takes recipients and no content would recover again and again:
  * so the waits go on to double, and connections do not grow, until the first content got
  * its reply, whichever.
@@ -132,6 +133,7 @@ destination_failed(struct destination *x, enum failure f, const struct err *why)
 	enum destination_state from = x->state;
 
 	x->last_error = *why;
+	x->last_error_at = loop_wall_ms(x->deliver->loop);
 	x->allowed = 1;
 	if (!is_one_failure(x, to)) {
 		x->failures++;
@@ -146,6 +148,17 @@ destination_failed(struct destination *x, enum failure f, const struct err *why)
 	if (from == DESTINATION_UP)
 		x->down_since = loop_wall_ms(x->deliver->loop);
 	report_destination_down(x);
+}
+
+static void
+come_up(struct destination *x)
+{
+	if (x->state == DESTINATION_SUSPENDED)
+		x->next_probe_at = 0;
+	x->state = DESTINATION_UP;
+	x->down_since = 0;
+	x->is_overdue = false;
+	deliver_wake(x->deliver);
 }
 
 void
@@ -163,11 +176,40 @@ destination_works(struct destination *x)
 	if (x->state == DESTINATION_UP)
 		return;
 	report_destination_up(x);
-	if (x->state == DESTINATION_SUSPENDED)
-		x->next_probe_at = 0;
-	x->state = DESTINATION_UP;
-	x->down_since = 0;
-	deliver_wake(x->deliver);
+	come_up(x);
+}
+
+/* The waits go on to double from here: whether it takes mail is for the next journal. */
+void
+destination_is_reached(struct destination *x)
+{
+	report_destination_up(x);
+	come_up(x);
+}
+
+void
+destination_forget(struct destination *x)
+{
+	report_destination_unused(x);
+	come_up(x);
+	destination_answers(x);
+}
+
+void
+destination_look_at_time(struct destination *x)
+{
+	struct loop *l = x->deliver->loop;
+	int64_t most = destination_controls(x)->bounce.max_time_in_queue_ms;
+
+	if (x->state == DESTINATION_UP || x->is_overdue)
+		return;
+	int64_t left = x->down_since + most - loop_wall_ms(l);
+	if (left > 0) {
+		deliver_wake_at(x->deliver, loop_mono_ms(l) + left);
+		return;
+	}
+	x->is_overdue = true;
+	report_destination_overdue(x);
 }
 
 void

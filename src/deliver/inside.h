@@ -178,10 +178,12 @@ struct destination {
 	char *domain;
 	enum destination_state state;
 	struct err last_error;
+	int64_t last_error_at; /* wall ms                                           */
 	int64_t down_since;    /* wall ms                                           */
 	int64_t next_probe_at; /* mono ms; kept while it is up and unproven          */
 	int64_t wait_ms;       /* of the back-off; 0: the next is the first           */
 	bool is_unproven;      /* no content was answered since the latest failure   */
+	bool is_overdue;       /* down for longer than max_time_in_queue: it was told */
 	unsigned failures;     /* what was begun before the latest is a part of it   */
 	const struct destination_controls *controls; /* borrowed from the policies */
 	unsigned controls_of;                        /* ... of this generation     */
@@ -222,6 +224,12 @@ enum failure {
 void destination_failed(struct destination *x, enum failure f, const struct err *why);
 /* A journal's recipient was accepted: it works. */
 void destination_works(struct destination *x);
+/* A connection is ready, and there is no journal for it: up, as far as one can see. */
+void destination_is_reached(struct destination *x);
+/* Nothing goes there any more: how it is does not matter. */
+void destination_forget(struct destination *x);
+/* Tells once that it is down for longer than a journal may be in the queue. */
+void destination_look_at_time(struct destination *x);
 /* A journal's content got its reply, whichever: what failed before is over. */
 void destination_answers(struct destination *x);
 void destination_learn_bdat(struct destination *x, enum bdat what);

@@ -24,6 +24,14 @@
  * - No reply to the final dot: nobody knows whether the intake has the message. The row
  *   becomes uncertain, with the profile that rendered it, and the same bytes go out again
  *   under the same Message-ID.
+ *
+ * The time in queue ends a journal at an answer to it, not before: it may have run out
+ * while the destination was down, and what nobody was asked about is not refused. So a
+ * journal that is taken is sent, however old it is, and the first 4xx to its content
+ * after its time is the last. Trouble of our own is no answer: it puts a journal off
+ * once more. A journal that stays uncertain has no answer either: the attempt that was
+ * made after its time is its last, but for the first few, which a peer that was about to
+ * leave may not even have read.
  */
 #include "outcome.h"
 
@@ -34,6 +42,8 @@
 #include "tdc/base/format.h"
 
 #include <stdio.h>
+
+enum { UNCERTAIN_ATTEMPTS = 3 };
 
 struct verdict_row {
 	unsigned char second, third, fourth, fifth, closing; /* by the code; 421 */
@@ -90,11 +100,22 @@ verdict_of(enum command c, const struct smtp_reply *reply)
 }
 
 bool
-outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b,
+outcome_is_overdue(const struct spool_journal *j, const struct bounce_profile *b,
 		   int64_t now)
 {
-	return now - j->created_at >= b->max_time_in_queue_ms ||
-	       j->attempts > b->max_retries;
+	return now - j->created_at >= b->max_time_in_queue_ms;
+}
+
+bool
+outcome_is_expired(const struct spool_journal *j, const struct destination_controls *c)
+{
+	const struct bounce_profile *b = &c->bounce;
+
+	if (j->attempts > b->max_retries)
+		return true;
+	/* No reply ever ended it, so that the time must. */
+	return j->state == JOURNAL_UNCERTAIN && j->attempts > UNCERTAIN_ATTEMPTS &&
+	       outcome_is_overdue(j, b, j->next_at - c->uncertain_wait_ms);
 }
 
 /* Behind the first `at` bytes, as much as fits; returns where the next may go. */
@@ -225,8 +246,11 @@ outcome_soft(struct connection *c, struct item *i, struct outcome *o)
 	int64_t now = loop_wall_ms(d->loop);
 	uint32_t attempts = i->journal->attempts + (o->was_attempted ? 1 : 0);
 
-	if (attempts > b->max_retries ||
-	    now - i->journal->created_at >= b->max_time_in_queue_ms) {
+	bool is_overdue = outcome_is_overdue(i->journal, b, now);
+
+	if (!o->was_attempted && !outcome_is_overdue(i->journal, b, i->journal->next_at))
+		is_overdue = false;
+	if (attempts > b->max_retries || is_overdue) {
 		expire(c, i, o);
 		return;
 	}

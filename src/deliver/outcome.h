@@ -25,8 +25,12 @@ enum verdict {
 };
 enum verdict verdict_of(enum command c, const struct smtp_reply *reply);
 
-bool outcome_is_expired(const struct spool_journal *j, const struct bounce_profile *b,
+/* Its time in queue is over. That alone ends it where nothing is ever sent to. */
+bool outcome_is_overdue(const struct spool_journal *j, const struct bounce_profile *b,
 			int64_t now);
+/* No more attempt is due to it: as it is taken. */
+bool outcome_is_expired(const struct spool_journal *j,
+			const struct destination_controls *c);
 /* "250 2.0.0 Ok" */
 void outcome_reply_text(const struct smtp_reply *reply, char *text, size_t n);
 

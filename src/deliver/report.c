@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { SECOND = 1000 };
+enum { SECOND = 1000, RIDS_TEXT_MAX = 256, RIDS_TEXT_LEFT = 32 };
 
 /* "TLS Error", the class in front of the reason. */
 static const char *
@@ -46,6 +46,30 @@ intake_of(const struct item *i)
 	const char *intake = policy_intake(i->lane->deliver->policies, i->lane->policy);
 
 	return intake == NULL ? i->lane->policy : intake;
+}
+
+/* "0,3,7": the recipients that a journal is about; of very many the first. */
+struct rids {
+	char text[RIDS_TEXT_MAX];
+};
+
+static void
+rids_of(const struct item *i, struct rids *ret)
+{
+	const struct spool_journal *j = i->journal;
+	size_t used = 0, n = j->rids == NULL ? j->message->n_recipients : 0;
+
+	snprintf(ret->text, sizeof(ret->text), "%s", j->rids == NULL ? "-" : j->rids);
+	if (j->rids != NULL && strlen(j->rids) >= sizeof(ret->text))
+		memcpy(ret->text + sizeof(ret->text) - 4, "...", 4);
+	for (size_t k = 0; k < n; k++) {
+		if (sizeof(ret->text) - used < RIDS_TEXT_LEFT) {
+			snprintf(ret->text + used, sizeof(ret->text) - used, ",...");
+			return;
+		}
+		used += (size_t)snprintf(ret->text + used, sizeof(ret->text) - used,
+					 "%s%zu", k == 0 ? "" : ",", k);
+	}
 }
 
 /* The journal that waits longest for a destination, of any of its lanes. */
@@ -84,12 +108,15 @@ report_destination_down(const struct destination *x)
 			  "TDC: Message %" PRIu64 " delivery failed to %s: %s. %s",
 			  i->mid, intake_of(i), class, e->text);
 	if (x->state == DESTINATION_SUSPENDED)
-		log_event(LOG_DELIVER, ERROR, "destination.suspended",
+		log_event(LOG_DELIVER, WARNING, "destination.suspended",
 			  F(LF_TEXT("destination", x->domain), LF_TEXT("reason", e->text),
 			    LF_INT("wait_s", wait)),
-			  "TDC: Destination %s is %s: it refuses our mail: %s. %s; "
-			  "probed in %" PRId64 " s",
-			  x->domain, state, class, e->text, wait);
+			  "TDC: Destination %s is %s: %s: %s. %s; probed in %" PRId64
+			  " s",
+			  x->domain, state,
+			  e->kind == ERR_NOT_FOUND ? "its name does not exist"
+						   : "it refuses our mail",
+			  class, e->text, wait);
 	else
 		log_event(LOG_DELIVER, WARNING, "destination.backed-off",
 			  F(LF_TEXT("destination", x->domain), LF_TEXT("reason", e->text),
@@ -106,6 +133,29 @@ report_destination_up(const struct destination *x)
 	log_event(LOG_DELIVER, INFO, "destination.up",
 		  F(LF_TEXT("destination", x->domain), LF_INT("down_s", down)),
 		  "TDC: Destination %s is up again after %" PRId64 " s", x->domain, down);
+}
+
+void
+report_destination_unused(const struct destination *x)
+{
+	log_event(LOG_DELIVER, INFO, "destination.unused",
+		  F(LF_TEXT("destination", x->domain)),
+		  "TDC: Destination %s is not used any more, and is no longer %s",
+		  x->domain, destination_state_name(x->state));
+}
+
+void
+report_destination_overdue(const struct destination *x)
+{
+	int64_t down = (loop_wall_ms(x->deliver->loop) - x->down_since) / SECOND;
+
+	log_event(LOG_DELIVER, WARNING, "destination.overdue",
+		  F(LF_TEXT("destination", x->domain), LF_INT("down_s", down),
+		    LF_TEXT("reason", x->last_error.text)),
+		  "TDC: Destination %s has been down for %" PRId64
+		  " s, longer than max_time_in_queue: %s; its mail waits, and is tried "
+		  "once more when it is back",
+		  x->domain, down, x->last_error.text);
 }
 
 void
@@ -158,12 +208,15 @@ report_injection(const struct connection *c, size_t bytes)
 void
 report_started(const struct connection *c, const struct item *i)
 {
+	struct rids rids;
+
+	rids_of(i, &rids);
 	log_event(LOG_DELIVER, INFO, "delivery.start",
 		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
 		    LF_TEXT("intake", intake_of(i)),
 		    LF_INT("attempt", i->journal->attempts + 1)),
-		  "Delivery start DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid,
-		  i->mid);
+		  "Delivery start DCID %" PRIu64 " MID %" PRIu64 " to RID [%s]", c->dcid,
+		  i->mid, rids.text);
 	if (c->transaction.content.mark[0] != '\0')
 		log_event(LOG_DELIVER, INFO, "delivery.mark",
 			  F(LF_INT("mid", i->mid),
@@ -177,14 +230,17 @@ report_started(const struct connection *c, const struct item *i)
 static void
 tell_delivered(const struct connection *c, const struct item *i, const struct outcome *o)
 {
+	struct rids rids;
+
+	rids_of(i, &rids);
 	log_event(LOG_DELIVER, INFO, "delivery.done",
 		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid)),
-		  "Message done DCID %" PRIu64 " MID %" PRIu64 " to RID [0]", c->dcid,
-		  i->mid);
+		  "Message done DCID %" PRIu64 " MID %" PRIu64 " to RID [%s]", c->dcid,
+		  i->mid, rids.text);
 	log_event(LOG_DELIVER, INFO, "delivery.response",
 		  F(LF_INT("mid", i->mid), LF_INT("code", o->code),
 		    LF_TEXT("reply", o->reply)),
-		  "MID %" PRIu64 " RID [0] Response '%s'", i->mid, o->reply);
+		  "MID %" PRIu64 " RID [%s] Response '%s'", i->mid, rids.text, o->reply);
 	log_event(LOG_DELIVER, INFO, "delivery.delivered",
 		  F(LF_INT("dcid", c->dcid), LF_INT("mid", i->mid),
 		    LF_TEXT("intake", intake_of(i)), LF_TEXT("reply", o->reply),
@@ -200,11 +256,14 @@ static void
 tell_pending(const struct item *i, const struct outcome *o)
 {
 	char until[CLOCK_TEXT_MAX];
+	struct rids rids;
 
+	rids_of(i, &rids);
 	clock_format_log(o->next_at, until);
 	log_event(LOG_DELIVER, INFO, "delivery.pending",
 		  F(LF_INT("mid", i->mid), LF_INT("next_at", o->next_at)),
-		  "Message %" PRIu64 " to RID [0] pending till %s", i->mid, until);
+		  "Message %" PRIu64 " to RID [%s] pending till %s", i->mid, rids.text,
+		  until);
 }
 
 /* The words that the field puts between the codes. */
@@ -244,13 +303,16 @@ static void
 tell_delayed(const struct connection *c, const struct item *i, const struct outcome *o)
 {
 	uint64_t dcid = c == NULL ? 0 : c->dcid;
+	struct rids rids;
 
+	rids_of(i, &rids);
 	log_event(LOG_DELIVER, WARNING, "delivery.delayed",
 		  F(LF_INT("dcid", dcid), LF_INT("mid", i->mid), LF_INT("code", o->code),
 		    LF_TEXT("enhanced", enhanced_of(o)), LF_TEXT("reply", o->reply)),
 		  "Delayed: DCID %" PRIu64 " MID %" PRIu64
-		  " to RID 0 - %s - %s ('%03d', ['%s'])[]",
-		  dcid, i->mid, enhanced_of(o), words_of(o), o->code, o->reply);
+		  " to RID %s - %s - %s ('%03d', ['%s'])[]",
+		  dcid, i->mid, rids.text, enhanced_of(o), words_of(o), o->code,
+		  o->reply);
 	tell_pending(i, o);
 }
 
@@ -258,14 +320,16 @@ static void
 tell_bounced(const struct connection *c, const struct item *i, const struct outcome *o)
 {
 	uint64_t dcid = c == NULL ? 0 : c->dcid;
+	struct rids rids;
 
+	rids_of(i, &rids);
 	log_event(LOG_DELIVER, ERROR, "delivery.bounced",
 		  F(LF_INT("dcid", dcid), LF_INT("mid", i->mid), LF_INT("code", o->code),
 		    LF_TEXT("enhanced", enhanced_of(o)), LF_TEXT("reason", o->reason),
 		    LF_TEXT("reply", o->reply)),
 		  "Bounced: DCID %" PRIu64 " MID %" PRIu64
-		  " to RID 0 - %s - %s ('%03d', ['%s']) []",
-		  dcid, i->mid, enhanced_of(o), words_of(o), o->code,
+		  " to RID %s - %s - %s ('%03d', ['%s']) []",
+		  dcid, i->mid, rids.text, enhanced_of(o), words_of(o), o->code,
 		  o->code == 0 ? "timeout" : o->reply);
 	log_event(LOG_DELIVER, ERROR, "delivery.dead",
 		  F(LF_INT("mid", i->mid), LF_TEXT("reason", o->reason),

@@ -9,6 +9,8 @@
 
 void report_destination_down(const struct destination *x);
 void report_destination_up(const struct destination *x);
+void report_destination_unused(const struct destination *x);
+void report_destination_overdue(const struct destination *x);
 /* Once TLS works: what the field calls a new connection, and its TLS facts. */
 void report_connected(const struct connection *c);
 void report_closed(const struct connection *c);

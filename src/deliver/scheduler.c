@@ -44,14 +44,14 @@ scheduler_waiting(const struct destination *x)
 	return waiting;
 }
 
-/* One that has not waited too long; those that have are ended. */
+/* One that was not tried too often; those that were are ended. */
 static struct item *
 take_from(struct lane *l)
 {
-	int64_t now = loop_wall_ms(l->deliver->loop);
+	const struct destination_controls *c = destination_controls(l->destination);
 
 	for (struct item *i; (i = lane_take(l)) != NULL;) {
-		if (!outcome_is_expired(i->journal, lane_bounce(l), now))
+		if (!outcome_is_expired(i->journal, c))
 			return i;
 		outcome_expired(i);
 	}
@@ -177,15 +177,78 @@ end_outdated(struct destination *x)
 	}
 }
 
+/* All that is due there is in the windows. */
+static bool
+is_known(const struct destination *x)
+{
+	struct list *lanes = &x->deliver->lanes;
+
+	for (struct list_node *n = list_first(lanes); n != NULL;
+	     n = list_next(lanes, n)) {
+		const struct lane *l = list_entry(n, struct lane, node);
+		if (l->destination == x &&
+		    (l->fetch != NULL || !l->is_exhausted || l->must_rescan))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_used(const struct destination *x)
+{
+	struct list *lanes = &x->deliver->lanes;
+
+	for (struct list_node *n = list_first(lanes); n != NULL; n = list_next(lanes, n))
+		if (list_entry(n, struct lane, node)->destination == x)
+			return true;
+	return false;
+}
+
+/* A connection of after the failure that is ready; idle ones of before it are ended. */
+static bool
+is_ready(struct destination *x)
+{
+	for (struct list_node *n = list_first(&x->idle), *next; n != NULL; n = next) {
+		struct connection *c = list_entry(n, struct connection, node);
+		next = list_next(&x->idle, n);
+		if (connection_is_current(c))
+			return true;
+		connection_quit(c);
+	}
+	return false;
+}
+
+/*
+ * It is down, and nothing is due that would find its end: a connection that gets ready
+ * must do.
+ */
+static void
+probe_without_journal(struct destination *x)
+{
+	bool is_profile_awaited;
+
+	if (!is_used(x) || is_dropped(x))
+		destination_forget(x);
+	else if (!is_known(x) || is_paused(x->deliver))
+		return;
+	else if (is_ready(x))
+		destination_is_reached(x);
+	else if (destination_room(x) > 0 && opening(x, &is_profile_awaited) == 0)
+		connection_open(x);
+}
+
 static void
 run_destination(struct destination *x)
 {
 	bool is_profile_awaited;
 
 	end_outdated(x);
+	destination_look_at_time(x);
 	if (x->in_flight == 0)
 		destination_profile_turn(x);
 	size_t waiting = scheduler_waiting(x);
+	if (waiting == 0 && x->state != DESTINATION_UP)
+		probe_without_journal(x);
 	if (waiting == 0)
 		return;
 	if (is_dropped(x)) {

@@ -1,9 +1,10 @@
 /*
  * sweep.c - the end of what waited too long.
  *
- * A journal's time in queue ends also while its destination is down and nothing is taken.
- * Once a minute the windows are looked through; and only when the oldest row of all is
- * old enough, a walk over the due queue follows, page by page, one at a time, without the
+ * The time of a journal that is sent ends at an answer to it (outcome.c). Where a policy
+ * has no intake any more nothing is sent, and there it ends by itself. Once a minute the
+ * windows of such policies are looked through; and only when the oldest row of all is old
+ * enough, a walk over the due queue follows, page by page, one at a time, without the
  * window's help.
  */
 #include "inside.h"
@@ -18,13 +19,19 @@ enum {
 	SWEEP_BYTES = 0, /* rows are wanted, not bodies */
 };
 
+static bool
+has_intake(const struct lane *l)
+{
+	return policy_intake(l->deliver->policies, l->policy) != NULL;
+}
+
 static void
 expire_list(struct lane *l, struct list *items, int64_t now)
 {
 	for (struct list_node *n = list_first(items), *next; n != NULL; n = next) {
 		struct item *i = list_entry(n, struct item, node);
 		next = list_next(items, n);
-		if (outcome_is_expired(i->journal, lane_bounce(l), now))
+		if (outcome_is_overdue(i->journal, lane_bounce(l), now))
 			outcome_expired(i);
 	}
 }
@@ -39,8 +46,8 @@ expire_due(struct lane *l, struct spool_due *due)
 		struct spool_journal *j = list_entry(n, struct spool_journal, node);
 		list_remove(&due->journals, n);
 		if (item_set_find(items, j->mid) != NULL ||
-		    withdrawal_is(l->deliver, j->mid) ||
-		    !outcome_is_expired(j, lane_bounce(l), now)) {
+		    withdrawal_is(l->deliver, j->mid) || has_intake(l) ||
+		    !outcome_is_overdue(j, lane_bounce(l), now)) {
 			spool_journal_free(j);
 			continue;
 		}
@@ -95,6 +102,8 @@ begin(struct lane *l, int64_t oldest_at)
 {
 	int64_t now = loop_wall_ms(l->deliver->loop);
 
+	if (has_intake(l))
+		return;
 	expire_list(l, &l->fresh, now);
 	expire_list(l, &l->old, now);
 	if (oldest_at == 0 || now - oldest_at < lane_bounce(l)->max_time_in_queue_ms ||

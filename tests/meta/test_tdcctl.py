@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import socketserver
 import subprocess
 import threading
@@ -292,6 +293,8 @@ def test_show_of_a_journal_has_its_two_times(daemon):
     (["delivernow", "5"], {"mid": 5, "changed": 0, "done": "made due"}, "5: due already; its destination is tried\n"),
     (["delivernow", "4"], {"message_mid": 4, "changed": 0, "in_flight": 0, "done": "made due"},
      "message 4: due already; its destination is tried\n"),
+    (["delivernow", "5"], {"mid": 5, "changed": 0, "done": "made due", "dcid": 2},
+     "5: being sent in this moment, by DCID 2\n"),
     (["delivernow"], {"changed": 1, "in_flight": 0, "done": "made due"}, "1 journal made due; all destinations are tried\n"),
 ])
 def test_what_was_done_is_said_in_whole_words(daemon, words, answer, want):
@@ -311,6 +314,32 @@ def test_status_begins_with_health(daemon):
     daemon.answers["GET", "/status"] = (200, answer)
     lines = ctl(daemon.path, "status").stdout.splitlines()
     assert lines[1:3] == ["error: 3 rows that the database will not change", "warning: w"]
+
+
+DOWN = {"domain": "intake.example", "state": "backed off", "down_since": "2026-01-02T03:00:00.000Z", "is_being_probed": False,
+        "next_probe_at": "2026-01-02T03:05:00.000Z", "last_error": "it said no", "last_error_at": "2026-01-02T03:04:05.678Z"}
+PROBED = DOWN | {"next_probe_at": None, "is_being_probed": True}
+UP = DOWN | {"state": "up", "down_since": None, "next_probe_at": None}
+
+
+def test_an_error_has_its_time_and_is_past_when_its_destination_is_up(daemon):
+    journal = row(1, recipients=[], why="it is due, behind others")
+    answer = {"version": "1", "account": {"states": {}}, "spool": {"is_accepting": True, "refused_rows": 0},
+              "incoming": {"connections": 1, "transactions": 0}, "health": {"status": "ok", "reasons": []}}
+    for destination, shown, listed in (
+            (DOWN, "Destination      intake.example, backed off since 2026-01-02 03:00:00, next probe 2026-01-02 03:05:00\n"
+                   "  error at (UTC) 2026-01-02 03:04:05\n  last error     it said no\n",
+             r"2026-01-02 03:05:00 +2026-01-02 03:04:05 +it said no"),
+            (PROBED, "Destination      intake.example, backed off since 2026-01-02 03:00:00, being probed\n"
+                     "  error at (UTC) 2026-01-02 03:04:05\n  last error     it said no\n",
+             r"now +2026-01-02 03:04:05 +it said no"),
+            (UP, "Destination      intake.example, up\n", r"- +- +-")):
+        daemon.answers["GET", "/queue/1"] = (200, journal | {"destination": destination})
+        assert shown in ctl(daemon.path, "show", "1").stdout
+        daemon.answers["GET", "/status"] = (200, answer | {"destinations": [destination]})
+        (line,) = [line for line in ctl(daemon.path, "status").stdout.splitlines() if line.startswith("intake.example")]
+        assert re.search(listed + " *$", line), line
+    assert "it said no" not in ctl(daemon.path, "status").stdout + ctl(daemon.path, "show", "1").stdout
 
 
 def test_a_gap_is_a_failure(daemon):

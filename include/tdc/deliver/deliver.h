@@ -108,17 +108,22 @@ enum withdrawal deliver_withdraw(struct deliver *d, uint64_t mid, uint64_t *dcid
 void deliver_give_back(struct deliver *d, uint64_t mid);
 /* Rows were made due by someone else (release, retry): look again. */
 void deliver_look_again(struct deliver *d);
+/* The DCID that sends this journal in this moment; 0: none does. */
+uint64_t deliver_dcid(const struct deliver *d, uint64_t mid);
 
 enum destination_state { DESTINATION_UP, DESTINATION_BACKED_OFF, DESTINATION_SUSPENDED };
 const char *destination_state_name(enum destination_state s);
 struct destination_status {
 	const char *domain;
 	enum destination_state state;
-	char last_error[ERR_TEXT_MAX];
-	int64_t next_probe_at;                          /* wall ms, 0 = none      */
-	int64_t down_since;                             /* wall ms, 0 = up        */
-	unsigned connections;                           /* open                   */
-	unsigned in_flight;                             /* journals being sent     */
+	char last_error[ERR_TEXT_MAX]; /* that it had, also when it is up */
+	int64_t last_error_at;         /* wall ms, 0 = never     */
+	int64_t next_probe_at;         /* wall ms, 0 = none      */
+	int64_t down_since;            /* wall ms, 0 = up        */
+	bool is_being_probed;          /* down, and its time has come */
+	bool is_overdue;      /* down for longer than a journal may be in the queue */
+	unsigned connections; /* open                   */
+	unsigned in_flight;   /* journals being sent     */
 	uint64_t delivered, soft_bounced, hard_bounced; /* since start */
 	char last_tls[TLS_TEXT_MAX * 2];
 };

@@ -167,6 +167,7 @@ SET(no_addresses, err_set(&w->dns.error, ERR_DNS, 0, "SERVFAIL"))
 SET(no_such_host, w->dns.missing = "intake.example")
 SET(dev_null, w->policies.hops[0].kind = NEXT_HOP_DEV_NULL)
 SET(expired, w->spool.rows[0].created_at -= 259200000)
+SET(expired_and_full, expired(w, s); s->content[0] = "452 4.3.1 full\r\n")
 SET(many_retries, w->spool.rows[0].attempts = 100; s->content[0] = "452 4.3.1 full\r\n")
 SET(smtputf8_missing, w->content.needs_smtputf8 = true)
 
@@ -422,10 +423,10 @@ static const struct row rows[] = {
 	  "no such host" },
 	{ "a route to /dev/null drops", dev_null, 0,
 	  "1 dropped attempts=0 reason=route\n", UP, "" },
-	{ "a journal that is too old is dead, unsent", expired, 0,
-	  "1 dead attempts=0 reason=expired 000 5.4.7 Delivery expired (message too "
-	  "old)\n",
-	  UP, "" },
+	{ "a journal that is too old is sent all the same", expired, 0,
+	  "1 delivered attempts=1 250 2.0.0 taken\n", UP, "" },
+	{ "a journal that is too old and put off is dead", expired_and_full, 0,
+	  "1 dead attempts=1 reason=expired 452 4.3.1 full\n", UP, "" },
 	{ "the last retry refused with 4xx is dead", many_retries, 0,
 	  "1 dead attempts=101 reason=expired 452 4.3.1 full\n", UP, "" },
 	{ "an envelope that needs SMTPUTF8 waits for it", smtputf8_missing, 0,

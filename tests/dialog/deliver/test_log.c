@@ -43,9 +43,19 @@ expect_log(const char *want)
 }
 
 static void
+add_recipient(struct world *w)
+{
+	assert_int_equal(spool_message_add_recipient(w->spool.message, span_of("r@y"),
+						     (struct span){ 0 }, 0,
+						     RECIPIENT_FROM_ENVELOPE),
+			 0);
+}
+
+static void
 begin(struct world *w)
 {
 	world_init(w);
+	add_recipient(w);
 	world_rows(w, 1);
 }
 
@@ -124,24 +134,95 @@ an_expired_journal(void **state)
 	(void)state;
 	begin(&w);
 	w.spool.rows[0].created_at -= 259200000;
+	w.peer.scripts[0].content[0] = "452 4.3.1 full\r\n";
+	world_start(&w);
+	world_settle(&w);
+	expect_log("Info: New SMTP DCID 1 interface 127.0.0.1 address 127.0.0.1 port 25\n"
+		   "Info: DCID 1 TLS success protocol TLSv1.3 cipher X\n"
+		   "Info: Delivery start DCID 1 MID 1 to RID [0]\n"
+		   "Error: Bounced: DCID 1 MID 1 to RID 0 - 5.4.7 - Delivery expired "
+		   "(message too old) "
+		   "('452', ['452 4.3.1 full']) []\n"
+		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard "
+		   "bounced "
+		   "(expired). 452 4.3.1 full; kept as a dead letter\n");
+	world_done(&w);
+	expect_log("Info: DCID 1 close\n");
+}
+
+/* Nobody refused anything. It is a warning, as it is for health. */
+static void
+a_name_that_does_not_exist(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
 	w.dns.missing = "intake.example";
 	world_start(&w);
 	world_settle(&w);
-	world_pass(&w, 61000);
+	world_pass(&w, 1000);
 	expect_log("Warning: TDC: Message 1 delivery failed to tenant@intake.example: "
 		   "DNS Error. "
 		   "intake.example: no such host\n"
-		   "Error: TDC: Destination intake.example is suspended: it refuses our "
-		   "mail: DNS Error. "
-		   "intake.example: no such host; probed in NNN s\n"
-		   "Error: Bounced: DCID 0 MID 1 to RID 0 - 5.4.7 - Delivery expired "
-		   "(message too old) "
-		   "('000', ['timeout']) []\n"
-		   "Error: TDC: Message 1 delivery failed to tenant@intake.example: Hard "
-		   "bounced "
-		   "(expired). 000 5.4.7 Delivery expired (message too old); kept as a "
-		   "dead letter\n");
+		   "Warning: TDC: Destination intake.example is suspended: its name does "
+		   "not exist: DNS Error. "
+		   "intake.example: no such host; probed in NNN s\n");
 	world_done(&w);
+}
+
+static void
+an_outage_of_more_than_the_time_in_queue(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.policies.controls.bounce.max_time_in_queue_ms = 100000;
+	w.dns.missing = "intake.example";
+	world_start(&w);
+	world_settle(&w);
+	world_pass(&w, 1000);
+	log_flush();
+	assert_int_equal(truncate(log_path, 0), 0);
+	expect_log("");
+	world_pass(&w, 99000);
+	world_pass_often(&w, 20, 60000);
+	expect_log("Warning: TDC: Destination intake.example has been down for 100 s, "
+		   "longer than max_time_in_queue: intake.example: no such host; its "
+		   "mail waits, and is tried once more when it is back\n");
+	world_done(&w);
+}
+
+static void
+a_journal_of_more_recipients(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	add_recipient(&w);
+	add_recipient(&w);
+	world_start(&w);
+	world_settle(&w);
+	log_flush();
+	FILE *f = fopen(log_path, "r");
+	char line[2048];
+	unsigned found = 0;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		found += strstr(line, "Delivery start DCID 1 MID 1 to RID [0,1,2]\n") !=
+			 NULL;
+		found += strstr(line, "Message done DCID 1 MID 1 to RID [0,1,2]\n") !=
+			 NULL;
+		found += strstr(line, "MID 1 RID [0,1,2] Response ") != NULL;
+	}
+	fclose(f);
+	assert_int_equal(found, 3);
+	world_done(&w);
+	struct err e;
+	assert_int_equal(truncate(log_path, 0), 0);
+	assert_int_equal(log_reopen(&e), 0);
 }
 
 static void
@@ -217,6 +298,9 @@ main(void)
 		cmocka_unit_test(a_soft_bounce),
 		cmocka_unit_test(a_hard_bounce),
 		cmocka_unit_test(an_expired_journal),
+		cmocka_unit_test(a_name_that_does_not_exist),
+		cmocka_unit_test(an_outage_of_more_than_the_time_in_queue),
+		cmocka_unit_test(a_journal_of_more_recipients),
 		cmocka_unit_test(an_outage_is_told_once_and_its_end),
 		cmocka_unit_test(an_injection_is_an_error_of_its_own),
 	};

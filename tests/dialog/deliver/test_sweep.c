@@ -12,7 +12,7 @@ a_sweep_of_many_rows_is_few_fetches(void **state)
 	struct world *w = *state;
 
 	world_rows(w, ROWS);
-	w->peer.scripts[0].greeting = "554 5.3.2 go away\r\n";
+	w->policies.intakes[0] = NULL;
 	w->spool.rows[ROWS - 1].created_at = NOW - DAYS_3;
 	w->spool.rows[ROWS - 1].next_at = NOW + DAYS_3;
 	w->spool.account.oldest_waiting_at = NOW - DAYS_3;

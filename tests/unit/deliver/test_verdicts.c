@@ -100,32 +100,53 @@ some_codes_mean_more_than_their_class(void **state)
 }
 
 static void
-whichever_of_count_and_time_comes_first(void **state)
+who_gets_another_attempt(void **state)
 {
-	static const struct bounce_profile b = { "b", 3, 1000, 60, 3600 };
+	static const struct destination_controls c = {
+		.bounce = { "b", 10, 1000, 60, 3600 }, .uncertain_wait_ms = 100
+	};
 	static const struct {
 		const char *name;
+		enum journal_state state;
 		uint32_t attempts;
-		int64_t age;
+		int64_t next_after; /* its creation */
 		bool want;
 	} rows[] = {
-		{ "new", 0, 0, false },
-		{ "the first attempt and two retries", 3, 999, false },
-		{ "the first attempt and three retries: one more was allowed", 4, 0,
+		{ "new", JOURNAL_WAITING, 0, 0, false },
+		{ "the first attempt and nine retries", JOURNAL_WAITING, 10, 900, false },
+		{ "the first attempt and ten retries", JOURNAL_WAITING, 11, 900, true },
+		{ "uncertain as often", JOURNAL_UNCERTAIN, 11, 900, true },
+		{ "put off for longer than its time", JOURNAL_WAITING, 5, 5000, false },
+		{ "uncertain since before its time was over", JOURNAL_UNCERTAIN, 5, 1099,
+		  false },
+		{ "uncertain by an attempt after its time", JOURNAL_UNCERTAIN, 5, 1100,
 		  true },
-		{ "almost too old", 0, 999, false },
-		{ "too old", 0, 1000, true },
-		{ "a clock that went back", 0, -5, false },
+		{ "the same of its first attempts", JOURNAL_UNCERTAIN, 3, 1100, false },
+		{ "the same, and made due", JOURNAL_UNCERTAIN, 5, -5000, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct spool_journal j = { .attempts = rows[i].attempts,
-					   .created_at = 5000 };
-		bool got = outcome_is_expired(&j, &b, 5000 + rows[i].age);
+		struct spool_journal j = { .state = rows[i].state,
+					   .attempts = rows[i].attempts,
+					   .created_at = 5000,
+					   .next_at = 5000 + rows[i].next_after };
+		bool got = outcome_is_expired(&j, &c);
 		if (got != rows[i].want)
 			fail_msg("%s: got %d, want %d", rows[i].name, got, rows[i].want);
 	}
+}
+
+static void
+the_time_in_the_queue_is_over_at_its_last_millisecond(void **state)
+{
+	static const struct bounce_profile b = { "b", 10, 1000, 60, 3600 };
+	static const struct spool_journal j = { .created_at = 5000 };
+
+	(void)state;
+	assert_false(outcome_is_overdue(&j, &b, 5999));
+	assert_true(outcome_is_overdue(&j, &b, 6000));
+	assert_false(outcome_is_overdue(&j, &b, 4995)); /* a clock that went back */
 }
 
 static void
@@ -158,7 +179,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_reply_to_each_command_has_one_meaning),
 		cmocka_unit_test(some_codes_mean_more_than_their_class),
-		cmocka_unit_test(whichever_of_count_and_time_comes_first),
+		cmocka_unit_test(who_gets_another_attempt),
+		cmocka_unit_test(the_time_in_the_queue_is_over_at_its_last_millisecond),
 		cmocka_unit_test(a_reply_is_told_in_one_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
