@@ -56,11 +56,19 @@ batch_collect(struct writer *w, struct work_job *chain)
 
 /* -- when it fails -- */
 
+/* What one operation needs cannot be read. Nothing that was written is in doubt. */
+static bool
+is_unreadable(const struct writer *w, const struct err *e)
+{
+	return e->kind == ERR_IO && w->blamed != NULL && w->db.has_failed_read &&
+	       !w->db.has_failed_sync;
+}
+
 /* Not the operation's fault: the same one may succeed when the disk is well again. */
 static bool
-is_environment(const struct err *e)
+is_environment(const struct writer *w, const struct err *e)
 {
-	return err_kind_is_temporary(e->kind);
+	return err_kind_is_temporary(e->kind) && !is_unreadable(w, e);
 }
 
 static void
@@ -101,7 +109,10 @@ batch_without_log(struct writer *w)
 	w->batch.n = 0;
 }
 
-enum { SETBACKS_TOGETHER = 8 };
+enum {
+	SETBACKS_TOGETHER = 8,
+	UNREADABLE_TICKS = 10, /* a disk may be away for so long */
+};
 
 static int
 transact_alone(struct writer *w, struct store_op *op, struct err *e)
@@ -131,7 +142,7 @@ transact_with_ballast(struct writer *w, struct store_op **ops, size_t n, struct 
 static void
 keep_or_fail(struct writer *w, size_t n, const struct err *e)
 {
-	bool is_alone = !is_environment(e) || ++w->setbacks % SETBACKS_TOGETHER == 0;
+	bool is_alone = !is_environment(w, e) || ++w->setbacks % SETBACKS_TOGETHER == 0;
 	unsigned waiting = 0; /* flags of what is kept */
 
 	for (size_t i = 0; i < n; i++) {
@@ -169,9 +180,58 @@ batch_without_room(struct writer *w, struct err *e)
 		return;
 	if (e->kind == ERR_SPACE && transact_with_ballast(w, b->at, n, e) == 0)
 		return;
-	if (is_environment(e))
+	if (is_environment(w, e))
 		after_environment(w, e);
 	keep_or_fail(w, n, e);
+}
+
+/* -- one that fails alone -- */
+
+/* With nothing in memory, what all others need is read from the disk, and written. */
+static bool
+can_read_others(struct writer *w)
+{
+	struct err e;
+
+	db_keep_log(&w->db);
+	db_close(&w->db);
+	return writer_open(w, NULL) == 0 && batch_sync(w, &e) == 0;
+}
+
+/*
+ * The disk may be away, or a part of it bad. What may not fail waits until it is known
+ * which: when all but this can be read after a while, it is as good as damaged.
+ */
+static void
+end_unreadable(struct writer *w, struct store_op *op, const struct err *e)
+{
+	int64_t now = mono_now_ms();
+
+	if ((op->kind->flags & OP_KEPT) == 0 || (op->kind->flags & OP_SEGMENT) != 0) {
+		op_fail(w, op, e);
+		return;
+	}
+	if (op->unreadable_since == 0)
+		op->unreadable_since = now;
+	if (now - op->unreadable_since <
+		    UNREADABLE_TICKS * (int64_t)w->spool->limits.tick_ms ||
+	    !can_read_others(w)) {
+		ops_keep(w, &w->kept, op);
+		return;
+	}
+	w->blamed = op;
+	fail_for_good(w, op,
+		      &(struct err){ .kind = ERR_CORRUPT,
+				     .text = "the row cannot be read from the disk" });
+}
+
+static void
+end_alone(struct writer *w, struct store_op *op, const struct err *e)
+{
+	if (is_unreadable(w, e))
+		end_unreadable(w, op, e);
+	else
+		fail_for_good(w, op, e);
 }
 
 /* How many to try next, of n that failed together: none that is not the bad one alone. */
@@ -197,14 +257,14 @@ batch_in_parts(struct writer *w)
 		if (transact(w, b->at + i, n, &e) == 0) {
 			i += n;
 			n = is_known ? b->n - i : 1;
-		} else if (is_environment(&e)) {
+		} else if (is_environment(w, &e)) {
 			/* The rest of the batch, in its order. */
 			memmove(b->at, b->at + i, (b->n - i) * sizeof(b->at[0]));
 			b->n -= i;
 			batch_without_room(w, &e);
 			return;
 		} else if (n == 1) {
-			fail_for_good(w, b->at[i++], &e);
+			end_alone(w, b->at[i++], &e);
 			n = is_known ? b->n - i : 1;
 		} else {
 			is_known = w->blamed != NULL;
@@ -244,11 +304,11 @@ batch_run(struct writer *w)
 			b->n = 0;
 			if (w->is_troubled && w->is_full)
 				writer_trouble(w, NULL);
-		} else if (is_environment(&e)) {
+		} else if (is_environment(w, &e)) {
 			batch_without_room(w, &e);
 		} else if (b->n == 1) {
-			fail_for_good(w, b->at[0], &e);
 			b->n = 0;
+			end_alone(w, b->at[0], &e);
 		} else {
 			batch_in_parts(w);
 		}

@@ -45,6 +45,8 @@ db_error(struct db *db, const char *what, struct err *e)
 	int primary = code & 0xff;
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
 		db->has_failed_sync = true;
+	if (code == SQLITE_IOERR_READ)
+		db->has_failed_read = true;
 	int os = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN
 			 ? sqlite3_system_errno(db->sql)
 			 : 0;
@@ -127,10 +129,10 @@ db_open(struct db *db, const char *path, const struct db_settings *s, struct err
 	 * afterwards.
 	 */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	if (s->mode == DB_WRITE && gather_new(&db->gather, e) != 0)
+	if (gather_new(&db->gather, e) != 0)
 		return -1;
 	int rc = sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX,
-				 db->gather == NULL ? NULL : gather_name(db->gather));
+				 gather_name(db->gather));
 	if (db->sql == NULL) {
 		db_close(db);
 		return err_set(e, ERR_MEMORY, 0, "no memory for a database connection");

@@ -30,9 +30,10 @@ struct gather;
 
 struct db {
 	sqlite3 *sql;
-	struct gather *gather; /* of the connection that writes */
+	struct gather *gather;
 	sqlite3_stmt *ready[STATEMENT_COUNT];
 	bool has_failed_sync; /* since it was opened; closing leaves the log alone */
+	bool has_failed_read; /* since whoever cares looked */
 };
 
 struct db_settings {

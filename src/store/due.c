@@ -40,7 +40,8 @@ add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct e
 {
 	struct spool_journal *j = NULL;
 
-	if (refused_has(&r->spool->refused, mid))
+	if (refused_has(&r->spool->refused, mid) ||
+	    refused_has(&r->spool->unreadable, mid))
 		return 0;
 	int loaded = load_journal(&r->db, mid, LOAD_STRICT, &j, e);
 
@@ -105,11 +106,39 @@ find_earliest(struct reader *r, struct fetch *f, struct err *e)
 	return result < 0 ? -1 : 0;
 }
 
+/* The first n of the page: they hold up no other, and are asked for again in a while. */
+static int
+leave_out(struct reader *r, struct fetch *f, size_t n, struct err *e)
+{
+	struct refused *unreadable = &r->spool->unreadable;
+
+	if (f->due.journals.count == 0 && !reader_is_well(r))
+		return -1;
+	e->kind = ERR_NONE;
+	if (refused_count(unreadable) == 0)
+		r->unreadable_until = mono_now_ms() + UNREADABLE_REST_MS;
+	for (size_t i = 0; i < n; i++)
+		refused_add(unreadable, f->page[i].mid);
+	return 0;
+}
+
+static void
+note_unreadable(struct reader *r, struct fetch *f)
+{
+	int64_t at = f->now + r->unreadable_until - mono_now_ms();
+
+	if (refused_count(&r->spool->unreadable) > 0 &&
+	    (f->due.earliest_at == 0 || at < f->due.earliest_at))
+		f->due.earliest_at = at;
+}
+
 static int
 read_due(struct reader *r, struct fetch *f, struct err *e)
 {
-	size_t bytes = 0, i;
+	size_t bytes = 0, n_bad = 0, i;
 
+	if (mono_now_ms() >= r->unreadable_until)
+		refused_clear(&r->spool->unreadable);
 	if (f->after.next_at <= f->now && collect(r, f, STATEMENT_DUE_SAME, e) != 0)
 		return -1;
 	if (collect(r, f, STATEMENT_DUE_LATER, e) != 0 || find_earliest(r, f, e) != 0)
@@ -119,11 +148,17 @@ read_due(struct reader *r, struct fetch *f, struct err *e)
 	for (i = 0; i < f->n_page && i < f->rows; i++) {
 		if (is_bounded && i > 0 && bytes >= f->bytes)
 			break;
-		if (add_row(r, f, f->page[i].mid, &bytes, e) != 0)
-			return -1;
 		f->due.next = f->page[i];
+		if (add_row(r, f, f->page[i].mid, &bytes, e) == 0)
+			continue;
+		if (e->kind != ERR_IO)
+			return -1;
+		f->page[n_bad++] = f->due.next;
 	}
 	f->due.is_end = i == f->n_page;
+	if (n_bad > 0 && leave_out(r, f, n_bad, e) != 0)
+		return -1;
+	note_unreadable(r, f);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 /*
- * gather.c - a VFS whose log file has a buffer.
+ * gather.c - a VFS whose log file has a buffer, and whose files say what a read failed of.
  *
- * The file object stays the one of the VFS beneath; only its table of methods is replaced
- * by a copy that has ours in it, and the copy is a part of the gather, which is how a
- * method finds its buffer.
+ * The file objects stay those of the VFS beneath; only their tables of methods are
+ * replaced by copies that have ours in them, and the copies are a part of the gather,
+ * which is how a method finds it.
  */
 #include "store/gather.h"
 
@@ -28,6 +28,8 @@ struct gather {
 	char name[32];
 	sqlite3_io_methods methods; /* of the log: those beneath, and ours */
 	const sqlite3_io_methods *original;
+	sqlite3_io_methods database_methods; /* of the database */
+	const sqlite3_io_methods *database_original;
 	sqlite3_int64 end; /* of what was written since the log began anew */
 	bool is_commit;    /* the last frame header was a commit's         */
 	sqlite3_int64 at;  /* where the buffer belongs                     */
@@ -49,6 +51,28 @@ gather_of_vfs(sqlite3_vfs *vfs)
 {
 	return (struct gather *)((char *)vfs - offsetof(struct gather, vfs));
 }
+
+/* -- reading -- */
+
+/* SQLite calls its own CORRUPTFS, which is EIO, a damaged database. */
+static int
+read_result(int rc)
+{
+	return rc == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : rc;
+}
+
+static int
+database_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
+{
+	const char *methods = (const char *)file->pMethods;
+	const struct gather *g =
+		(const struct gather *)(methods -
+					offsetof(struct gather, database_methods));
+
+	return read_result(g->database_original->xRead(file, p, n, at));
+}
+
+/* -- the log -- */
 
 /* Bytes that could not be written are SQLite's to write again: nothing is kept. */
 static int
@@ -110,7 +134,7 @@ log_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
 	struct gather *g = gather_of(file);
 	int rc = hand_on(g, file);
 
-	return rc == SQLITE_OK ? g->original->xRead(file, p, n, at) : rc;
+	return rc == SQLITE_OK ? read_result(g->original->xRead(file, p, n, at)) : rc;
 }
 
 static int
@@ -159,6 +183,12 @@ gather_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, i
 	struct gather *g = gather_of_vfs(vfs);
 	int rc = g->beneath->xOpen(g->beneath, name, file, flags, out);
 
+	if (rc == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+		g->database_original = file->pMethods;
+		g->database_methods = *g->database_original;
+		g->database_methods.xRead = database_read;
+		file->pMethods = &g->database_methods;
+	}
 	bool is_log = (flags & SQLITE_OPEN_WAL) != 0 && g->original == NULL;
 	if (rc != SQLITE_OK || !is_log)
 		return rc;

@@ -11,8 +11,10 @@
  *
  * A write that fails is reported by the call that handed it on, which is always one that
  * SQLite can still answer with a rollback. The order of bytes and syncs is SQLite's own.
- * Everything but the log goes to the file system as ever. For one connection, whose
- * thread is the only one that calls; it must be closed before gather_free().
+ * What is read of the log or the database is as ever, but that EIO is SQLITE_IOERR_READ:
+ * a disk that cannot be read is not a database that is damaged. All else goes to the file
+ * system as ever. For one connection, whose thread is the only one that calls; it must be
+ * closed before gather_free().
  */
 #ifndef TDC_STORE_GATHER_H
 #define TDC_STORE_GATHER_H

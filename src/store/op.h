@@ -54,6 +54,7 @@ struct store_op { /* first member of its request */
 	struct err error; /* kind ERR_NONE: done          */
 	bool has_failed;  /* already, before the store thread */
 	bool has_more;    /* set by apply: another step follows in a later batch */
+	int64_t unreadable_since; /* ms; a page that it needs. 0: it is not */
 };
 
 void op_init(struct store_op *op, const struct op_kind *kind, struct spool *sp);

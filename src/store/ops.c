@@ -72,6 +72,7 @@ op_fail(struct writer *w, struct store_op *op, const struct err *e)
 		w->outcomes++;
 	op->error = *e;
 	op->has_more = false;
+	op->unreadable_since = 0;
 	if (op->kind->failed != NULL)
 		op->kind->failed(w, op);
 	op_answer(w, op);

@@ -66,10 +66,12 @@ purge_failed(struct writer *w, struct store_op *op)
 {
 	struct purge *p = (struct purge *)op;
 
+	/* Of rows that cannot be read one at a time is learned: the disk may be away. */
+	if (p->failed_mid != 0 &&
+	    (op->error.kind == ERR_IO || !err_is_temporary(&op->error)))
+		refused_add(&w->spool->refused, p->failed_mid);
 	if (err_is_temporary(&op->error))
 		p->failed_mid = 0;
-	else if (p->failed_mid != 0)
-		refused_add(&w->spool->refused, p->failed_mid);
 }
 
 static void

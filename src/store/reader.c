@@ -123,6 +123,25 @@ run(struct reader *r, enum statement which, struct err *e)
 	return st == NULL ? -1 : db_run(&r->db, st, e);
 }
 
+static int
+read_row(struct reader *r, enum statement which)
+{
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&r->db, which, NULL);
+	if (st == NULL)
+		return -1;
+	if (which == STATEMENT_WALK)
+		db_bind_int(st, 2, 1);
+	return db_step(&r->db, st, NULL);
+}
+
+bool
+reader_is_well(struct reader *r)
+{
+	reader_close(r);
+	return reader_open(r, NULL) == 0 && read_row(r, STATEMENT_WALK) >= 0 &&
+	       read_row(r, STATEMENT_LAST_JOURNAL) >= 0;
+}
+
 int
 reader_begin(struct reader *r, struct err *e)
 {

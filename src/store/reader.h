@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-enum { READER_CACHE_KIB = 2048 };
+enum { READER_CACHE_KIB = 2048, UNREADABLE_REST_MS = 10 * 60 * 1000 };
 
 struct reader {
 	struct spool *spool;
@@ -23,7 +23,8 @@ struct reader {
 	struct work_queue *queue;
 	pthread_t thread;
 	bool has_thread;
-	pthread_mutex_t lock; /* guards the connection against reader_interrupt() */
+	int64_t unreadable_until; /* ms; then it asks for those rows again */
+	pthread_mutex_t lock;     /* guards the connection against reader_interrupt() */
 };
 
 struct read_op { /* first member of its request */
@@ -39,6 +40,9 @@ void reader_stop(struct reader *r);
 void reader_interrupt(struct reader *r); /* any thread: breaks off what runs now */
 /* Then `read` on the reader's thread, then `answer` on the loop, which frees. */
 void reader_submit(struct reader *r, struct read_op *op);
+
+/* Opened anew it can read both ends of the journals: what it could not is the disk's in part. */
+bool reader_is_well(struct reader *r);
 
 /* One snapshot for several statements. */
 int reader_begin(struct reader *r, struct err *e);

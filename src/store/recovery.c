@@ -95,6 +95,31 @@ cut_tail(struct spool *sp, uint64_t id, uint64_t size)
 	close(fd);
 }
 
+static bool
+is_open_segment(sqlite3_stmt *st)
+{
+	const char *state = db_text(st, 1);
+
+	return state != NULL && strcmp(state, "open") == 0;
+}
+
+/* Before the transaction: a row that cannot be read would end it. */
+static int
+cut_tails(struct spool *sp, struct err *e)
+{
+	struct writer *w = &sp->writer;
+	SCOPED(db_release) sqlite3_stmt *st = db_use(&w->db, STATEMENT_SEGMENT_ALL, e);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	while ((r = db_step(&w->db, st, e)) == 1)
+		if (is_open_segment(st))
+			cut_tail(sp, (uint64_t)sqlite3_column_int64(st, 0),
+				 (uint64_t)sqlite3_column_int64(st, 3));
+	return r;
+}
+
 /*
  * What was appended to is closed: the next body begins a new segment. Those without live
  * bytes go.
@@ -110,13 +135,9 @@ end_segments(struct spool *sp, uint64_t *last_id, struct err *e)
 		return -1;
 	while ((r = db_step(&w->db, st, e)) == 1) {
 		uint64_t id = (uint64_t)sqlite3_column_int64(st, 0);
-		const char *state = db_text(st, 1);
-		bool is_open = state != NULL && strcmp(state, "open") == 0;
 		if (id > *last_id)
 			*last_id = id;
-		if (is_open)
-			cut_tail(sp, id, (uint64_t)sqlite3_column_int64(st, 3));
-		if ((is_open || sqlite3_column_int64(st, 2) <= 0) &&
+		if ((is_open_segment(st) || sqlite3_column_int64(st, 2) <= 0) &&
 		    pending_segment_closed(w, id, e) != 0)
 			return -1;
 	}
@@ -233,12 +254,15 @@ begin_life(struct spool *sp, uint64_t died_at, uint64_t unclean_mid,
 	   uint64_t *last_segment, struct spool_recovery *r, struct err *e)
 {
 	struct writer *w = &sp->writer;
+	uint64_t first = 0;
 
 	pending_begin(w);
-	if (db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
+	/* A read that fails would end a transaction. */
+	if (unclean_find_first(w, &first, e) == 0 && cut_tails(sp, e) == 0 &&
+	    db_exec(&w->db, "BEGIN IMMEDIATE", e) == 0 &&
 	    end_segments(sp, last_segment, e) == 0 && secret_begin(sp, e) == 0 &&
 	    policies_begin(sp, r, e) == 0 && find_new(w, r, e) == 0 &&
-	    unclean_begin(sp, died_at, unclean_mid, e) == 0 &&
+	    unclean_begin(sp, died_at, unclean_mid, first, e) == 0 &&
 	    row_meta_set(w, "clean", 0, e) == 0 &&
 	    row_meta_set(w, "mid_reserved", (int64_t)sp->mid_limit, e) == 0 &&
 	    pending_write(w, e) == 0 && db_exec(&w->db, "COMMIT", e) == 0) {

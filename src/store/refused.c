@@ -62,6 +62,14 @@ refused_add(struct refused *r, uint64_t mid)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void
+refused_clear(struct refused *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->n = 0;
+	pthread_mutex_unlock(&r->lock);
+}
+
 bool
 refused_has(struct refused *r, uint64_t mid)
 {

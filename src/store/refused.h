@@ -22,6 +22,7 @@ struct refused {
 void refused_init(struct refused *r);
 void refused_done(struct refused *r);
 void refused_add(struct refused *r, uint64_t mid);
+void refused_clear(struct refused *r);
 bool refused_has(struct refused *r, uint64_t mid);
 size_t refused_count(struct refused *r);
 

@@ -94,6 +94,7 @@ close_parts(struct spool *sp)
 		timer_done(&sp->purge_timer);
 	hot_done(&sp->hot);
 	refused_done(&sp->refused);
+	refused_done(&sp->unreadable);
 	profiles_done(sp);
 	unclean_done(sp);
 	strays_free(sp->strays);
@@ -119,6 +120,7 @@ try_to_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	sqlite3_soft_heap_limit64(SQLITE_HEAP_MIB * (int64_t)MIB);
 	hot_init(&sp->hot, 0);
 	refused_init(&sp->refused);
+	refused_init(&sp->unreadable);
 	view_init(sp);
 	set_limits(sp, s);
 	set_reloadable(sp, s);

@@ -65,6 +65,7 @@ struct spool {
 	struct spool_limits limits;
 	struct space space;
 	struct refused refused;
+	struct refused unreadable; /* by the disk, for now; the reader adds */
 	struct completions completions;
 	struct view_exchange exchange;
 
@@ -112,7 +113,10 @@ int recover(struct spool *sp, struct spool_recovery *r, struct err *e);
  * Within the start's transaction. `died_at`: the highest MID that may have been given, or 0
  * after an orderly stop; `before`: what was kept by then.
  */
-int unclean_begin(struct spool *sp, uint64_t died_at, uint64_t before, struct err *e);
+int unclean_begin(struct spool *sp, uint64_t died_at, uint64_t before, uint64_t first,
+		  struct err *e);
+/* No row below *first waits, or can be made to wait again. */
+int unclean_find_first(struct writer *w, uint64_t *first, struct err *e);
 void unclean_done(struct spool *sp);
 /* Within the start's transaction: reads the secret, or makes it. */
 int secret_begin(struct spool *sp, struct err *e);

@@ -83,6 +83,7 @@ transact(struct writer *w, struct store_op **ops, size_t n, struct err *e)
 	int64_t since = mono_us();
 
 	w->blamed = NULL;
+	w->db.has_failed_read = false;
 	if (writer_set_full(w, (flags & OP_SYNCED) != 0, e) != 0)
 		return -1;
 	pending_begin(w);

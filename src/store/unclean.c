@@ -40,15 +40,20 @@ first_of(struct writer *w, const char *state, uint64_t after, uint64_t *first,
 	if (state != NULL)
 		db_bind_text(st, 3, state);
 	int r = db_step(&w->db, st, e);
-	uint64_t mid = r == 1 ? (uint64_t)sqlite3_column_int64(st, 0) : INT64_MAX;
+	/* What cannot be read may be as old as any. */
+	bool is_lost = r < 0 && (e->kind == ERR_IO || e->kind == ERR_CORRUPT);
+	if (r < 0 && !is_lost)
+		return -1;
+	uint64_t mid = is_lost  ? 0
+		       : r == 1 ? (uint64_t)sqlite3_column_int64(st, 0)
+				: INT64_MAX;
 	if (mid < *first)
 		*first = mid;
-	return r < 0 ? -1 : 0;
+	return 0;
 }
 
-/* No row below *first waits, or can be made to wait again. */
-static int
-find_first(struct writer *w, uint64_t *first, struct err *e)
+int
+unclean_find_first(struct writer *w, uint64_t *first, struct err *e)
 {
 	static const enum journal_state others[] = { JOURNAL_HELD, JOURNAL_DEAD,
 						     JOURNAL_QUARANTINED };
@@ -104,13 +109,11 @@ load(struct spool *sp, struct err *e)
 }
 
 int
-unclean_begin(struct spool *sp, uint64_t died_at, uint64_t before, struct err *e)
+unclean_begin(struct spool *sp, uint64_t died_at, uint64_t before, uint64_t first,
+	      struct err *e)
 {
 	struct writer *w = &sp->writer;
-	uint64_t first = 0;
 
-	if (find_first(w, &first, e) != 0)
-		return -1;
 	if (died_at != 0 && (run(w, STATEMENT_UNCLEAN_MERGE, 0, e) != 0 ||
 			     run(w, STATEMENT_UNCLEAN_ADD, died_at, e) != 0))
 		return -1;

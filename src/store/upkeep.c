@@ -11,6 +11,7 @@
 enum {
 	OLDEST_LOOKS = 1000,
 	ANEW_LOOKS = 100,        /* at rows that may hide an older one */
+	OLDEST_REST_MS = 10000,  /* after a look that failed */
 	ANEW_MS = 60000,         /* later than its message: no commit takes so long */
 	VACUUM_MIN_PAGES = 1024, /* free pages that are left for new mail */
 	VACUUM_STEP_PAGES = 256,
@@ -75,7 +76,7 @@ look_for_oldest(struct writer *w, int64_t *at)
 void
 upkeep_oldest(struct writer *w)
 {
-	int64_t at = 0;
+	int64_t at = 0, now = mono_now_ms();
 
 	if (w->terms[TERM_STATE + JOURNAL_WAITING] +
 		    w->terms[TERM_STATE + JOURNAL_UNCERTAIN] <=
@@ -83,6 +84,8 @@ upkeep_oldest(struct writer *w)
 		w->oldest_at = 0;
 		return;
 	}
+	if (now < w->oldest_rest_until)
+		return;
 	switch (look_for_oldest(w, &at)) {
 	case OLDEST_FOUND:
 		w->oldest_at = at;
@@ -91,7 +94,9 @@ upkeep_oldest(struct writer *w)
 		w->oldest_at = 0;
 		break;
 	case OLDEST_MORE: /* it is known in a later look */
-	case OLDEST_FAILED:
+		break;
+	case OLDEST_FAILED: /* a disk that cannot read takes its time to say so */
+		w->oldest_rest_until = now + upkeep_scaled_ms(w, OLDEST_REST_MS);
 		break;
 	}
 }

@@ -64,7 +64,8 @@ fill(struct writer *w, struct view *v)
 	v->file_bytes = w->file_bytes;
 	v->unsynced = w->unsynced;
 	v->outcomes = outcomes_done(w);
-	v->refused_rows = refused_count(&w->spool->refused);
+	v->refused_rows =
+		refused_count(&w->spool->refused) + refused_count(&w->spool->unreadable);
 	v->longest_commit_us = w->longest_commit_us;
 	v->longest_checkpoint_us = w->longest_checkpoint_us;
 }

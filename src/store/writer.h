@@ -55,6 +55,7 @@ struct writer {
 	uint64_t outcomes;   /* of spool_record(), done with */
 	uint64_t oldest_mid; /* no row up to it waits */
 	int64_t oldest_at;
+	int64_t oldest_rest_until; /* ms */
 	uint64_t database_bytes, segment_bytes, file_bytes;
 
 	/* durability */

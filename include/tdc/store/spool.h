@@ -320,6 +320,7 @@ struct spool_status {
 	/*
 	 * The database will not change them, or only an index has them in the state that
 	 * was asked for: left out of the due queue and the purge until the next start.
+	 * Or the disk cannot read them: asked for again after ten minutes.
 	 */
 	uint64_t refused_rows;
 	int64_t longest_commit_us, longest_checkpoint_us;
