@@ -19,7 +19,7 @@
 #define KIB 1024ull
 #define MIB (1024ull * 1024)
 
-enum { SQLITE_HEAP_MIB = 10, TICK_MS = 1000 };
+enum { TICK_MS = 1000 };
 
 static uint64_t
 or_default(uint64_t n, uint64_t fallback)
@@ -117,7 +117,6 @@ try_to_open(struct loop *l, const struct spool_settings *s, struct spool **ret,
 	*recovery = (struct spool_recovery){ 0 };
 	sp->loop = l;
 	sp->directory_fd = sp->lock_fd = sp->segments.fd = -1;
-	sqlite3_soft_heap_limit64(SQLITE_HEAP_MIB * (int64_t)MIB);
 	hot_init(&sp->hot, 0);
 	refused_init(&sp->refused);
 	refused_init(&sp->unreadable);

@@ -70,6 +70,20 @@ bodies_come_back_byte_for_byte(void **state)
 	fixture_done(&f);
 }
 
+/* Counting it would be a lock around each allocation of both threads. */
+static void
+sqlite_does_not_count_its_memory(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	accept_one(&f, "DEFAULT", 1, 100);
+	assert_int_equal(sqlite3_memory_used(), 0);
+	fixture_done(&f);
+}
+
 static void
 everything_is_found_after_a_restart(void **state)
 {
@@ -455,6 +469,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_come_back_byte_for_byte),
+		cmocka_unit_test(sqlite_does_not_count_its_memory),
 		cmocka_unit_test(everything_is_found_after_a_restart),
 		cmocka_unit_test(delivered_bodies_leave_nothing_behind),
 		cmocka_unit_test(one_body_serves_many_journals),
