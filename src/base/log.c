@@ -12,10 +12,13 @@
 #include "tdc/base/clock.h"
 #include "tdc/base/format.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct {
 	pthread_mutex_t lock;
@@ -165,6 +168,11 @@ log_look(const struct log_settings *s, struct err *e)
 
 	if (s->target == LOG_TO_FILE)
 		return log_file_look(s->path, e);
+	if (s->target == LOG_TO_SYSLOG &&
+	    faccessat(AT_FDCWD, path_of(s), W_OK, AT_EACCESS) != 0)
+		return err_set(e, err_kind_of_errno(errno), errno,
+			       "lines are lost while there is no syslog at %s",
+			       path_of(s));
 	if (log_sink_open(&sink, s->target, s->form, path_of(s), e) != 0)
 		return -1;
 	log_sink_close(&sink);

@@ -1,8 +1,7 @@
 /*
  * diff.c - which keys differ that need a restart, and what is in use until then.
  *
- * Entries of lists and mappings are compared by their names; an entry that came or went
- * is named itself.
+ * Entries of lists and mappings are compared by their names.
  */
 #include "tree.h"
 
@@ -53,21 +52,6 @@ has_fixed(const struct schema_row *row)
 	return false;
 }
 
-static size_t
-push_entry(struct diff *d, const char *name)
-{
-	/* listeners[feed] */
-	size_t before = d->path.n;
-	if (d->path.n + strlen(name) + 3 < sizeof(d->path.text)) {
-		d->path.text[d->path.n++] = '[';
-		memcpy(d->path.text + d->path.n, name, strlen(name));
-		d->path.n += strlen(name);
-		memcpy(d->path.text + d->path.n, "]", 2);
-		d->path.n++;
-	}
-	return before;
-}
-
 /* The line has the form of every other problem of a file. */
 static void
 pass_on(void *arg, bool is_error, const char *line)
@@ -88,27 +72,46 @@ tell(struct diff *d, const struct config_node *n, const char *found)
 	problem_warning(&problems, &at, d->path.text, found, NULL);
 }
 
+/* An entry is in the file with its index or key, as in all problems; one that is not
+ * there has only its name. */
+static size_t
+push_entry(struct diff *d, const struct config_node *list, size_t i)
+{
+	const char *key = list->children[i]->key;
+
+	return key != NULL ? path_push_key(&d->path, key) : path_push_index(&d->path, i);
+}
+
+static void
+tell_missing(struct diff *d, const char *name)
+{
+	char found[FOUND_MAX + 64], quoted[FOUND_MAX];
+
+	problem_quote(name, strlen(name), quoted);
+	snprintf(found, sizeof(found),
+		 "%s is not in the file; it stays in use until a restart",
+		 quoted + strlen("found "));
+	tell(d, NULL, found);
+}
+
 static void
 diff_entries(struct diff *d, const struct config_node *a, const struct config_node *b)
 {
 	for (size_t i = 0; i < a->n_children; i++) {
 		const char *name = entry_name(a->children[i]);
-		if (name == NULL)
-			continue;
-		const struct config_node *other = entry_by_name(b, name);
-		size_t before = push_entry(d, name);
-		if (other == NULL)
-			tell(d, NULL, "not in the file; it stays in use until a restart");
-		else
-			diff_nodes(d, a->children[i], other);
-		path_pop(&d->path, before);
+		if (name != NULL && entry_by_name(b, name) == NULL)
+			tell_missing(d, name);
 	}
 	for (size_t i = 0; i < b->n_children; i++) {
 		const char *name = entry_name(b->children[i]);
-		if (name == NULL || entry_by_name(a, name) != NULL)
+		if (name == NULL)
 			continue;
-		size_t before = push_entry(d, name);
-		tell(d, b->children[i], "new; it is not in use until a restart");
+		const struct config_node *other = entry_by_name(a, name);
+		size_t before = push_entry(d, b, i);
+		if (other == NULL)
+			tell(d, b->children[i], "new; it is not in use until a restart");
+		else
+			diff_nodes(d, other, b->children[i]);
 		path_pop(&d->path, before);
 	}
 }

@@ -46,7 +46,7 @@ struct spool_watch;
 struct daemon {
 	struct options options;
 	int64_t started_at;    /* wall ms */
-	struct problems found; /* by the start; its warnings until there is a log */
+	struct problems found; /* by the start; until there is a log, or its end */
 
 	/* What keys that need a restart are read from; the same as `now` until a
 	 * reload. */
@@ -150,6 +150,8 @@ void problems_keep(void *arg, bool is_error, const char *line);
 void problems_report(void *arg, bool is_error, const char *line);
 /* All lines of one of the two buffers; valid until it gets more. */
 const char *problems_lines(struct buf *lines);
+/* Logs the errors that were only kept. */
+void problems_log_errors(struct problems *p);
 /* Logs the warnings that were only kept, and forgets them. */
 void problems_log_warnings(struct problems *p);
 

@@ -56,8 +56,8 @@ check_start(const struct options *o, struct said *said, struct err *e)
 	if (config_load(o->config, report_and_note, said, &l.config, e) != 0)
 		return -1;
 	privileges_lower(l.config, report_and_note, said, e);
-	if (loaded_compile(&l, report_and_note, said, e) == 0)
-		loaded_make_resolver(&l, report_and_note, said, e);
+	loaded_compile(&l, report_and_note, said, e);
+	loaded_make_resolver(&l, report_and_note, said, e);
 	surroundings_look(l.config, o, LOOK_AT_ALL, report_and_note, said);
 	loaded_done(&l);
 	return said->something ? -1 : 0;

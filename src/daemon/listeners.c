@@ -15,7 +15,7 @@
 /* A listener with what it owns; the networks live behind a pointer to const in the
  * settings. */
 static int
-take_networks(const struct config_node *n, size_t i, struct server_listener_settings *l,
+take_networks(const struct config_node *n, struct server_listener_settings *l,
 	      struct err *e)
 {
 	size_t count = config_count(n, "trusted_networks");
@@ -28,14 +28,32 @@ take_networks(const struct config_node *n, size_t i, struct server_listener_sett
 	for (size_t k = 0; k < count; k++)
 		if (network_parse(config_text(config_at(n, "trusted_networks", k), ""),
 				  &networks[k], e) != 0)
-			return setup_blame_entry(n, "trusted_networks", "listeners", i,
-						 e);
+			return -1;
 	return 0;
 }
 
-static int
+/* The i-th listener, for those who find faults in its settings of TLS. */
+struct tls_blame {
+	struct setup_problems *problems;
+	const struct config_node *node;
+	size_t i;
+};
+
+static void
+blame_setting(void *arg, const char *setting, const struct err *e)
+{
+	const struct tls_blame *b = arg;
+	struct err placed = *e;
+
+	setup_blame_entry(b->node, setting, "listeners", b->i, &placed);
+	setup_tell(b->problems, &placed);
+}
+
+/* Ciphers and groups are those of deliveries, too, where it is told what is wrong with
+ * them. */
+static void
 take_tls(const struct config *c, const struct config_node *n, size_t i,
-	 struct server_listener_settings *l, struct err *e)
+	 struct server_listener_settings *l, struct setup_problems *p)
 {
 	const struct config_node *root = config_root(c);
 	const char *word = config_word(n, "tls");
@@ -46,16 +64,19 @@ take_tls(const struct config *c, const struct config_node *n, size_t i,
 		.ciphers = config_text(root, "tls.ciphers"),
 		.groups = config_text(root, "tls.groups"),
 	};
-	char label[SETUP_LABEL_MAX];
+	const struct tls_client_settings own = { .certificate_file = s.certificate_file,
+						 .key_file = s.key_file };
+	struct tls_blame blame = { .problems = p, .node = n, .i = i };
+	struct err e;
 
 	if (strcmp(word, "off") == 0)
-		return 0;
+		return;
 	l->is_tls_required = strcmp(word, "required") == 0;
-	if (tls_server_context_new(&s, &l->tls, e) == 0)
-		return 0;
-	/* The text has the file's name, or what is wrong with the two together. */
-	snprintf(label, sizeof(label), "listeners[%zu].certificate_file, key_file", i);
-	return setup_blame(n, "certificate_file", label, e);
+	if (tls_settings_look(&own, blame_setting, &blame) > 0 ||
+	    tls_server_context_new(&s, &l->tls, &e) == 0 || p->count > 0)
+		return;
+	setup_blame(root, "tls", "tls", &e);
+	setup_tell(p, &e);
 }
 
 static void
@@ -94,76 +115,112 @@ take_socket(const struct config_node *n, struct server_listener_settings *l,
 	return socket_address_parse(config_text(n, "address"), &l->address, e);
 }
 
-/* The i-th listener. */
-static int
+static void
+tell_entry(struct setup_problems *p, const struct config_node *n, const char *key,
+	   size_t i, struct err *e)
+{
+	setup_blame_entry(n, key, "listeners", i, e);
+	setup_tell(p, e);
+}
+
+/* The i-th listener. False: it has no address to be compared. */
+static bool
 take_listener(const struct config *c, const struct config_node *n, size_t i,
-	      struct server_listener_settings *l, struct err *e)
+	      struct server_listener_settings *l, struct setup_problems *p)
 {
 	static const struct word line_ends[] = {
 		{ "keep", BARE_KEEP },
 		{ "refuse", BARE_REFUSE },
 		{ NULL, BARE_KEEP },
 	};
+	struct err e;
 
 	l->name = config_text(n, "name");
 	l->bare_line_ends = (enum bare_line_ends)word_find(
 		line_ends, config_word(n, "bare_line_ends"));
 	take_limits(n, l);
-	if (take_socket(n, l, e) != 0)
-		return setup_blame_entry(n, "address", "listeners", i, e);
-	if (take_networks(n, i, l, e) != 0)
-		return -1;
-	return take_tls(c, n, i, l, e);
+	if (take_networks(n, l, &e) != 0)
+		tell_entry(p, n, "trusted_networks", i, &e);
+	take_tls(c, n, i, l, p);
+	if (take_socket(n, l, &e) == 0)
+		return true;
+	tell_entry(p, n, "address", i, &e);
+	return false;
 }
 
-/* Each can be bound, but not both. */
-static int
-refuse_pair(const struct config_node *n, const struct server_listener_settings *listeners,
-	    size_t i, size_t k, struct err *e)
+/* Each of the two can be bound, but not both. */
+static void
+tell_pair(struct setup_problems *p, const struct config_node *n,
+	  const struct server_listener_settings *listeners, size_t i, size_t k)
 {
 	char text[SOCKET_TEXT_MAX], other[SOCKET_TEXT_MAX];
+	struct err e;
 
 	socket_address_format(&listeners[i].address, text);
 	socket_address_format(&listeners[k].address, other);
-	err_set(e, ERR_CONFIG, 0, "%s cannot be had beside %s of listeners[%zu]", text,
+	err_set(&e, ERR_CONFIG, 0, "%s cannot be had beside %s of listeners[%zu]", text,
 		other, k);
-	return setup_blame_entry(config_at(n, "listeners", i), "address", "listeners", i,
-				 e);
+	tell_entry(p, n, "address", i, &e);
 }
 
-/* The i-th listener, and those before it. */
-static int
-check_socket(const struct config_node *n,
-	     const struct server_listener_settings *listeners, size_t i, struct err *e)
+/* The i-th listener, beside those before it and the control socket. */
+static void
+check_socket(const struct config_node *root,
+	     const struct server_listener_settings *listeners, size_t i,
+	     const struct socket_address *control, struct setup_problems *p)
 {
-	struct socket_address control;
-	char text[SOCKET_TEXT_MAX];
+	const struct config_node *n = config_at(root, "listeners", i);
+	struct err e;
 
-	for (size_t k = 0; k < i; k++)
-		if (socket_address_overlaps(&listeners[i].address, &listeners[k].address))
-			return refuse_pair(n, listeners, i, k, e);
-	snprintf(text, sizeof(text), "unix:%s", config_text(n, "admin.socket"));
-	if (socket_address_parse(text, &control, e) != 0)
-		return setup_blame(n, "admin.socket", "admin.socket", e);
-	if (!socket_address_overlaps(&listeners[i].address, &control))
-		return 0;
-	err_set(e, ERR_CONFIG, 0, "%s is the control socket, admin.socket", text);
-	return setup_blame_entry(config_at(n, "listeners", i), "address", "listeners", i,
-				 e);
+	for (size_t k = 0; k < i; k++) {
+		if (socket_address_overlaps(&listeners[i].address,
+					    &listeners[k].address)) {
+			tell_pair(p, n, listeners, i, k);
+			return;
+		}
+	}
+	if (!socket_address_overlaps(&listeners[i].address, control))
+		return;
+	err_set(&e, ERR_CONFIG, 0, "unix:%s is the control socket, admin.socket",
+		config_text(root, "admin.socket"));
+	tell_entry(p, n, "address", i, &e);
 }
 
-int
+static void
+take_listeners(const struct config *c, struct server_listener_settings *listeners,
+	       size_t count, struct setup_problems *p)
+{
+	const struct config_node *n = config_root(c);
+	struct socket_address control = { 0 };
+	char text[SOCKET_TEXT_MAX];
+	struct err e;
+
+	snprintf(text, sizeof(text), "unix:%s", config_text(n, "admin.socket"));
+	if (socket_address_parse(text, &control, &e) != 0) {
+		setup_blame(n, "admin.socket", "admin.socket", &e);
+		setup_tell(p, &e);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (take_listener(c, config_at(n, "listeners", i), i, &listeners[i], p))
+			check_socket(n, listeners, i, &control, p);
+}
+
+void
 setup_server(const struct config *c, const char *hostname, struct server_settings *ret,
-	     struct err *e)
+	     struct setup_problems *p)
 {
 	const struct config_node *n = config_root(c);
 	size_t count = config_count(n, "listeners");
 	struct server_listener_settings *listeners =
 		calloc(count == 0 ? 1 : count, sizeof(*listeners));
+	struct err e;
 
-	if (listeners == NULL)
-		return err_set(e, ERR_MEMORY, 0, "no memory for listeners");
-	struct server_settings s = {
+	if (listeners == NULL) {
+		err_set(&e, ERR_MEMORY, 0, "no memory for listeners");
+		setup_tell(p, &e);
+		return;
+	}
+	*ret = (struct server_settings){
 		.hostname = hostname,
 		.queue_domain = config_text(n, "queue_domain"),
 		.listeners = listeners,
@@ -172,16 +229,7 @@ setup_server(const struct config *c, const char *hostname, struct server_setting
 		.envelope_memory_max = config_size(n, "limits.envelope_memory"),
 		.stop_grace_ms = config_duration_ms(n, "limits.stop_grace"),
 	};
-	for (size_t i = 0; i < count; i++) {
-		const struct config_node *item = config_at(n, "listeners", i);
-		if (take_listener(c, item, i, &listeners[i], e) == 0 &&
-		    check_socket(n, listeners, i, e) == 0)
-			continue;
-		setup_server_done(&s);
-		return -1;
-	}
-	*ret = s;
-	return 0;
+	take_listeners(c, listeners, count, p);
 }
 
 /* The arrays are the setup's own, and const only for those who borrow them. */

@@ -19,22 +19,11 @@ start_process(struct daemon *d, struct err *e)
 	return process_prepare(e);
 }
 
-/* Errors are for whoever starts it, on stderr, and end the start. Warnings are for the
- * log, once it is known where that is. */
-static void
-report_at_start(void *arg, bool is_error, const char *line)
-{
-	if (is_error)
-		inspect_report(NULL, is_error, line);
-	else
-		problems_keep(arg, is_error, line);
-}
-
 static int
 start_configuration(struct daemon *d, struct err *e)
 {
-	if (config_load(d->options.config, report_at_start, &d->found, &d->now.config,
-			e) != 0)
+	if (config_load(d->options.config, problems_keep, &d->found, &d->now.config, e) !=
+	    0)
 		return -1;
 	d->started = d->now.config;
 	return 0;
@@ -43,14 +32,21 @@ start_configuration(struct daemon *d, struct err *e)
 static int
 start_privileges(struct daemon *d, struct err *e)
 {
-	return privileges_lower(d->now.config, report_at_start, &d->found, e);
+	return privileges_lower(d->now.config, problems_keep, &d->found, e);
 }
 
 static int
 start_settings(struct daemon *d, struct err *e)
 {
+	struct err why;
+	int compiled = loaded_compile(&d->now, problems_keep, &d->found, e);
+	int resolver = loaded_make_resolver(&d->now, problems_keep, &d->found,
+					    compiled == 0 ? e : &why);
+
+	/* It was made to be looked at: dns makes its own. */
+	dns_resolver_free(TAKE_PTR(d->now.resolver));
 	d->generation = 1;
-	return loaded_compile(&d->now, report_at_start, &d->found, e);
+	return compiled == 0 ? resolver : compiled;
 }
 
 /* Whatever of it there is. */
@@ -65,7 +61,7 @@ stop_configuration(struct daemon *d)
 static int
 start_log(struct daemon *d, struct err *e)
 {
-	if (loaded_open_log(&d->now, &d->options, report_at_start, &d->found, e) != 0)
+	if (loaded_open_log(&d->now, &d->options, problems_keep, &d->found, e) != 0)
 		return -1;
 	log_change_take(TAKE_PTR(d->now.log));
 	log_event(LOG_DAEMON, INFO, "daemon.starting", F(LF_TEXT("version", TDC_VERSION)),
@@ -115,6 +111,14 @@ stop_reload(struct daemon *d)
 
 /* ---------------------------------------------------------------- the parts */
 
+static const char *
+how_it_was_left(const struct spool_recovery *r)
+{
+	if (r->is_new)
+		return "new";
+	return r->was_clean ? "after a clean stop" : "after an unclean stop";
+}
+
 static int
 start_spool(struct daemon *d, struct err *e)
 {
@@ -124,18 +128,17 @@ start_spool(struct daemon *d, struct err *e)
 		return -1;
 	log_event(LOG_STORE, INFO, "spool.open",
 		  F(LF_TEXT("directory", d->now.setup->spool.directory),
-		    LF_INT("was_clean", r.was_clean), LF_INT("waiting", r.waiting),
-		    LF_INT("uncertain", r.uncertain), LF_INT("held", r.held),
-		    LF_INT("dead", r.dead), LF_INT("quarantined", r.quarantined),
+		    LF_INT("is_new", r.is_new), LF_INT("was_clean", r.was_clean),
+		    LF_INT("waiting", r.waiting), LF_INT("uncertain", r.uncertain),
+		    LF_INT("held", r.held), LF_INT("dead", r.dead),
+		    LF_INT("quarantined", r.quarantined),
 		    LF_INT("orphan_files", r.orphan_files), LF_INT("took_ms", r.took_ms)),
-		  "spool %s opened in %" PRId64 " ms after %s: %" PRIu64
-		  " waiting, %" PRIu64 " uncertain, %" PRIu64 " held, %" PRIu64
-		  " dead, %" PRIu64 " quarantined (%" PRIu64 " new), %" PRIu64
-		  " orphan files removed",
-		  d->now.setup->spool.directory, r.took_ms,
-		  r.was_clean ? "a clean stop" : "an unclean stop", r.waiting,
-		  r.uncertain, r.held, r.dead, r.quarantined, r.newly_quarantined,
-		  r.orphan_files);
+		  "spool %s opened in %" PRId64 " ms, %s: %" PRIu64 " waiting, %" PRIu64
+		  " uncertain, %" PRIu64 " held, %" PRIu64 " dead, %" PRIu64
+		  " quarantined (%" PRIu64 " new), %" PRIu64 " orphan files removed",
+		  d->now.setup->spool.directory, r.took_ms, how_it_was_left(&r),
+		  r.waiting, r.uncertain, r.held, r.dead, r.quarantined,
+		  r.newly_quarantined, r.orphan_files);
 	if (r.damaged_names > 0 || r.strays > 0 || r.damaged_queue)
 		log_event(LOG_STORE, ERROR, "spool.damaged",
 			  F(LF_INT("names", r.damaged_names), LF_INT("strays", r.strays),
@@ -353,20 +356,26 @@ exit_status(const struct step *failed, const struct err *e)
 	return is_configuration ? EXIT_CONFIG : EXIT_START_FAILED;
 }
 
-/* In the words of --check, with the places in the configuration, where it has some. */
+/* In the words of --check, with the places in the configuration, where it has some. One
+ * problem is told with what it ended; several have a line each before that. */
 static void
 tell_start_failed(struct daemon *d, const struct step *failed, struct err *e)
 {
-	struct problems found;
+	struct problems *found = &d->found;
+	char count[64];
 
-	problems_init(&found);
 	surroundings_look(d->now.config, &d->options, failed->looks | LOOK_FOR_CAUSE,
-			  problems_report, &found);
-	problems_log_warnings(&d->found);
+			  problems_keep, found);
+	problems_log_warnings(found);
+	if (found->errors > 1)
+		problems_log_errors(found);
+	snprintf(count, sizeof(count), "%u problems, named above", found->errors);
 	log_event(LOG_DAEMON, ERROR, "daemon.start_failed",
 		  F(LF_TEXT("part", failed->name)), "tdcd cannot start, %s: %s",
-		  failed->name, found.errors > 0 ? found.first : e->text);
-	problems_done(&found);
+		  failed->name,
+		  found->errors > 1    ? count
+		  : found->errors == 1 ? found->first
+				       : e->text);
 }
 
 static int

@@ -49,8 +49,9 @@ options_help(void)
 	       "anew, TERM and INT\n"
 	       "stop in order; a second one stops at once.\n"
 	       "Exit status: 0 stopped in order, %d start or work failed, %d usage, %d "
-	       "findings in the\nspool, %d configuration.\n",
-	       EXIT_START_FAILED, EXIT_USAGE, EXIT_FINDINGS, EXIT_CONFIG);
+	       "findings in the\nspool, %d the disk lost bytes of the spool, %d "
+	       "configuration.\n",
+	       EXIT_START_FAILED, EXIT_USAGE, EXIT_FINDINGS, EXIT_DISK_LOST, EXIT_CONFIG);
 }
 
 static const struct row *
@@ -67,6 +68,28 @@ usage(void)
 {
 	fprintf(stderr, "Try 'tdcd --help'.\n");
 	return EXIT_USAGE;
+}
+
+static const char *
+name_of_task(enum task task)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (rows[i].task == task)
+			return rows[i].name;
+	return "";
+}
+
+/* One at a time: what is asked for must not be dropped. */
+static int
+take_task(struct options *o, const struct row *row)
+{
+	if (o->task == TASK_RUN || o->task == row->task) {
+		o->task = row->task;
+		return 0;
+	}
+	fprintf(stderr, "tdcd: --%s and --%s cannot be had together\n",
+		name_of_task(o->task), row->name);
+	return -1;
 }
 
 int
@@ -91,8 +114,8 @@ options_parse(int argc, char **argv, struct options *ret)
 			ret->config = optarg;
 		else if (letter == 'f')
 			ret->is_foreground = true;
-		else
-			ret->task = row->task;
+		else if (take_task(ret, row) != 0)
+			return usage();
 	}
 	if (optind == argc)
 		return 0;

@@ -23,7 +23,13 @@ struct options {
 	bool is_foreground; /* log to stderr, whatever log.target says */
 };
 
-enum { EXIT_START_FAILED = 1, EXIT_USAGE = 2, EXIT_FINDINGS = 65, EXIT_CONFIG = 78 };
+enum {
+	EXIT_START_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_FINDINGS = 65,
+	EXIT_DISK_LOST = 74, /* of store: EX_IOERR */
+	EXIT_CONFIG = 78
+};
 
 /* 0, or an exit status after a message on stderr. */
 int options_parse(int argc, char **argv, struct options *ret);

@@ -35,7 +35,9 @@ not_found(const struct config *c, const char *key, const char *name, struct err 
 		err_set(e, err_kind_of_errno(errno), errno, "looking up %s %s", key,
 			name);
 	else
-		err_set(e, ERR_CONFIG, 0, "there is no %s %s", key, name);
+		err_set(e, ERR_CONFIG, 0,
+			"there is no %s %s; allowed: a %s of this system", key, name,
+			key);
 	return setup_blame(config_root(c), key, key, e);
 }
 

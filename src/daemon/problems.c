@@ -68,6 +68,18 @@ problems_lines(struct buf *lines)
 }
 
 void
+problems_log_errors(struct problems *p)
+{
+	const char *line = problems_lines(&p->error_lines);
+
+	for (size_t n; (n = strcspn(line, "\n")) > 0; line += n + 1) {
+		const struct span s = span_make(line, n);
+		log_event(LOG_DAEMON, ERROR, "config.error", F(LF_SPAN("line", s)),
+			  "%.*s", (int)s.n, s.p);
+	}
+}
+
+void
 problems_log_warnings(struct problems *p)
 {
 	const char *line = problems_lines(&p->warning_lines);

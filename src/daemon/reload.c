@@ -8,9 +8,11 @@
 
 #include "tdc/base/cleanup.h"
 #include "tdc/base/counter.h"
+#include "tdc/base/format.h"
 #include "tdc/base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void
 warn_not_reloadable(void *arg, const char *path, const char *line)
@@ -24,11 +26,19 @@ void
 daemon_refuse(const struct problems *p, struct err *e)
 {
 	counter_add(COUNTER_RELOADS_FAILED, 1);
-	if (p->errors > 0)
-		err_set(e, ERR_CONFIG, 0, "%s%s", p->first,
-			p->errors > 1 ? " (and more, see the log)" : "");
+	char count[64];
+
+	snprintf(count, sizeof(count), "%u problem%s, named above", p->errors,
+		 format_plural(p->errors));
 	log_event(LOG_DAEMON, ERROR, "config.refused", F(LF_INT("errors", p->errors)),
-		  "the new configuration is refused, nothing changed: %s", e->text);
+		  "the new configuration is refused, nothing changed: %s",
+		  p->errors > 0 ? count : e->text);
+	if (p->errors > 1)
+		err_set(e, ERR_CONFIG, 0, "%s (and %u more)", p->first, p->errors - 1);
+	else if (p->errors == 1)
+		err_set(e, ERR_CONFIG, 0, "%s", p->first);
+	else
+		err_wrap(e, "the configuration is refused, nothing changed");
 	notify_send("READY=1");
 }
 
@@ -63,6 +73,10 @@ take_log(struct daemon *d, struct loaded *l, struct problems *p)
 			"journald is not usable: %s; logging to stderr", fallback);
 		setup_blame(config_root(l->config), "log.target", "log.target", &e);
 		problems_keep(p, false, e.text);
+	} else if (l->setup->log.target == LOG_TO_SYSLOG &&
+		   log_look(&l->setup->log, &e) != 0) {
+		setup_blame(config_root(l->config), "log.target", "log.target", &e);
+		problems_report(p, false, e.text);
 	}
 	log_change_take(TAKE_PTR(l->log));
 	config_diff_not_reloadable(d->started, l->config, warn_not_reloadable, p);

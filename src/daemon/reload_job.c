@@ -18,7 +18,9 @@
 #include "tdc/base/list.h"
 #include "tdc/loop/work.h"
 
+#include <pwd.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Who wants to know. */
 struct waiter {
@@ -46,6 +48,20 @@ struct reload {
 		*retired; /* it waits for its thread: not the loop's to free */
 };
 
+/* Whoever asked may be another user, who can read it. */
+static void
+say_who_read(struct err *e)
+{
+	struct passwd entry, *found = NULL;
+	char room[4096];
+
+	if (getpwuid_r(geteuid(), &entry, room, sizeof(room), &found) == 0 &&
+	    found != NULL)
+		err_wrap(e, "tdcd, as user %s", found->pw_name);
+	else
+		err_wrap(e, "tdcd, as uid %ld", (long)geteuid());
+}
+
 static void
 load(struct work_job *job)
 {
@@ -56,6 +72,8 @@ load(struct work_job *job)
 				  &r->failure) != 0 ||
 		       loaded_open_log(&r->loaded, o, problems_report, &r->problems,
 				       &r->failure) != 0;
+	if (r->is_failed && r->problems.errors == 0)
+		say_who_read(&r->failure);
 	if (r->is_failed)
 		loaded_done(&r->loaded);
 	loop_post(r->daemon->loop, &r->answer);

@@ -190,63 +190,137 @@ setup_dns(const struct config *c, struct dns_settings *ret)
 	};
 }
 
+void
+setup_tell(struct setup_problems *p, const struct err *e)
+{
+	if (p->count++ == 0)
+		*p->first = *e;
+	p->report(p->arg, true, e->text);
+}
+
+/* Who is blamed for settings of TLS: the keys of the section, or of an entry's. */
+struct tls_blame {
+	struct setup_problems *problems;
+	const struct config_node *node;
+	const char *section; /* NULL: an entry */
+	size_t i;
+};
+
+static void
+blame_setting(void *arg, const char *setting, const struct err *e)
+{
+	const struct tls_blame *b = arg;
+	struct err placed = *e;
+
+	if (b->section == NULL) {
+		setup_blame_entry(b->node, setting, "destination_controls", b->i,
+				  &placed);
+	} else {
+		char key[SETUP_LABEL_MAX];
+		snprintf(key, sizeof(key), "%s.%s", b->section, setting);
+		setup_blame(b->node, key, key, &placed);
+	}
+	setup_tell(b->problems, &placed);
+}
+
+/* An entry has the text of the entry default itself where it sets none of its own. */
+static bool
+is_inherited(const struct config_node *root, const struct config_node *entry,
+	     const char *text)
+{
+	for (size_t i = 0; i < config_count(root, "destination_controls"); i++) {
+		const struct config_node *other =
+			config_at(root, "destination_controls", i);
+		if (other != entry && config_text(other, "ca_file") == text &&
+		    strcmp(config_text(other, "domain"), "default") == 0)
+			return true;
+	}
+	return false;
+}
+
+static unsigned
+look_at_tls(const struct config_node *root, const struct tls_client_settings *s,
+	    struct setup_problems *p)
+{
+	struct tls_blame section = { .problems = p, .node = root, .section = "tls" };
+	unsigned found = tls_settings_look(s, blame_setting, &section);
+
+	for (size_t i = 0; i < config_count(root, "destination_controls"); i++) {
+		const struct config_node *n = config_at(root, "destination_controls", i);
+		const char *text = config_text(n, "ca_file");
+		const struct tls_client_settings own = { .ca_file = text };
+		struct tls_blame entry = { .problems = p, .node = n, .i = i };
+		if (text != NULL && !is_inherited(root, n, text))
+			found += tls_settings_look(&own, blame_setting, &entry);
+	}
+	return found;
+}
+
 /* Files are read here, and not again: what was made goes to deliver as it is. */
-static int
-make_tls(const struct config *c, struct deliver_tls **ret, struct err *e)
+static void
+make_tls(const struct config *c, struct deliver_tls **ret, struct setup_problems *p)
 {
 	const struct config_node *n = config_root(c);
 	struct tls_client_settings s;
-	struct deliver_tls *t;
+	struct err e;
 
 	setup_tls(c, &s);
-	if (deliver_tls_new(&s, &t, e) != 0)
-		return setup_blame(n, "tls", "tls", e);
-	for (size_t i = 0; i < config_count(n, "destination_controls"); i++) {
-		const struct config_node *item = config_at(n, "destination_controls", i);
-		const char *ca_file = config_text(item, "ca_file");
-		if (ca_file == NULL || deliver_tls_add(t, ca_file, e) == 0)
-			continue;
-		deliver_tls_free(t);
-		return setup_blame_entry(item, "ca_file", "destination_controls", i, e);
+	if (look_at_tls(n, &s, p) > 0)
+		return;
+	int r = deliver_tls_new(&s, ret, &e);
+	for (size_t i = 0; r == 0 && i < config_count(n, "destination_controls"); i++) {
+		const char *ca_file =
+			config_text(config_at(n, "destination_controls", i), "ca_file");
+		r = ca_file == NULL ? 0 : deliver_tls_add(*ret, ca_file, &e);
 	}
-	*ret = t;
-	return 0;
+	if (r == 0)
+		return;
+	setup_blame(n, "tls", "tls", &e);
+	setup_tell(p, &e);
 }
 
-static int
-take_hostname(const struct config *c, char hostname[HOSTNAME_MAX], struct err *e)
+static void
+take_hostname(const struct config *c, char hostname[HOSTNAME_MAX],
+	      struct setup_problems *p)
 {
 	const char *name = config_text(config_root(c), "hostname");
+	struct err e;
 
+	hostname[HOSTNAME_MAX - 1] = '\0';
 	if (name != NULL) {
 		size_t n = strnlen(name, HOSTNAME_MAX - 1);
 		memcpy(hostname, name, n);
 		hostname[n] = '\0';
-		return 0;
+	} else if (gethostname(hostname, HOSTNAME_MAX - 1) != 0) {
+		err_set(&e, ERR_CONFIG, errno, "not set, and the system has none");
+		setup_blame(config_root(c), "hostname", "hostname", &e);
+		setup_tell(p, &e);
 	}
-	if (gethostname(hostname, HOSTNAME_MAX - 1) != 0) {
-		err_set(e, ERR_CONFIG, errno, "not set, and the system has none");
-		return setup_blame(config_root(c), "hostname", "hostname", e);
-	}
-	hostname[HOSTNAME_MAX - 1] = '\0';
-	return 0;
 }
 
 int
-setup_new(const struct config *c, struct setup **ret, struct err *e)
+setup_new(const struct config *c, config_report_fn *report, void *arg, struct setup **ret,
+	  struct err *e)
 {
 	const struct config_node *n = config_root(c);
+	struct setup_problems problems = { .report = report, .arg = arg, .first = e };
 	struct setup *s = calloc(1, sizeof(*s));
+	struct err no_memory;
 
-	if (s == NULL)
-		return err_set(e, ERR_MEMORY, 0, "no memory for settings");
+	if (s == NULL) {
+		err_set(&no_memory, ERR_MEMORY, 0, "no memory for settings");
+		setup_tell(&problems, &no_memory);
+		return -1;
+	}
 	setup_log(c, &s->log);
 	setup_spool(c, &s->spool);
 	setup_dns(c, &s->dns);
 	s->admin_socket = config_text(n, "admin.socket");
 	s->admin_mode = setup_mode(config_text(n, "admin.mode"));
-	if (take_hostname(c, s->hostname, e) != 0 || make_tls(c, &s->tls, e) != 0 ||
-	    setup_server(c, s->hostname, &s->server, e) != 0) {
+	take_hostname(c, s->hostname, &problems);
+	make_tls(c, &s->tls, &problems);
+	setup_server(c, s->hostname, &s->server, &problems);
+	if (problems.count > 0) {
 		setup_free(s);
 		return -1;
 	}

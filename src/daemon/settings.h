@@ -9,15 +9,13 @@
 #define TDC_DAEMON_SETTINGS_H
 
 #include "tdc/base/log.h"
+#include "tdc/config/config.h"
 #include "tdc/deliver/deliver.h"
 #include "tdc/dns/dns.h"
 #include "tdc/journal/journal.h"
 #include "tdc/server/server.h"
 #include "tdc/store/spool.h"
 #include "tdc/tls/tls.h"
-
-struct config;
-struct config_node;
 
 enum { HOSTNAME_MAX = 256 };
 
@@ -34,7 +32,19 @@ struct setup {
 	unsigned admin_mode;
 };
 
-int setup_new(const struct config *c, struct setup **ret, struct err *e);
+/* Where problems go, each once. */
+struct setup_problems {
+	config_report_fn *report;
+	void *arg;
+	struct err *first; /* filled by the first one */
+	unsigned count;
+};
+void setup_tell(struct setup_problems *p, const struct err *e);
+
+/* All parts are made, so that all problems are told: each a line to `report`, with its
+ * place where it has one; *e is the first. */
+int setup_new(const struct config *c, config_report_fn *report, void *arg,
+	      struct setup **ret, struct err *e);
 void setup_free(struct setup *s); /* NULL is fine */
 
 /* ---- the parts, one function per area */
@@ -57,8 +67,9 @@ int setup_blame_entry(const struct config_node *n, const char *key, const char *
 		      size_t i, struct err *e);
 
 /* listeners.c */
-int setup_server(const struct config *c, const char *hostname,
-		 struct server_settings *ret, struct err *e);
+/* To be undone also when there were problems. */
+void setup_server(const struct config *c, const char *hostname,
+		  struct server_settings *ret, struct setup_problems *p);
 void setup_server_done(struct server_settings *s);
 /* Sockets stay: listeners get the address, mode and protocol that those of the same name
  * were bound with, when `started` was the configuration. */

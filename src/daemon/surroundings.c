@@ -53,7 +53,8 @@ look_at_spool(struct look *l)
 	l->report(l->arg, true, e.text);
 }
 
-/* A log that goes to stderr, for want of journald, is no failure. */
+/* A log that goes to stderr for want of journald is no failure, nor is a syslog that is
+ * not there yet. */
 static void
 look_at_log(struct look *l)
 {
@@ -65,7 +66,7 @@ look_at_log(struct look *l)
 		return;
 	const char *key = s.path == NULL ? "log.target" : "log.path";
 	setup_blame(config_root(l->config), key, key, &e);
-	l->report(l->arg, s.target != LOG_TO_JOURNALD, e.text);
+	l->report(l->arg, s.target == LOG_TO_FILE, e.text);
 }
 
 /* -1: *e says what is wrong with it; an address that is none is always an error. */

@@ -2,13 +2,12 @@
  * compile.c - from the configuration to a policy set: strings copied, patterns indexed.
  *
  * The schema has checked the forms; what is left are addresses, next hops, and
- * references. The first problem makes the error, with the number of the others.
+ * references.
  */
 #include "next_hop.h"
 #include "set.h"
 
 #include "tdc/base/check.h"
-#include "tdc/config/config.h"
 #include "tdc/mime/scan.h"
 #include "tdc/smtp/address.h"
 
@@ -23,6 +22,8 @@ struct compiler {
 	struct policy_set *set;
 	struct arena *arena;
 	const struct config_node *root;
+	config_report_fn *report;
+	void *report_arg;
 	struct err first;
 	unsigned problems;
 };
@@ -32,11 +33,14 @@ complain(struct compiler *c, const struct config_node *n, const char *key,
 	 const char *label, const char *found, const char *allowed)
 {
 	char where[512];
-	if (c->problems++ > 0)
-		return;
+	struct err e;
 	config_where(n, key, where, sizeof(where));
-	err_set(&c->first, ERR_CONFIG, 0, "%s: %s: found \"%.80s\"; allowed: %s", where,
-		label, found, allowed);
+	err_set(&e, ERR_CONFIG, 0, "%s: %s: found \"%.80s\"; allowed: %s", where, label,
+		found, allowed);
+	if (c->problems++ == 0)
+		c->first = e;
+	if (c->report != NULL)
+		c->report(c->report_arg, true, e.text);
 }
 
 static const char *
@@ -354,7 +358,8 @@ compile_controls(struct compiler *c)
 }
 
 int
-policy_set_new(const struct config *config, struct policy_set **ret, struct err *e)
+policy_set_new(const struct config *config, config_report_fn *report, void *arg,
+	       struct policy_set **ret, struct err *e)
 {
 	struct policy_set *set = calloc(1, sizeof(*set));
 	if (set == NULL)
@@ -368,7 +373,9 @@ policy_set_new(const struct config *config, struct policy_set **ret, struct err 
 	buf_init(&set->rids, POLICY_RIDS_MAX);
 	struct compiler c = { .set = set,
 			      .arena = &set->arena,
-			      .root = config_root(config) };
+			      .root = config_root(config),
+			      .report = report,
+			      .report_arg = arg };
 	compile_policies(&c);
 	compile_routes(&c);
 	compile_controls(&c);

@@ -296,11 +296,12 @@ behind_all_rows(struct db *db, int64_t *reserved, struct err *e)
 int
 recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 {
+	enum { NEVER_OPENED = 2 }; /* no stop has left a word */
 	struct db *db = &sp->writer.db;
 	int64_t since = mono_now_ms(), is_clean, reserved, unclean_mid;
 	uint64_t last_segment = 0;
 
-	if (row_meta_get(db, "clean", 1, &is_clean, e) != 0 ||
+	if (row_meta_get(db, "clean", NEVER_OPENED, &is_clean, e) != 0 ||
 	    row_meta_get(db, "mid_reserved", 0, &reserved, e) != 0 ||
 	    row_meta_get(db, "unclean_mid", 0, &unclean_mid, e) != 0 ||
 	    behind_all_rows(db, &reserved, e) != 0 || load_all(sp, r, e) != 0)
@@ -316,6 +317,7 @@ recover(struct spool *sp, struct spool_recovery *r, struct err *e)
 	struct spool_account a;
 	account_of_terms(sp->writer.terms, &a);
 	r->was_clean = is_clean != 0;
+	r->is_new = is_clean == NEVER_OPENED;
 	r->waiting = a.state[JOURNAL_WAITING];
 	r->uncertain = a.state[JOURNAL_UNCERTAIN];
 	r->held = a.state[JOURNAL_HELD];

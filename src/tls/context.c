@@ -76,6 +76,24 @@ context_new(const SSL_METHOD *method, size_t sessions_max)
 }
 
 static int
+use_ciphers(SSL_CTX *ctx, const char *ciphers, struct err *e)
+{
+	if (SSL_CTX_set_cipher_list(ctx, ciphers) == 1)
+		return 0;
+	ERR_clear_error();
+	return err_set(e, ERR_CONFIG, 0, "no usable cipher in the list \"%s\"", ciphers);
+}
+
+static int
+use_groups(SSL_CTX *ctx, const char *groups, struct err *e)
+{
+	if (SSL_CTX_set1_groups_list(ctx, groups) == 1)
+		return 0;
+	ERR_clear_error();
+	return err_set(e, ERR_CONFIG, 0, "not a list of TLS groups: \"%s\"", groups);
+}
+
+static int
 set_parameters(SSL_CTX *ctx, const char *min_version, const char *ciphers,
 	       const char *groups, struct err *e)
 {
@@ -91,17 +109,31 @@ set_parameters(SSL_CTX *ctx, const char *min_version, const char *ciphers,
 	if (SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, 0) != 1)
 		return tls_failure(e, ERR_CONFIG, "TLS version");
-	if (ciphers != NULL && SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
-		ERR_clear_error();
-		return err_set(e, ERR_CONFIG, 0, "no usable cipher in the list \"%s\"",
-			       ciphers);
-	}
-	if (groups != NULL && SSL_CTX_set1_groups_list(ctx, groups) != 1) {
-		ERR_clear_error();
-		return err_set(e, ERR_CONFIG, 0, "not a list of TLS groups: \"%s\"",
-			       groups);
-	}
-	return 0;
+	if (ciphers != NULL && use_ciphers(ctx, ciphers, e) != 0)
+		return -1;
+	return groups == NULL ? 0 : use_groups(ctx, groups, e);
+}
+
+static int
+use_certificate_file(SSL_CTX *ctx, const char *file, struct err *e)
+{
+	char what[ERR_TEXT_MAX];
+
+	if (SSL_CTX_use_certificate_chain_file(ctx, file) == 1)
+		return 0;
+	snprintf(what, sizeof(what), "certificate file %s", file);
+	return tls_failure(e, ERR_CONFIG, what);
+}
+
+static int
+use_key_file(SSL_CTX *ctx, const char *file, struct err *e)
+{
+	char what[ERR_TEXT_MAX];
+
+	if (SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) == 1)
+		return 0;
+	snprintf(what, sizeof(what), "key file %s", file);
+	return tls_failure(e, ERR_CONFIG, what);
 }
 
 static int
@@ -113,14 +145,9 @@ use_certificate(SSL_CTX *ctx, const char *certificate_file, const char *key_file
 	if (certificate_file == NULL || key_file == NULL)
 		return err_set(e, ERR_CONFIG, 0,
 			       "a certificate file and a key file belong together");
-	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1) {
-		snprintf(what, sizeof(what), "certificate file %s", certificate_file);
-		return tls_failure(e, ERR_CONFIG, what);
-	}
-	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
-		snprintf(what, sizeof(what), "key file %s", key_file);
-		return tls_failure(e, ERR_CONFIG, what);
-	}
+	if (use_certificate_file(ctx, certificate_file, e) != 0 ||
+	    use_key_file(ctx, key_file, e) != 0)
+		return -1;
 	if (SSL_CTX_check_private_key(ctx) != 1) {
 		snprintf(what, sizeof(what), "key file %s and certificate file %s",
 			 key_file, certificate_file);
@@ -187,4 +214,53 @@ tls_server_context_new(const struct tls_server_settings *s, struct tls_context *
 	SSL_CTX_set_session_id_context(c->ssl, sessions_of, sizeof(sessions_of) - 1);
 	*ret = TAKE_PTR(c);
 	return 0;
+}
+
+static unsigned
+look_at_pair(const struct tls_client_settings *s, tls_fault_fn *found, void *arg)
+{
+	SCOPED(unref_context) struct tls_context *c = context_new(TLS_method(), 0);
+	struct err e;
+
+	if (c == NULL)
+		tls_failure(&e, ERR_MEMORY, "no TLS context");
+	else if (use_certificate(c->ssl, s->certificate_file, s->key_file, &e) == 0)
+		return 0;
+	found(arg, "key_file", &e);
+	return 1;
+}
+
+typedef int use_fn(SSL_CTX *ctx, const char *value, struct err *e);
+
+/* In a context of its own. */
+static unsigned
+look_at(const char *setting, use_fn *use, const char *value, tls_fault_fn *found,
+	void *arg)
+{
+	if (value == NULL)
+		return 0;
+	SCOPED(unref_context) struct tls_context *c = context_new(TLS_method(), 0);
+	struct err e;
+
+	if (c == NULL)
+		tls_failure(&e, ERR_MEMORY, "no TLS context");
+	else if (use(c->ssl, value, &e) == 0)
+		return 0;
+	found(arg, setting, &e);
+	return 1;
+}
+
+unsigned
+tls_settings_look(const struct tls_client_settings *s, tls_fault_fn *found, void *arg)
+{
+	ERR_clear_error();
+	unsigned n = look_at("ca_file", trust, s->ca_file, found, arg);
+	n += look_at("ciphers", use_ciphers, s->ciphers, found, arg);
+	n += look_at("groups", use_groups, s->groups, found, arg);
+	unsigned of_pair = look_at("certificate_file", use_certificate_file,
+				   s->certificate_file, found, arg);
+	of_pair += look_at("key_file", use_key_file, s->key_file, found, arg);
+	if (of_pair == 0 && (s->certificate_file != NULL || s->key_file != NULL))
+		of_pair = look_at_pair(s, found, arg);
+	return n + of_pair;
 }

@@ -77,13 +77,13 @@ class Setting:
 
 def unknown_user(s):
     s.put("no-such-user", "user")
-    return "no-such-user", "user: there is no user no-such-user"
+    return "no-such-user", "user: there is no user no-such-user; allowed: a user of this system"
 
 
 def unknown_group(s):
     s.as_nobody()
     s.put("no-such-group", "group")
-    return "no-such-group", "group: there is no group no-such-group"
+    return "no-such-group", "group: there is no group no-such-group; allowed: a group of this system"
 
 
 def spool_of(where, reason):
@@ -154,18 +154,40 @@ def listener_at_the_control_socket(s):
     return f"unix:{path}", f"listeners[2].address: unix:{path} is the control socket, admin.socket"
 
 
+def key_and_certificate(s, name="own"):
+    """Their paths; anybody may read them."""
+    paths = [s.work.directory / f"{name}.{part}" for part in ("key", "pem")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", paths[0], "-out", paths[1],
+                    "-days", "30", "-subj", f"/CN={name}.example"], check=True, capture_output=True)
+    paths[0].chmod(0o644)
+    return paths
+
+
 def certificate_that_is_not_there(s):
-    s.configuration["listeners"][1].update(tls="required", certificate_file="/nonexistent/cert.pem",
-                                           key_file="/nonexistent/key.pem")
-    return "/nonexistent/cert.pem", "listeners[1].certificate_file, key_file: " \
+    key, _ = key_and_certificate(s)
+    s.configuration["listeners"][1].update(tls="required", certificate_file="/nonexistent/cert.pem", key_file=str(key))
+    return "/nonexistent/cert.pem", "listeners[1].certificate_file: " \
                                     "certificate file /nonexistent/cert.pem: No such file or directory"
+
+
+def key_that_is_not_there(s):
+    _, certificate = key_and_certificate(s)
+    s.configuration["listeners"][1].update(tls="required", certificate_file=str(certificate), key_file="/nonexistent/key.pem")
+    return "/nonexistent/key.pem", "listeners[1].key_file: key file /nonexistent/key.pem: No such file or directory"
+
+
+def key_of_another_certificate(s):
+    (key, _), (_, certificate) = key_and_certificate(s), key_and_certificate(s, "other")
+    s.configuration["listeners"][1].update(tls="required", certificate_file=str(certificate), key_file=str(key))
+    return key, f"listeners[1].key_file: key file {key}: key values mismatch"
 
 
 def certificate_that_the_user_may_not_read(s):
     s.as_nobody()
     path = s.work.directory / "file"
-    s.configuration["listeners"][1].update(tls="required", certificate_file=str(path), key_file="/k")
-    return path, f"listeners[1].certificate_file, key_file: certificate file {path}: Permission denied"
+    key, _ = key_and_certificate(s)
+    s.configuration["listeners"][1].update(tls="required", certificate_file=str(path), key_file=str(key))
+    return path, f"listeners[1].certificate_file: certificate file {path}: Permission denied"
 
 
 def authorities_of_a_destination(s):
@@ -174,9 +196,20 @@ def authorities_of_a_destination(s):
                                      "CA file /nonexistent/other.pem: No such file or directory"
 
 
-def hosts(s):
-    s.configuration["dns"] = {"hosts": "/nonexistent/hosts"}
-    return None, "dns: DNS resolver: /nonexistent/hosts: error reading file"
+def tls_of_deliveries(key, value, reason):
+    def change(s):
+        # The other keys are there, before it and behind it.
+        s.configuration["tls"] = {"min_version": "1.2", key: value, "groups": "X25519:P-256"} if key != "groups" else \
+            {"min_version": "1.2", "ciphers": "HIGH", key: value}
+        return value, f"tls.{key}: {reason}"
+    return change
+
+
+def file_of_dns(key, path):
+    def change(s):
+        s.configuration["dns"] = {"timeout": "20s", key: path}
+        return path, f"dns.{key}: DNS resolver: {path}: error reading file"
+    return change
 
 
 ERRORS = {
@@ -198,9 +231,16 @@ ERRORS = {
     "an address within that of another listener": address_within_that_of_another,
     "a listener at the control socket": listener_at_the_control_socket,
     "a certificate that is not there": certificate_that_is_not_there,
+    "a key that is not there": key_that_is_not_there,
+    "a key of another certificate": key_of_another_certificate,
     "a certificate that the user may not read": certificate_that_the_user_may_not_read,
     "the authorities of one destination": authorities_of_a_destination,
-    "the names that are known": hosts,
+    "the authorities of all destinations":
+        tls_of_deliveries("ca_file", "/nonexistent/ca.pem", "CA file /nonexistent/ca.pem: No such file or directory"),
+    "ciphers that are none": tls_of_deliveries("ciphers", "FOO", 'no usable cipher in the list "FOO"'),
+    "groups that are none": tls_of_deliveries("groups", "FOO", 'not a list of TLS groups: "FOO"'),
+    "the names that are known": file_of_dns("hosts", "/nonexistent/hosts"),
+    "the name servers": file_of_dns("resolv_conf", "/nonexistent/resolv.conf"),
 }
 
 
@@ -221,7 +261,38 @@ def test_what_would_fail_a_start_is_found_by_the_check_in_the_same_words(work, c
     # The start: with a log file it is for that file to say so, and it cannot.
     code, out, said = tdcd(path, *([] if "log" in text else ["--foreground"]))
     assert code in (1, 78) and out == ""
-    assert f"{line}\n" in said and re.search(rf"tdcd cannot start, [\w ]+: {re.escape(line)}\n", said), said
+    assert re.search(rf"tdcd cannot start, [\w ]+: {re.escape(line)}\n", said), said
+    assert said.count(line) == 1, said
+
+
+def test_every_problem_of_files_and_lists_is_told_with_its_own_key(work):
+    setting = Setting(work)
+    c = setting.configuration
+    c["listeners"][0].update(tls="required", certificate_file="/nonexistent/cert.pem", key_file="/nonexistent/key.pem")
+    c["tls"] = {"ciphers": "FOO", "ca_file": "/nonexistent/ca.pem", "groups": "BAR", "certificate_file": "/nonexistent/c",
+                "key_file": "/nonexistent/k"}
+    c["destination_controls"][0]["ca_file"] = "/nonexistent/0.pem"
+    c["destination_controls"] += [{"domain": "x.example", "ca_file": "/nonexistent/1.pem"}, {"domain": "y.example"}]
+    c["dns"] = {"resolv_conf": "/nonexistent/resolv.conf", "hosts": "/nonexistent/hosts"}
+    c["smtp_routes"] = [{"domain": f"{name}.example", "next_hops": [f"{name}:0"]} for name in "ab"]
+    values = {
+        "listeners[0].certificate_file": "/nonexistent/cert.pem", "listeners[0].key_file": "/nonexistent/key.pem",
+        "tls.ciphers": "FOO", "tls.ca_file": "/nonexistent/ca.pem", "tls.groups": "BAR",
+        "tls.certificate_file": "/nonexistent/c", "tls.key_file": "/nonexistent/k",
+        "destination_controls[0].ca_file": "/nonexistent/0.pem", "destination_controls[1].ca_file": "/nonexistent/1.pem",
+        "dns.resolv_conf": "/nonexistent/resolv.conf", "dns.hosts": "/nonexistent/hosts"}
+    path = setting.daemon.write_configuration()
+    code, _, said = tdcd(path, "--check")
+    lines = problems(said, is_error=True)
+    placed = {line.split(": ")[1]: line.split(": ")[0] for line in lines}
+    assert len(placed) == len(lines), said
+    hops = {f"smtp_routes[{i}].next_hops[0]" for i in range(2)}
+    assert code == 78 and placed.keys() == values.keys() | hops, said
+    assert {key: placed[key] for key in values} == {key: place_of(path, value) for key, value in values.items()}
+    # A start tells all of them, each once.
+    code, _, said = tdcd(path, "--foreground")
+    assert code == 78 and all(said.count(f" Error: {line}\n") == 1 for line in lines), said
+    assert said.endswith(f" tdcd cannot start, settings: {len(lines)} problems, named above\n"), said
 
 
 def test_a_place_for_bodies_that_the_user_may_not_use_is_found_before_the_first_large_message(work):
@@ -302,7 +373,9 @@ def test_what_cannot_be_bound_now_is_a_warning_of_the_check_and_an_error_of_the_
         assert problems(said, is_error=True) == []
         assert problems(said, is_error=False) == [f"{place_of(path, value)}: {text}"], said
         code, out, said = tdcd(path, "--foreground")
-        assert code in (1, 78) and f" Error: {place_of(path, value)}: {text}\n" in said, said
+        assert code in (1, 78) and re.search(
+            rf" Error: tdcd cannot start, [\w ]+: {re.escape(place_of(path, value))}: {re.escape(text)}\n", said), said
+        assert said.count(text) == 1, said
     assert not os.path.exists(setting.configuration["listeners"][2]["address"].removeprefix("unix:")) or "no socket" in text
     # The spool was closed in order, and by its user.
     spool = pathlib.Path(setting.configuration["spool"]["directory"])
@@ -317,7 +390,7 @@ def test_a_check_beside_the_running_daemon_is_silent_and_unnoticed(work):
     code, _, said = tdcd(path, "--check")
     assert code == 0 and problems(said, True) + problems(said, False) == [], said
     assert daemon.accepts()
-    wait_until(lambda: daemon.log().count(" close\n") == 2, 20, "the end of this session")
+    wait_until(lambda: len(re.findall(r" ICID \d+ close\b", daemon.log())) == 2, 20, "the end of this session")
     assert "ICID 3" not in daemon.log()[seen:], "the check began none"
     assert daemon.json("health")["status"] == "ok"
     # What it has not got is looked at all the same.
@@ -390,7 +463,7 @@ def test_the_shipped_example_takes_no_mail_before_it_is_filled_in(work):
     path.write_text(text)
     for arguments in (["--check"], ["--foreground"]):
         code, _, said = tdcd(path, *arguments)
-        assert code == 78 and re.search(r"^tdc\.yaml:\d+:\d+: connector\.message_intake_address: required where the connector "
+        assert code == 78 and re.search(r"(^|cannot start, configuration: )tdc\.yaml:\d+:\d+: connector\.message_intake_address: required where the connector "
                                         r"is enabled, but missing; allowed: a mail address", said, re.M), said
     assert not directory.exists()
     path.write_text(text.replace("# message_intake_address", "message_intake_address"))

@@ -27,6 +27,9 @@ def tdcd(*arguments, env=None):
 @pytest.mark.parametrize("arguments,code,where,part", [
     (["--version"], 0, "stdout", "tdcd "),
     (["--help"], 0, "stdout", "usage: tdcd"),
+    (["--help"], 0, "stdout", " 74 the disk lost bytes"),
+    (["--check", "--check-spool"], 2, "stderr", "--check and --check-spool cannot be had together"),
+    (["--print-config", "--check"], 2, "stderr", "--print-config and --check cannot be had together"),
     (["--print-man-keys"], 0, "stdout", "destination_controls"),
     (["--print-json-schema"], 0, "stdout", "https://json-schema.org/draft/2020-12/schema"),
     (["--frobnicate"], 2, "stderr", "--help"),
@@ -188,7 +191,7 @@ def test_what_needs_a_restart_is_named_and_the_rest_is_taken(work):
     daemon.write_configuration()
     daemon.ctl("reload")
     log = daemon.log()
-    assert re.search(r"Warning: \S+: listeners\[smtp\]\.address.*restart", log), log
+    assert re.search(r"Warning: \S+: listeners\[0\]\.address.*restart", log), log
     assert re.search(r"Warning: \S+: spool\.directory.*restart", log), log
     assert not re.search(r"(deliver|hostname).*restart", log), log
     with socket.create_connection(("127.0.0.1", before), 5) as s:
@@ -221,7 +224,7 @@ def test_start_up_log_says_what_was_found(work):
     daemon = work.daemon(work.sink())
     log = daemon.log()
     assert re.search(r"Info: tdcd \d+\.\d+\.\d+ starting, configuration \S+tdc\.yaml\n", log)
-    assert re.search(r"Info: spool \S+ opened in \d+ ms after a clean stop: 0 waiting", log)
+    assert re.search(r"Info: spool \S+ opened in \d+ ms, new: 0 waiting", log)
     assert f"listener smtp takes smtp on 127.0.0.1:{daemon.smtp_port}\n" in log
     assert f"listener local takes lmtp on unix:{daemon.lmtp_socket}\n" in log
     daemon.kill()

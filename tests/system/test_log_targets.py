@@ -9,11 +9,12 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
 
-from rig.process import wait_until
+from rig.process import program, wait_until
 
 from test_faults import arrived, feed
 
@@ -241,6 +242,21 @@ def test_journald_gets_every_event_with_its_fields(work):
     deliver(daemon, journald, 1)
     assert len(re.findall(DELIVERED, daemon.process.text())) == 2
     daemon.stop()
+
+
+def test_without_syslog_the_check_and_the_reload_say_that_lines_are_lost(work):
+    daemon, sockets = inside_a_namespace(work, "syslog")
+    path = daemon.write_configuration()
+    check = [*daemon.inside, program("tdcd"), "--config", str(path), "--check"]
+    wanted = rf"{path}:\d+:\d+: log\.target: lines are lost while there is no syslog at /dev/log: No such file or directory\n"
+    done = subprocess.run(check, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and re.search(f"warning: {wanted}", done.stderr), done.stderr
+    daemon.start()
+    assert re.search(f"warning: {wanted}", daemon.ctl("reload").stdout)
+    syslog = Socket(sockets / "syslog")
+    assert "log.target" not in daemon.ctl("reload").stdout
+    daemon.stop()
+    syslog.close()
 
 
 def test_without_journald_the_log_goes_to_standard_error_and_says_so(work):

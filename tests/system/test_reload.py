@@ -59,7 +59,7 @@ def test_a_next_hop_is_found_by_the_new_hosts_file_after_sighup(work):
     daemon.configuration["dns"]["hosts"] = "/nonexistent/hosts"
     daemon.write_configuration()
     hang_up(daemon, taken=False)
-    assert re.search(r"tdc\.yaml:\d+:\d+: dns: .*/nonexistent/hosts", daemon.log()), daemon.log()
+    assert re.search(r"tdc\.yaml:\d+:\d+: dns\.hosts: .*/nonexistent/hosts", daemon.log()), daemon.log()
     messages += feed(daemon, 5)
     daemon.wait_drained(30)
     # Another file with another address, and nobody says that this takes a restart.
@@ -139,7 +139,7 @@ def test_every_reload_tells_the_whole_difference_from_what_runs(work):
     old, new = smtp["address"], f"127.0.0.1:{free_port()}"
     smtp["address"] = new
     spool["directory"] = "/nonexistent/spool"
-    moved = [f'listeners[smtp].address: found "{new}"; "{old}" is in use until a restart',
+    moved = [f'listeners[0].address: found "{new}"; "{old}" is in use until a restart',
              f'spool.directory: found "/nonexistent/spool"; "{before}" is in use until a restart']
     for _ in range(2):  # what was told is told again
         assert without_places(Reload(daemon).warnings) == moved
@@ -152,12 +152,12 @@ def test_every_reload_tells_the_whole_difference_from_what_runs(work):
     listeners[:] = [smtp, local, extra]
     for _ in range(2):
         assert without_places(Reload(daemon).warnings) == [
-            "listeners[lmtp]: not in the file; it stays in use until a restart",
-            "listeners[extra]: new; it is not in use until a restart"]
+            'listeners: "lmtp" is not in the file; it stays in use until a restart',
+            "listeners[2]: new; it is not in use until a restart"]
     listeners[:] = [smtp, {**lmtp, "address": new, "protocol": "smtp"}, local]
     assert without_places(Reload(daemon).warnings) == [
-        'listeners[lmtp].protocol: found "smtp"; "lmtp" is in use until a restart',
-        f'listeners[lmtp].address: found "{new}"; "{lmtp["address"]}" is in use until a restart']
+        'listeners[1].protocol: found "smtp"; "lmtp" is in use until a restart',
+        f'listeners[1].address: found "{new}"; "{lmtp["address"]}" is in use until a restart']
     # It is where it was, and as the file says in all that needs no restart.
     listeners[1]["max_connections"] = 1
     Reload(daemon)
@@ -176,7 +176,7 @@ def test_every_reload_tells_the_whole_difference_from_what_runs(work):
     assert Reload(daemon).warnings == []
     smtp["address"] = old
     assert without_places(Reload(daemon).warnings) == [
-        f'listeners[smtp].address: found "{old}"; "{new}" is in use until a restart']
+        f'listeners[0].address: found "{old}"; "{new}" is in use until a restart']
     daemon.stop()
 
 
@@ -204,7 +204,14 @@ def test_a_reload_says_all_that_a_check_says(work):
     (daemon.directory / "tdc.yaml").unlink()
     done = daemon.ctl("reload", check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"tdcctl: cannot open {daemon.directory}/tdc.yaml: No such file or directory\n"
+    assert done.stderr == "tdcctl: the configuration is refused, nothing changed: tdcd, as user root: " \
+                          f"cannot open {daemon.directory}/tdc.yaml: No such file or directory\n"
+    # The log has each once, and what they came to.
+    log = daemon.log()
+    assert log.count("CA file /nonexistent/ca.pem: ") == 2  # reloads
+    assert " is refused, nothing changed: 3 problems, named above\n" in log
+    assert " is refused, nothing changed: 1 problem, named above\n" in log
+    assert f" is refused, nothing changed: tdcd, as user root: cannot open {daemon.directory}/tdc.yaml: No such file" in log
     daemon.stop()
 
 

@@ -9,6 +9,7 @@
 #define TDC_POLICY_POLICY_H
 
 #include "tdc/base/err.h"
+#include "tdc/config/config.h"
 #include "tdc/store/spool.h"
 #include "tdc/tls/tls.h"
 
@@ -16,11 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct config;
 struct policy_set;
 
-/* Errors name file, line, column and key. */
-int policy_set_new(const struct config *c, struct policy_set **ret, struct err *e);
+/* Each problem is a line to `report`, which may be NULL, with file, line, column and key; *e is
+ * the first one, with the number of the others. */
+int policy_set_new(const struct config *c, config_report_fn *report, void *arg,
+		   struct policy_set **ret, struct err *e);
 struct policy_set *policy_set_ref(struct policy_set *p);
 void policy_set_unref(struct policy_set *p);
 

@@ -48,7 +48,8 @@ struct spool_settings {
 
 /* What was found at the start; for one log line. */
 struct spool_recovery {
-	bool was_clean; /* the last stop was orderly */
+	bool was_clean; /* the last stop was orderly, or there was none */
+	bool is_new;
 	uint64_t waiting, uncertain, held, dead, quarantined;
 	uint64_t orphan_files; /* bodies of drafts that were never committed; removed */
 	/* of those in quarantine: by how many they are more than was told, see below */

@@ -48,6 +48,13 @@ int tls_client_context_new(const struct tls_client_settings *s, struct tls_conte
 			   struct err *e);
 int tls_server_context_new(const struct tls_server_settings *s, struct tls_context **ret,
 			   struct err *e);
+
+/* Each setting that cannot be used, by its name in struct tls_client_settings, for those
+ * who have to say which; min_version is not looked at. Returns how many it told. */
+typedef void tls_fault_fn(void *arg, const char *setting, const struct err *e);
+unsigned tls_settings_look(const struct tls_client_settings *s, tls_fault_fn *found,
+			   void *arg);
+
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c); /* NULL is fine */
 

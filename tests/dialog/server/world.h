@@ -193,7 +193,7 @@ world_policy(struct world *w)
 
 	if (config_parse(configuration, strlen(configuration), "test", report, NULL,
 			 &w->config, &e) != 0 ||
-	    policy_set_new(w->config, &w->policy, &e) != 0)
+	    policy_set_new(w->config, NULL, NULL, &w->policy, &e) != 0)
 		fail_msg("%s", e.text);
 }
 

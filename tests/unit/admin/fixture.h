@@ -228,7 +228,7 @@ open_parts(struct fixture *f)
 	must(loop_new(clock_system(), &f->loop, &e), &e);
 	must(config_parse(yaml, sizeof(yaml) - 1, "test", report, NULL, &f->config, &e),
 	     &e);
-	must(policy_set_new(f->config, &f->policy, &e), &e);
+	must(policy_set_new(f->config, NULL, NULL, &f->policy, &e), &e);
 	must(spool_open(f->loop, &spool, &f->spool, &recovery, &e), &e);
 	must(server_new(f->loop, &server, f->spool, f->policy, &f->server, &e), &e);
 	must(dns_new(f->loop, &dns, &f->dns, &e), &e);

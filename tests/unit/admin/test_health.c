@@ -78,7 +78,7 @@ reconfigure(struct fixture *f, const char *text)
 	policy_set_unref(f->policy);
 	config_free(f->config);
 	must(config_parse(text, strlen(text), "test", report, NULL, &f->config, &e), &e);
-	must(policy_set_new(f->config, &f->policy, &e), &e);
+	must(policy_set_new(f->config, NULL, NULL, &f->policy, &e), &e);
 }
 
 #define BEGINNING                                                                        \

@@ -194,9 +194,9 @@ static const struct {
 	  "max_message_size: 2K}]\n",
 	  "", "" },
 	{ "a default in the way of what was written is not called found",
-	  L "spool: {segment_max: 8K}\n",
-	  "t:2:22: spool.segment_max: found \"8K\"; allowed: at least inline_max, which "
-	  "is 16K by default\n",
+	  L "spool: {segment_max: 2K}\n",
+	  "t:2:22: spool.segment_max: found \"2K\"; allowed: at least inline_max, which "
+	  "is 8K by default\n",
 	  "" },
 	{ "what was written in the way of a default", L "spool: {inline_max: 512K}\n",
 	  "t:2:21: spool.inline_max: found \"512K\"; allowed: at most segment_max, which "

@@ -262,14 +262,19 @@ static const struct {
 	  "t:2:15: admin.mode: found \"0600\"; \"0660\"" UNTIL },
 	{ "a listener moved", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
 	  "listeners: [" IN("a", "127.0.0.1:2") "]\n",
-	  "t:1:48: listeners[a].address: found \"127.0.0.1:2\"; \"127.0.0.1:1\"" UNTIL },
+	  "t:1:48: listeners[0].address: found \"127.0.0.1:2\"; \"127.0.0.1:1\"" UNTIL },
 	{ "listeners in another order",
 	  "listeners: [" IN("a", "127.0.0.1:1") "," IN("b", "127.0.0.1:2") "]\n",
 	  "listeners: [" IN("b", "127.0.0.1:2") "," IN("a", "127.0.0.1:1") "]\n", "" },
 	{ "a listener came and another went", "listeners: [" IN("a", "127.0.0.1:1") "]\n",
 	  "listeners: [" IN("b", "127.0.0.1:1") "]\n",
-	  "t:1:12: listeners[a]: not in the file; it stays in use until a restart\n"
-	  "t:1:13: listeners[b]: new; it is not in use until a restart\n" },
+	  "t:1:12: listeners: \"a\" is not in the file; it stays in use until a "
+	  "restart\n"
+	  "t:1:13: listeners[0]: new; it is not in use until a restart\n" },
+	{ "a listener moved in the list, and to another address",
+	  "listeners: [" IN("a", "127.0.0.1:1") "," IN("b", "127.0.0.1:2") "]\n",
+	  "listeners: [" IN("b", "127.0.0.1:3") "," IN("a", "127.0.0.1:1") "]\n",
+	  "t:1:48: listeners[0].address: found \"127.0.0.1:3\"; \"127.0.0.1:2\"" UNTIL },
 };
 
 static void

@@ -28,7 +28,7 @@ must_compile(const char *text)
 	struct err e = { 0 };
 	if (config_parse(text, strlen(text), "t", NULL, NULL, &c, &e) != 0)
 		fail_msg("%s\nin:\n%s", e.text, text);
-	if (policy_set_new(c, &p, &e) != 0)
+	if (policy_set_new(c, NULL, NULL, &p, &e) != 0)
 		fail_msg("%s\nin:\n%s", e.text, text);
 	/* The set must stand alone. */
 	config_free(c);

@@ -70,7 +70,7 @@ compile(const char *text, struct err *e)
 	e->text[0] = '\0';
 	if (config_parse(text, strlen(text), "t", NULL, NULL, &c, e) != 0)
 		fail_msg("%s\nin:\n%s", e->text, text);
-	if (policy_set_new(c, &p, e) != 0) {
+	if (policy_set_new(c, NULL, NULL, &p, e) != 0) {
 		assert_null(p);
 		assert_int_equal(e->kind, ERR_CONFIG);
 	}
@@ -321,6 +321,44 @@ static const struct {
 };
 
 static void
+keep_line(void *arg, bool is_error, const char *line)
+{
+	assert_true(is_error);
+	buf_printf(arg, "%s\n", line);
+}
+
+static void
+test_each_problem_is_reported(void **state)
+{
+	static const char text[] =
+		LISTENER "smtp_routes: [{domain: d, next_hops: ['a:0']}, {domain: e, "
+			 "next_hops: ['b:0']}]\n"
+			 "connector: {message_intake_address: 'a@b@c'}\n";
+	static const char *const starts[] = {
+		"t:3:37: connector.message_intake_address: found \"a@b@c\"; ",
+		"t:2:39: smtp_routes[0].next_hops[0]: found \"a:0\"; ",
+		"t:2:72: smtp_routes[1].next_hops[0]: found \"b:0\"; ",
+	};
+	struct config *c = NULL;
+	struct policy_set *p = NULL;
+	struct err e;
+	struct buf lines;
+	(void)state;
+	buf_init(&lines, 4096);
+	assert_int_equal(config_parse(text, sizeof(text) - 1, "t", NULL, NULL, &c, &e),
+			 0);
+	assert_int_equal(policy_set_new(c, keep_line, &lines, &p, &e), -1);
+	const char *line = buf_text(&lines);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		assert_memory_equal(line, starts[i], strlen(starts[i]));
+		line = strchr(line, '\n') + 1;
+	}
+	assert_string_equal(line, "");
+	buf_done(&lines);
+	config_free(c);
+}
+
+static void
 test_errors(void **state)
 {
 	unsigned failed = 0;
@@ -372,7 +410,7 @@ test_the_example_files_compile(void **state)
 		struct err e;
 		read_example(files[i], text);
 		if (config_parse(text, strlen(text), files[i], NULL, NULL, &c, &e) != 0 ||
-		    policy_set_new(c, &p, &e) != 0)
+		    policy_set_new(c, NULL, NULL, &p, &e) != 0)
 			fail_msg("%s: %s", files[i], e.text);
 		policy_set_unref(p);
 		config_free(c);
@@ -392,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_controls_of_domains_below_one_and_of_the_rest),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_each_problem_is_reported),
 		cmocka_unit_test(test_the_example_files_compile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
