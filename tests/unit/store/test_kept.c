@@ -4,7 +4,7 @@
  *
  * The log takes no byte behind an end that the test sets.
  */
-#include "spool_fixture.h"
+#include "many_rows.h"
 
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -166,12 +166,38 @@ an_outcome_that_waits_is_not_called_committed(void **state)
 	fixture_done(&f);
 }
 
+/* A step that is too large for what is left of the disk is made smaller. */
+static void
+a_change_of_all_is_done_with_little_room(void **state)
+{
+	enum { MANY = 2500, ROOM = 60000 };
+	struct spool_status s;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.settings.tick_ms = 20;
+	open_spool(&f);
+	make_many(&f, MANY);
+	AWAIT(&f, (spool_status(f.sp, &s), s.wal_bytes == 0));
+	atomic_store(&refusals, 0);
+	atomic_store(&log_end, ROOM);
+	uint64_t changed = change(&f, CHANGE_DELETE, 0);
+	atomic_store(&log_end, INT64_MAX);
+	if (changed != MANY + 1 || f.error.kind != ERR_NONE)
+		fail_msg("got %" PRIu64 " deleted, \"%s\"", changed, f.error.text);
+	assert_true(atomic_load(&refusals) > 0);
+	assert_account(&f, "all deleted");
+	fixture_done(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_segment_whose_bodies_are_not_moved_yet_stays),
 		cmocka_unit_test(an_outcome_that_waits_is_not_called_committed),
+		cmocka_unit_test(a_change_of_all_is_done_with_little_room),
 	};
 	return cmocka_run_group_tests(tests, install_full, NULL);
 }
