@@ -15,7 +15,7 @@
 
 enum {
 	HEADER = 32,
-	FRAME = DB_FRAME_HEADER + DB_PAGE_SIZE,
+	PAGE_MAX = 65536,
 	INDEX_REGION = 32768,
 	INDEX_VERSION = 3007000,
 	MAGIC = 0x377f0682, /* the lowest bit: checksums of words with the high byte first */
@@ -69,6 +69,19 @@ wal_state_get(struct db *db, struct wal_state *ret, struct err *e)
 	if (h.frames > 0)
 		memcpy(ret->checksum, h.frame_checksum, sizeof(ret->checksum));
 	return 0;
+}
+
+/* Of the database as it is, whoever made it. */
+static int
+page_size(const struct index_header *h)
+{
+	return h->page_size == 1 ? PAGE_MAX : h->page_size;
+}
+
+static sqlite3_int64
+frame_at(const struct index_header *h, uint32_t i)
+{
+	return HEADER + (sqlite3_int64)i * (DB_FRAME_HEADER + page_size(h));
 }
 
 /* -- the file -- */
@@ -133,7 +146,7 @@ struct pass {
 	struct index_header index;
 	bool is_big, is_rewriting;
 	uint32_t sum[2];
-	uint8_t p[FRAME];
+	uint8_t p[DB_FRAME_HEADER + PAGE_MAX];
 };
 
 /* The next n bytes to s->p. */
@@ -163,7 +176,8 @@ pass_header(struct pass *s, struct err *e)
 		return -1;
 	s->is_big = (s->p[3] & 1) != 0;
 	add(s->sum, s->is_big, s->p, 24);
-	if ((number(s->p) & ~1u) != MAGIC || number(s->p + 8) != DB_PAGE_SIZE ||
+	if ((number(s->p) & ~1u) != MAGIC ||
+	    number(s->p + 8) != (uint32_t)page_size(&s->index) ||
 	    memcmp(s->p + 16, s->index.salt, 8) != 0 || number(s->p + 24) != s->sum[0] ||
 	    number(s->p + 28) != s->sum[1])
 		return lost(e);
@@ -173,16 +187,17 @@ pass_header(struct pass *s, struct err *e)
 static int
 pass_frame(struct pass *s, uint32_t i, struct err *e)
 {
-	sqlite3_int64 at = HEADER + (sqlite3_int64)i * FRAME;
+	sqlite3_int64 at = frame_at(&s->index, i);
+	int page = page_size(&s->index);
 
-	if (fetch(s, FRAME, at, e) != 0)
+	if (fetch(s, DB_FRAME_HEADER + page, at, e) != 0)
 		return -1;
 	add(s->sum, s->is_big, s->p, 8);
-	add(s->sum, s->is_big, s->p + DB_FRAME_HEADER, DB_PAGE_SIZE);
+	add(s->sum, s->is_big, s->p + DB_FRAME_HEADER, (size_t)page);
 	if (memcmp(s->p + 8, s->index.salt, 8) != 0 || number(s->p + 16) != s->sum[0] ||
 	    number(s->p + 20) != s->sum[1])
 		return lost(e);
-	return put_back(s, FRAME, at, e);
+	return put_back(s, DB_FRAME_HEADER + page, at, e);
 }
 
 static int
@@ -221,7 +236,7 @@ wal_cut(struct db *db, struct err *e)
 
 	if (file == NULL || read_index(db, &h, e) != 0)
 		return -1;
-	sqlite3_int64 end = h.frames == 0 ? 0 : HEADER + (sqlite3_int64)h.frames * FRAME;
+	sqlite3_int64 end = h.frames == 0 ? 0 : frame_at(&h, h.frames);
 	errno = 0;
 	int rc = file->pMethods->xFileSize(file, &size);
 	if (rc == SQLITE_OK && size > end)

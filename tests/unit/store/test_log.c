@@ -240,6 +240,44 @@ a_log_that_stays_broken_is_not_called_clean(void **state)
 	fixture_done(&f);
 }
 
+/* A database that others made anew, or an older one of ours. */
+static void
+a_log_has_the_pages_of_its_database(void **state)
+{
+	static const unsigned sizes[] = { 512, 4096, 8192, 65536 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct spool_plan plan = { .policy = "DEFAULT" };
+		char sql[128];
+		struct fixture f;
+
+		begin(&f);
+		close_spool(&f);
+		snprintf(sql, sizeof(sql),
+			 "PRAGMA journal_mode=DELETE; PRAGMA page_size=%u; VACUUM",
+			 sizes[i]);
+		tamper(&f, sql);
+		log_disk_begin();
+		open_spool(&f);
+		uint64_t first = accept_one(&f, "DEFAULT", 1, 3000);
+		uint64_t sent = accept_one(&f, "DEFAULT", 2, 3000);
+		record(&f, OUTCOME_DELIVERED, sent);
+		AWAIT(&f, spool_account(f.sp)->state[JOURNAL_DELIVERED] == 1);
+		atomic_store(&syncs_to_fail, 1);
+		assert_int_equal(begin_accept(&f, 3, 3000, &plan, 1), 0);
+		AWAIT(&f, f.done == 3);
+		assert_int_equal(f.failed, 1);
+		uint64_t next = accept_when_possible(&f, 4);
+		cut_power(&f);
+		if (fetch_one(&f, first) == NULL || fetch_one(&f, next) == NULL ||
+		    fetch_one(&f, plan.mid) != NULL)
+			fail_msg("pages of %u bytes: not what was promised", sizes[i]);
+		assert_account(&f, "other pages");
+		fixture_done(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -249,6 +287,7 @@ main(void)
 		cmocka_unit_test(the_old_log_is_whole_when_the_database_has_its_bytes),
 		cmocka_unit_test(what_a_log_with_a_hole_kept_back_is_recorded_at_the_end),
 		cmocka_unit_test(a_log_that_stays_broken_is_not_called_clean),
+		cmocka_unit_test(a_log_has_the_pages_of_its_database),
 	};
 	return cmocka_run_group_tests(tests, install_disk, NULL);
 }
