@@ -3,6 +3,8 @@
 import socket
 import time
 
+import pytest
+
 from rig import wire
 from rig.process import wait_until
 from rig.unwrap import Journal
@@ -219,3 +221,74 @@ def test_clients_that_do_not_read_their_answers_do_not_keep_the_operator_out(wor
     for s in rude:
         s.close()
     daemon.stop()
+
+
+def down_with_nothing_queued(work, **controls):
+    """An intake that was away as its only mail came, and is back since; that mail is deleted."""
+    sink = work.sink()
+    port = sink.port
+    sink.stop()
+    daemon = work.daemon(sink, start=False)
+    daemon.controls.update(controls)
+    daemon.start()
+    feed(daemon)
+    wait_until(lambda: daemon.ctl("health", check=False).returncode == 1, 20, "an intake that is down")
+    assert daemon.ctl("delete", "all", "--yes").stdout == "1 journal deleted\n"
+    work.sink(port=port)
+    return daemon
+
+
+def is_well(daemon):
+    return daemon.ctl("health", check=False).stdout == "ok\n"
+
+
+def test_the_end_of_an_outage_is_found_with_nothing_queued(work):
+    daemon = down_with_nothing_queued(work)
+    wait_until(lambda: is_well(daemon), 20, "the probe")
+    (destination,) = daemon.json("status")["destinations"]
+    assert destination["last_error_at"] and destination["next_probe_at"] is None and destination["down_since"] is None
+    assert "Connection refused" not in daemon.ctl("status").stdout
+    daemon.stop()
+
+
+@pytest.mark.parametrize("command", ["delivernow", "reload"])
+def test_an_operator_has_it_found_at_once(work, command):
+    daemon = down_with_nothing_queued(work, probe_first="1h", probe_longest="1h")
+    assert not is_well(daemon)
+    daemon.ctl(command)
+    wait_until(lambda: is_well(daemon), 20, "the probe")
+    daemon.stop()
+
+
+def test_what_an_outage_held_longer_than_its_time_in_queue_is_delivered(work):
+    sink = work.sink()
+    port = sink.port
+    sink.stop()
+    daemon = work.daemon(sink, start=False, bounce_profiles={"default": {"max_retries": 0, "max_time_in_queue": "2s"}})
+    daemon.start()
+    messages = feed(daemon, 3)
+    longer = "is backed off, for longer than max_time_in_queue: "
+    wait_until(lambda: longer in daemon.ctl("health", check=False).stdout, 20, "the warning")
+    wait_until(lambda: daemon.log().count("longer than max_time_in_queue") == 1, 20, "its line")
+    assert daemon.states()["waiting"] == 3
+    again = work.sink(port=port)
+    daemon.wait_drained(20)
+    assert arrived(again) == sorted(messages), daemon.states()
+    assert daemon.states()["dead"] == 0 and is_well(daemon)
+    daemon.stop()
+
+
+def test_where_a_journal_is_being_sent_is_told(work):
+    sink = work.sink("--delay", "final=600000")
+    daemon = work.daemon(sink)
+    feed(daemon)
+    wait_until(lambda: daemon.json("status")["destinations"][0]["in_flight"], 20, "a journal that is being sent")
+    (row,) = daemon.json("queue")["journals"]
+    shown = daemon.json("show", row["mid"])
+    assert shown["dcid"] > 0 and shown["why"] == f"it is being sent in this moment, by DCID {shown['dcid']}"
+    told = f"{row['mid']}: being sent in this moment, by DCID {shown['dcid']}\n"
+    assert daemon.ctl("delivernow", row["mid"]).stdout == told
+    assert daemon.ctl("delivernow", row["message_mid"]).stdout == told.replace(
+        str(row["mid"]), f"message {row['message_mid']}", 1)
+    daemon.assert_accounted()
+    daemon.kill()
