@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 /* A listener with what it owns; the networks live behind a pointer to const in the
  * settings. */
@@ -163,6 +165,40 @@ tell_pair(struct setup_problems *p, const struct config_node *n,
 	tell_entry(p, n, "address", i, &e);
 }
 
+/* The path of its folder, and its name there; false for other addresses. */
+static bool
+split_path(const struct socket_address *a, char folder[SOCKET_TEXT_MAX],
+	   const char **name)
+{
+	if (a->storage.ss_family != AF_UNIX)
+		return false;
+	const struct sockaddr_un *un =
+		(const struct sockaddr_un *)(const void *)&a->storage;
+	snprintf(folder, SOCKET_TEXT_MAX, "%s", un->sun_path);
+	char *slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	*name = slash + 1;
+	return true;
+}
+
+/* Also where two paths, such as one by /var/run and one by /run, lead to one folder. */
+static bool
+overlaps(const struct socket_address *a, const struct socket_address *b)
+{
+	char folder_a[SOCKET_TEXT_MAX], folder_b[SOCKET_TEXT_MAX];
+	const char *name_a, *name_b;
+	struct stat st_a, st_b;
+
+	if (socket_address_overlaps(a, b))
+		return true;
+	return split_path(a, folder_a, &name_a) && split_path(b, folder_b, &name_b) &&
+	       strcmp(name_a, name_b) == 0 && stat(folder_a, &st_a) == 0 &&
+	       stat(folder_b, &st_b) == 0 && st_a.st_dev == st_b.st_dev &&
+	       st_a.st_ino == st_b.st_ino;
+}
+
 /* The i-th listener, beside those before it and the control socket. */
 static void
 check_socket(const struct config_node *root,
@@ -170,19 +206,19 @@ check_socket(const struct config_node *root,
 	     const struct socket_address *control, struct setup_problems *p)
 {
 	const struct config_node *n = config_at(root, "listeners", i);
+	char text[SOCKET_TEXT_MAX];
 	struct err e;
 
 	for (size_t k = 0; k < i; k++) {
-		if (socket_address_overlaps(&listeners[i].address,
-					    &listeners[k].address)) {
+		if (overlaps(&listeners[i].address, &listeners[k].address)) {
 			tell_pair(p, n, listeners, i, k);
 			return;
 		}
 	}
-	if (!socket_address_overlaps(&listeners[i].address, control))
+	if (!overlaps(&listeners[i].address, control))
 		return;
-	err_set(&e, ERR_CONFIG, 0, "unix:%s is the control socket, admin.socket",
-		config_text(root, "admin.socket"));
+	socket_address_format(&listeners[i].address, text);
+	err_set(&e, ERR_CONFIG, 0, "%s is the control socket, admin.socket", text);
 	tell_entry(p, n, "address", i, &e);
 }
 

@@ -154,6 +154,14 @@ def listener_at_the_control_socket(s):
     return f"unix:{path}", f"listeners[2].address: unix:{path} is the control socket, admin.socket"
 
 
+def listener_at_the_control_socket_by_another_path(s):
+    path = pathlib.Path(s.configuration["admin"]["socket"])
+    (s.work.directory / "link").symlink_to(path.parent)
+    address = f"unix:{s.work.directory}/link/{path.name}"
+    s.put(address, "listeners", 2, "address")
+    return address, f"listeners[2].address: {address} is the control socket, admin.socket"
+
+
 def key_and_certificate(s, name="own"):
     """Their paths; anybody may read them."""
     paths = [s.work.directory / f"{name}.{part}" for part in ("key", "pem")]
@@ -230,6 +238,7 @@ ERRORS = {
     "a port of six digits": address_of("127.0.0.1:000025"),
     "an address within that of another listener": address_within_that_of_another,
     "a listener at the control socket": listener_at_the_control_socket,
+    "a listener at the control socket by another path": listener_at_the_control_socket_by_another_path,
     "a certificate that is not there": certificate_that_is_not_there,
     "a key that is not there": key_that_is_not_there,
     "a key of another certificate": key_of_another_certificate,
