@@ -109,6 +109,14 @@ def test_delivernow_of_one_leaves_the_others_their_wait(work):
     daemon.stop()
 
 
+def test_delivernow_is_logged_also_where_the_journal_was_due_already(work):
+    daemon, _, (mid,) = waiting_daemon(work, 1)
+    wait_until(lambda: daemon.json("status")["destinations"][0]["state"] == "backed off", 20, "the end of the attempt")
+    assert daemon.ctl("delivernow", mid).stdout == f"{mid}: due already; its destination is tried\n"
+    assert f"Info: MID {mid} made due by operator; it was due already\n" in daemon.log()
+    daemon.stop()
+
+
 def test_hold_all_and_release_all(work):
     sink = work.sink()
     daemon, messages, mids = waiting_daemon(work, 5, sink)
