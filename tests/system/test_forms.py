@@ -116,7 +116,10 @@ def test_postfix_by_lmtp_over_a_unix_socket(work):
     daemon.directory.chmod(0o755)
     daemon.configuration["listeners"][2]["mode"] = "0666"
     daemon.start()
-    relay = work.postfix(*postfix.lmtp(daemon.lmtp_socket))
+    main, master = postfix.lmtp(daemon.smtp_port, work.directory)
+    by_socket = [line.replace(f"inet:127.0.0.1:{daemon.smtp_port}", f"unix:{daemon.lmtp_socket}") for line in main]
+    assert by_socket != main
+    relay = work.postfix(by_socket, master)
     client = wire.Client(("127.0.0.1", relay.port))
     client.data("alice@outside.example", ["bob@inside.example"], ORIGINAL)
     client.quit()
