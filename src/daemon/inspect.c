@@ -171,7 +171,7 @@ report_warning(void *arg, bool is_error, const char *line)
 static int
 check_spool(const struct loaded *l, int *findings, struct err *e)
 {
-	struct sums sums = { NULL };
+	struct sums sums = { .sha256 = NULL };
 
 	*findings = -1;
 	if (privileges_lower(l->config, report_warning, NULL, e) == 0 &&

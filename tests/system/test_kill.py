@@ -41,6 +41,7 @@ def hammer(work, kills, env=None):
             if i == kills - 1:
                 daemon.env = {}  # a lie ends here, or the rest would never come to an end
             daemon.start()
+    sink.command("clear")  # the intake was slow for the sake of the kills; what waits by now is a lot
     daemon.wait_drained(180)
     daemon.assert_accounted()
     judgement = Judgement(sink, promises, lives)
