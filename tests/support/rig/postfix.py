@@ -1,16 +1,28 @@
 """A private Postfix (Debian's package): own configuration and queue directories, unprivileged ports on
 loopback, everything below one temporary directory. It never touches the machine's own Postfix."""
 
+import contextlib
+import os
 import pathlib
 import pwd
-import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 
 from .process import free_port, wait_until
 
 DAEMONS = "/usr/lib/postfix/sbin"
+STARTED, STARTS, START_SECONDS, STOP_SECONDS = "daemon started -- version", 3, 15, 30
+
+
+def parent_of(pid):
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(re.search(r"^PPid:\s+(\d+)", status, re.M)[1])
 
 
 class Postfix:
@@ -105,15 +117,43 @@ class Postfix:
         return done
 
     def start(self):
+        """Until its log daemon writes. Whoever logs to a socket that nobody reads waits for ever, and the master,
+        who would start the daemon, can be among them: then it is killed and started again."""
         self.write()
-        self.run("start")
-        self.master_pid = int((self.queue / "pid" / "master.pid").read_text().strip())
-        return self
+        for _ in range(STARTS):
+            before = self.log().count(STARTED)
+            self.run("start")
+            self.master_pid = int((self.queue / "pid" / "master.pid").read_text().strip())
+            end = time.monotonic() + START_SECONDS
+            while time.monotonic() < end:
+                if self.log().count(STARTED) > before:
+                    return self
+                time.sleep(0.02)
+            print(f"Postfix {self.master_pid} wrote no log for {START_SECONDS} s: killed")
+            self.kill()
+        raise AssertionError(f"Postfix did not start: {self.log()[-2000:]}")
+
+    def is_running(self):
+        return pathlib.Path(f"/proc/{self.master_pid}").exists()
+
+    def kill(self):
+        """The master of this configuration first, so that it starts nobody anew, and then its children."""
+        children = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                    if parent_of(pid) == self.master_pid]
+        for pid in [self.master_pid, *children]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self.is_running(), 20, "Postfix to die")
 
     def stop(self):
-        """Stops the master of this configuration only: Postfix goes by its own pid file."""
-        self.run("stop", check=False)
-        wait_until(lambda: not pathlib.Path(f"/proc/{self.master_pid}").exists(), 20, "Postfix to stop")
+        """Stops the master of this configuration only, by its pid; as in start(), it may hang."""
+        os.kill(self.master_pid, signal.SIGTERM)
+        end = time.monotonic() + STOP_SECONDS
+        while self.is_running() and time.monotonic() < end:
+            time.sleep(0.02)
+        if self.is_running():
+            print(f"Postfix {self.master_pid} did not stop for {STOP_SECONDS} s: killed")
+            self.kill()
 
     def log(self):
         return self.maillog.read_text(errors="replace") if self.maillog.exists() else ""
