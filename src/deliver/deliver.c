@@ -172,6 +172,7 @@ deliver_new(struct loop *l, const struct deliver_settings *s, struct spool *sp,
 	d->policies = policy_set_ref(p);
 	d->tls = tls;
 	d->pump.run = pump;
+	d->pump.rank = LOOP_RANK_WORK; /* not before what is owed to others is said */
 	list_init(&d->lanes);
 	list_init(&d->destinations);
 	list_init(&d->withdrawn);

@@ -58,7 +58,7 @@ struct loop {
 	int64_t tick_at;    /* 0 = not armed */
 	bool is_in_turn, is_stopped;
 	struct timer_heap timers;
-	struct list tasks;
+	struct list tasks[LOOP_RANKS];
 	struct list orphans;
 	struct loop_grave *graves;
 	size_t n_graves, graves_cap;

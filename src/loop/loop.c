@@ -125,7 +125,8 @@ loop_new(const struct clock *clock, struct loop **ret, struct err *e)
 	l->time = &l->now;
 	l->inbox.wake_fd = -1;
 	pthread_mutex_init(&l->inbox.lock, NULL);
-	list_init(&l->tasks);
+	for (int i = 0; i < LOOP_RANKS; i++)
+		list_init(&l->tasks[i]);
 	list_init(&l->orphans);
 	blocks_init(&l->small, LOOP_BLOCK_SMALL, SMALL_WAITING);
 	blocks_init(&l->large, LOOP_BLOCK_LARGE, LARGE_WAITING);
@@ -219,14 +220,14 @@ void
 loop_at_turn_end(struct loop *l, struct loop_task *task)
 {
 	if (!list_node_is_linked(&task->node))
-		list_append(&l->tasks, &task->node);
+		list_append(&l->tasks[task->rank], &task->node);
 }
 
 void
 loop_task_cancel(struct loop *l, struct loop_task *task)
 {
 	if (list_node_is_linked(&task->node))
-		list_remove(&l->tasks, &task->node);
+		list_remove(&l->tasks[task->rank], &task->node);
 }
 
 void
@@ -243,13 +244,26 @@ loop_defer_free(struct loop *l, void *p, void (*free_fn)(void *))
 	l->graves[l->n_graves++] = (struct loop_grave){ p, free_fn };
 }
 
+/* The first rank with something in it. NULL: none has. */
+static struct list *
+tasks_next(struct loop *l)
+{
+	for (int i = 0; i < LOOP_RANKS; i++)
+		if (!list_is_empty(&l->tasks[i]))
+			return &l->tasks[i];
+	return NULL;
+}
+
 static void
 tasks_run(struct loop *l)
 {
-	for (int round = 0; round < TASK_ROUNDS && !list_is_empty(&l->tasks); round++) {
-		for (size_t n = l->tasks.count; n > 0 && !list_is_empty(&l->tasks); n--) {
-			struct list_node *first = list_first(&l->tasks);
-			list_remove(&l->tasks, first);
+	struct list *tasks;
+
+	for (int round = 0; round < TASK_ROUNDS && (tasks = tasks_next(l)) != NULL;
+	     round++) {
+		for (size_t n = tasks->count; n > 0 && !list_is_empty(tasks); n--) {
+			struct list_node *first = list_first(tasks);
+			list_remove(tasks, first);
 			struct loop_task *task =
 				list_entry(first, struct loop_task, node);
 			task->run(task);
@@ -264,7 +278,7 @@ tasks_run(struct loop *l)
 static int64_t
 loop_wait(struct loop *l, int64_t most_ms)
 {
-	if (!list_is_empty(&l->tasks) || l->n_graves > 0 || l->is_stopped)
+	if (tasks_next(l) != NULL || l->n_graves > 0 || l->is_stopped)
 		return 0;
 	int64_t wait = most_ms;
 	if (l->timers.n > 0) {

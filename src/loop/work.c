@@ -153,7 +153,12 @@ struct work_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct chain jobs;
+	size_t n;        /* jobs that wait                        */
+	size_t n_taken;  /* jobs of the batch before              */
+	bool is_hurried; /* one of those that wait has no time   */
 	bool is_closed, has_sleeper;
+	bool is_patient; /* the sleeper has jobs that have time */
+	struct work_pace pace;
 };
 
 int
@@ -184,14 +189,35 @@ work_queue_free(struct work_queue *q)
 }
 
 void
-work_queue_push(struct work_queue *q, struct work_job *job)
+work_queue_set_pace(struct work_queue *q, const struct work_pace *pace)
+{
+	check(pace->crowd > 0);
+	q->pace = *pace;
+}
+
+static void
+push(struct work_queue *q, struct work_job *job, bool has_time)
 {
 	pthread_mutex_lock(&q->lock);
 	check(!q->is_closed);
 	chain_append(&q->jobs, job);
-	if (q->has_sleeper)
+	q->n++;
+	q->is_hurried |= !has_time;
+	if (q->has_sleeper && (q->is_hurried || !q->is_patient || q->n == q->pace.enough))
 		pthread_cond_signal(&q->changed);
 	pthread_mutex_unlock(&q->lock);
+}
+
+void
+work_queue_push(struct work_queue *q, struct work_job *job)
+{
+	push(q, job, false);
+}
+
+void
+work_queue_push_patiently(struct work_queue *q, struct work_job *job)
+{
+	push(q, job, true);
 }
 
 void
@@ -204,13 +230,13 @@ work_queue_close(struct work_queue *q)
 }
 
 static struct timespec
-time_after(int64_t ms)
+time_after_us(int64_t us)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	t.tv_sec += (time_t)(us / 1000000);
+	t.tv_nsec += (long)(us % 1000000) * 1000;
 	if (t.tv_nsec >= 1000000000) {
 		t.tv_sec++;
 		t.tv_nsec -= 1000000000;
@@ -218,25 +244,74 @@ time_after(int64_t ms)
 	return t;
 }
 
+/* Under the lock, as all below. False: the time is over. */
+static bool
+sleep_until(struct work_queue *q, const struct timespec *until)
+{
+	q->has_sleeper = true;
+	int r = until == NULL ? pthread_cond_wait(&q->changed, &q->lock)
+			      : pthread_cond_timedwait(&q->changed, &q->lock, until);
+	q->has_sleeper = false;
+	return r != ETIMEDOUT;
+}
+
+static void
+wait_for_first(struct work_queue *q, int64_t wait_ms)
+{
+	struct timespec until = { 0 };
+	bool has_time = wait_ms != 0;
+
+	if (wait_ms > 0)
+		until = time_after_us(wait_ms * 1000);
+	while (q->n == 0 && !q->is_closed && has_time)
+		has_time = sleep_until(q, wait_ms < 0 ? NULL : &until);
+}
+
+/* For somebody who is in a hurry. */
+static void
+be_patient(struct work_queue *q)
+{
+	struct timespec until = time_after_us(q->pace.patience_us);
+	bool has_time = true;
+
+	q->is_patient = true;
+	while (!q->is_hurried && !q->is_closed && q->n < q->pace.enough && has_time)
+		has_time = sleep_until(q, &until);
+	q->is_patient = false;
+}
+
+static void
+let_grow(struct work_queue *q)
+{
+	const struct timespec step = { .tv_nsec = (long)q->pace.step_us * 1000 };
+	size_t before = 0;
+
+	for (unsigned i = 0;
+	     i < q->pace.steps && !q->is_closed && q->n > before && q->n < q->pace.enough;
+	     i++) {
+		before = q->n;
+		pthread_mutex_unlock(&q->lock);
+		nanosleep(&step, NULL);
+		pthread_mutex_lock(&q->lock);
+	}
+}
+
 struct work_job *
 work_queue_take_all(struct work_queue *q, int64_t wait_ms, bool *closed)
 {
-	struct timespec until = { 0 };
-	int r = 0;
-
-	if (wait_ms > 0)
-		until = time_after(wait_ms);
 	pthread_mutex_lock(&q->lock);
-	while (q->jobs.first == NULL && !q->is_closed && wait_ms != 0 && r != ETIMEDOUT) {
-		q->has_sleeper = true;
-		if (wait_ms < 0)
-			r = pthread_cond_wait(&q->changed, &q->lock);
-		else
-			r = pthread_cond_timedwait(&q->changed, &q->lock, &until);
-		q->has_sleeper = false;
+	wait_for_first(q, wait_ms);
+	if (q->n > 0 && q->pace.crowd > 0 && wait_ms != 0) {
+		if (!q->is_hurried)
+			be_patient(q);
+		if (q->n_taken >= q->pace.crowd)
+			let_grow(q);
 	}
 	struct work_job *all = q->jobs.first;
 	chain_init(&q->jobs);
+	q->n_taken = q->n;
+	q->n = 0;
+	q->is_hurried = false;
 	*closed = q->is_closed && all == NULL;
 	pthread_mutex_unlock(&q->lock);
 	return all;

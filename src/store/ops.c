@@ -34,6 +34,12 @@ op_submit(struct store_op *op)
 	work_queue_push(op->spool->writer.queue, &op->job);
 }
 
+void
+op_submit_patiently(struct store_op *op)
+{
+	work_queue_push_patiently(op->spool->writer.queue, &op->job);
+}
+
 unsigned
 ops_flags(struct store_op **ops, size_t n)
 {

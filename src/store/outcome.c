@@ -202,7 +202,7 @@ spool_record(struct spool *sp, const struct spool_outcome *o)
 	r->o.reason = put(&at, o->reason);
 	r->o.destination = put(&at, o->destination);
 	r->number = ++sp->recorded;
-	op_submit(&r->op);
+	op_submit_patiently(&r->op);
 }
 
 /* Now and then one that waits is passed by one behind it, which does not count yet. */

@@ -16,6 +16,11 @@
 
 enum { LAST_ATTEMPTS = 3 };
 
+/* docs/decisions/0010 has the figures. */
+static const struct work_pace pace = {
+	.patience_us = 2000, .crowd = 8, .enough = 48, .step_us = 300, .steps = 7
+};
+
 static int
 wal_grew(void *arg, sqlite3 *sql, const char *name, int pages)
 {
@@ -75,6 +80,7 @@ writer_init(struct writer *w, struct spool *sp, struct err *e)
 	buf_init(&w->scratch, PACK_RECIPIENTS_MAX);
 	if (work_queue_new(&w->queue, e) != 0 || writer_open(w, e) != 0)
 		return -1;
+	work_queue_set_pace(w->queue, &pace);
 	return migrate(&w->db, e);
 }
 

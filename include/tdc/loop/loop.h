@@ -70,9 +70,17 @@ int signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg,
 void signal_watch_free(struct signal_watch *w);
 
 /* -- after this turn -- */
+/* Of two tasks that wait, the one of the lower rank runs first. */
+enum loop_rank {
+	LOOP_RANK_ANSWER, /* somebody waits for it: the default       */
+	LOOP_RANK_WORK,   /* what is begun when all that is answered  */
+	LOOP_RANK_LAST,   /* nobody waits for it                      */
+	LOOP_RANKS
+};
 struct loop_task {
 	struct list_node node; /* unlinked = not waiting */
 	void (*run)(struct loop_task *task);
+	enum loop_rank rank; /* not changed while it waits */
 };
 /* Runs the task once after the present turn; a second call before that does nothing.
  * What a task queues runs in the same turn's end, within reason; then in the next

@@ -12,6 +12,7 @@
 #include "tdc/base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct work_job {
@@ -36,8 +37,23 @@ int work_queue_new(struct work_queue **ret, struct err *e);
 void work_queue_free(struct work_queue *q);
 /* Any thread. Takes the job (its `run` is not called by the queue). */
 void work_queue_push(struct work_queue *q, struct work_job *job);
+/* The same for a job that has time: see struct work_pace. */
+void work_queue_push_patiently(struct work_queue *q, struct work_job *job);
 /* No more pushes; the consumer sees `closed` after the last job. */
 void work_queue_close(struct work_queue *q);
+/*
+ * How a batch grows. Jobs that all have time wait for up to `patience_us` for one that has
+ * not. And after a batch of `crowd` jobs or more, while many come, the next is taken when
+ * a step brought nothing, or the steps are over: a lone job waits for nobody. With `enough`
+ * there, nothing is waited for. Times in microseconds; `crowd` is at least 1.
+ */
+struct work_pace {
+	unsigned patience_us;
+	size_t crowd, enough;
+	unsigned step_us, steps;
+};
+/* Before the first take. Without it every job is taken at once. */
+void work_queue_set_pace(struct work_queue *q, const struct work_pace *pace);
 /*
  * Waits until something is there, the queue is closed, or wait_ms passed (-1 = for ever);
  * returns all that waits as a chain in order of arrival, or NULL.

@@ -180,7 +180,7 @@ struct spool_outcome {
 	const char *reason; /* for DEAD, HELD, QUARANTINED: "content", "expired", ... */
 	const char *destination;
 };
-/* Rides in the next batch; not synced by itself, but within 1 s. Cannot fail for the caller:
+/* Rides in the next batch, within milliseconds; not synced by itself, but within 1 s. Cannot fail for the caller:
  * it is kept and tried again while the disk refuses. A row that meanwhile left the state that the outcome
  * belongs to is left alone, but for one that was held: DELIVERED wins, and UNCERTAIN leaves its profile. */
 void spool_record(struct spool *sp, const struct spool_outcome *o);

@@ -79,8 +79,9 @@ class Bench:
             yield server, sink
 
     def bound(self, size):
-        """How many may wait in a relay: what is fed beyond its rate of delivery is not without end."""
-        return min(50_000, 2 * GIB // max(size, 4096))
+        """How many may wait in a relay: so few that each is in its steady state, and accepts what it delivers, for
+        nearly all of the time. What filling alone does is in `outage` and `backlog`."""
+        return min(2_000, 2 * GIB // max(size, 4096))
 
 
 def wait_for(sink, messages, seconds=600):

@@ -54,7 +54,8 @@ struct named {
 	const char *name;
 	struct timer timer;
 	struct loop_task task;
-	int again; /* how often it queues itself again */
+	struct named *next; /* queued by it */
+	int again;          /* how often it queues itself again */
 };
 
 static void
@@ -223,6 +224,8 @@ named_run(struct loop_task *task)
 		n->again--;
 		loop_at_turn_end(n->f->loop, &n->task);
 	}
+	if (n->next != NULL)
+		loop_at_turn_end(n->f->loop, &n->next->task);
 }
 
 static struct fixture *burying;
@@ -290,6 +293,35 @@ tasks_that_queue_tasks_run_soon_but_never_hold_a_turn(void **state)
 	assert_int_equal(loop_run_once(f.loop, 60000, &e), 0);
 	assert_true(f.story.n > before);
 	loop_task_cancel(f.loop, &b.task);
+	close_loop(&f);
+}
+
+static void
+what_is_owed_goes_before_new_work_and_that_before_the_rest(void **state)
+{
+	struct fixture f;
+	struct named owed = { .f = &f, .name = "o", .task.run = named_run };
+	struct named flush = { .f = &f, .name = "f", .task.run = named_run };
+	struct named work = { .f = &f,
+			      .name = "w",
+			      .next = &flush,
+			      .task = { .run = named_run, .rank = LOOP_RANK_WORK } };
+	struct named last = { .f = &f,
+			      .name = "l",
+			      .task = { .run = named_run, .rank = LOOP_RANK_LAST } };
+	struct named dropped = { .f = &f,
+				 .name = "d",
+				 .task = { .run = named_run, .rank = LOOP_RANK_WORK } };
+
+	(void)state;
+	open_loop(&f);
+	loop_at_turn_end(f.loop, &last.task);
+	loop_at_turn_end(f.loop, &dropped.task);
+	loop_at_turn_end(f.loop, &work.task);
+	loop_at_turn_end(f.loop, &owed.task);
+	loop_task_cancel(f.loop, &dropped.task);
+	turn(&f);
+	assert_string_equal(buf_text(&f.story), "owfl");
 	close_loop(&f);
 }
 
@@ -512,6 +544,8 @@ main(void)
 		cmocka_unit_test(a_turn_sees_one_time),
 		cmocka_unit_test(tasks_run_once_then_the_dead_are_freed),
 		cmocka_unit_test(tasks_that_queue_tasks_run_soon_but_never_hold_a_turn),
+		cmocka_unit_test(
+			what_is_owed_goes_before_new_work_and_that_before_the_rest),
 		cmocka_unit_test(
 			jobs_of_four_threads_all_run_in_the_order_of_each_thread),
 		cmocka_unit_test(a_burst_of_jobs_runs_in_one_turn),

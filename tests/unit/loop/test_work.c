@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static _Atomic int ran;
 static int order[1000];
@@ -214,6 +215,170 @@ a_sleeping_consumer_sees_every_push_and_the_close(void **state)
 	work_queue_free(c.queue);
 }
 
+/* -- how a batch grows -- */
+
+struct taker {
+	struct work_queue *queue;
+	pthread_t thread;
+	int64_t took_ms;
+	_Atomic int jobs; /* -1: not back yet */
+};
+
+static void *
+take_once(void *arg)
+{
+	struct taker *t = arg;
+	bool closed;
+	int n = 0;
+
+	int64_t start = clock_system()->mono_ms(clock_system());
+	struct work_job *job = work_queue_take_all(t->queue, -1, &closed);
+	t->took_ms = clock_system()->mono_ms(clock_system()) - start;
+	while (job != NULL) {
+		struct work_job *next = job->next;
+		free(job);
+		n++;
+		job = next;
+	}
+	atomic_store(&t->jobs, n);
+	return NULL;
+}
+
+static void
+taker_start(struct taker *t, const struct work_pace *pace)
+{
+	struct err e;
+
+	if (t->queue == NULL) {
+		assert_int_equal(work_queue_new(&t->queue, &e), 0);
+		work_queue_set_pace(t->queue, pace);
+	}
+	atomic_store(&t->jobs, -1);
+}
+
+static void
+taker_run(struct taker *t)
+{
+	assert_int_equal(pthread_create(&t->thread, NULL, take_once, t), 0);
+}
+
+/* Jobs of the batch. */
+static int
+taker_join(struct taker *t)
+{
+	pthread_join(t->thread, NULL);
+	return atomic_load(&t->jobs);
+}
+
+static void
+pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static void
+a_job_that_has_time_waits_for_one_that_has_not(void **state)
+{
+	const struct work_pace pace = { .patience_us = 60000000,
+					.crowd = 100,
+					.enough = 100 };
+	struct taker t = { 0 };
+
+	(void)state;
+	taker_start(&t, &pace);
+	taker_run(&t);
+	work_queue_push_patiently(t.queue, job_new(NULL, 0));
+	pause_ms(50); /* for it to be taken alone, if it were */
+	work_queue_push_patiently(t.queue, job_new(NULL, 1));
+	pause_ms(50);
+	assert_int_equal(atomic_load(&t.jobs), -1);
+	work_queue_push(t.queue, job_new(NULL, 2));
+	assert_int_equal(taker_join(&t), 3);
+	work_queue_free(t.queue);
+}
+
+static void
+patience_ends_by_time_by_number_and_by_the_close(void **state)
+{
+	const struct {
+		const char *name;
+		struct work_pace pace;
+		int pushes;
+		bool is_closed;
+	} rows[] = {
+		{ "by time",
+		  { .patience_us = 1000, .crowd = 100, .enough = 100 },
+		  1,
+		  false },
+		{ "by number",
+		  { .patience_us = 60000000, .crowd = 100, .enough = 3 },
+		  3,
+		  false },
+		{ "by the close",
+		  { .patience_us = 60000000, .crowd = 100, .enough = 100 },
+		  2,
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct taker t = { 0 };
+		taker_start(&t, &rows[i].pace);
+		for (int n = 0; n < rows[i].pushes - 1; n++)
+			work_queue_push_patiently(t.queue, job_new(NULL, n));
+		if (rows[i].pushes > 1) {
+			taker_run(&t);
+			pause_ms(20);
+		}
+		work_queue_push_patiently(t.queue, job_new(NULL, 0));
+		if (rows[i].pushes == 1)
+			taker_run(&t);
+		if (rows[i].is_closed)
+			work_queue_close(t.queue);
+		int got = taker_join(&t);
+		if (got != rows[i].pushes || t.took_ms > 30000)
+			fail_msg("%s: got %d jobs after %d ms, want %d", rows[i].name,
+				 got, (int)t.took_ms, rows[i].pushes);
+		work_queue_free(t.queue);
+	}
+}
+
+static void
+a_batch_behind_a_crowd_grows_and_a_lone_job_does_not_wait(void **state)
+{
+	const struct work_pace pace = {
+		.crowd = 2, .enough = 4, .step_us = 999999, .steps = 60
+	};
+	struct taker t = { 0 };
+
+	(void)state;
+	taker_start(&t, &pace);
+	work_queue_push(t.queue, job_new(NULL, 0));
+	work_queue_push(t.queue, job_new(NULL, 1));
+	taker_run(&t);
+	assert_int_equal(taker_join(&t), 2); /* the crowd, which waited for nobody */
+	assert_in_range(t.took_ms, 0, 900);
+
+	atomic_store(&t.jobs, -1);
+	work_queue_push(t.queue, job_new(NULL, 0));
+	taker_run(&t);
+	pause_ms(50);
+	for (int i = 1; i < 4; i++)
+		work_queue_push(t.queue, job_new(NULL, i));
+	assert_int_equal(taker_join(&t),
+			 4); /* and no longer than until there are enough */
+	assert_in_range(t.took_ms, 900, 30000);
+
+	work_queue_push(t.queue, job_new(NULL, 0));
+	taker_run(&t);
+	assert_int_equal(taker_join(&t), 1); /* nobody comes: one step */
+	work_queue_push(t.queue, job_new(NULL, 0));
+	taker_run(&t);
+	assert_int_equal(taker_join(&t), 1);
+	assert_in_range(t.took_ms, 0, 900); /* the one before was alone: no step */
+	work_queue_free(t.queue);
+}
+
 int
 main(void)
 {
@@ -223,6 +388,10 @@ main(void)
 		cmocka_unit_test(a_queue_gives_everything_at_once_in_order),
 		cmocka_unit_test(an_empty_queue_waits_as_long_as_it_was_told),
 		cmocka_unit_test(a_sleeping_consumer_sees_every_push_and_the_close),
+		cmocka_unit_test(a_job_that_has_time_waits_for_one_that_has_not),
+		cmocka_unit_test(patience_ends_by_time_by_number_and_by_the_close),
+		cmocka_unit_test(
+			a_batch_behind_a_crowd_grows_and_a_lone_job_does_not_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
