@@ -292,7 +292,6 @@ start_gathering(struct daemon *d, struct err *e)
 {
 	(void)e;
 	d->flush.run = flush_log;
-	d->flush.rank = LOOP_RANK_LAST;
 	log_gather_here(on_first_line, d);
 	return 0;
 }

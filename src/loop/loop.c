@@ -254,21 +254,29 @@ tasks_next(struct loop *l)
 	return NULL;
 }
 
+/* Those that wait now. */
+static void
+tasks_run_list(struct list *tasks)
+{
+	for (size_t n = tasks->count; n > 0 && !list_is_empty(tasks); n--) {
+		struct list_node *first = list_first(tasks);
+		list_remove(tasks, first);
+		struct loop_task *task = list_entry(first, struct loop_task, node);
+		task->run(task);
+	}
+}
+
 static void
 tasks_run(struct loop *l)
 {
 	struct list *tasks;
 
 	for (int round = 0; round < TASK_ROUNDS && (tasks = tasks_next(l)) != NULL;
-	     round++) {
-		for (size_t n = tasks->count; n > 0 && !list_is_empty(tasks); n--) {
-			struct list_node *first = list_first(tasks);
-			list_remove(tasks, first);
-			struct loop_task *task =
-				list_entry(first, struct loop_task, node);
-			task->run(task);
-		}
-	}
+	     round++)
+		tasks_run_list(tasks);
+	/* A task that queues itself for ever holds up nobody else. */
+	for (int i = LOOP_RANK_ANSWER + 1; i < LOOP_RANKS; i++)
+		tasks_run_list(&l->tasks[i]);
 }
 
 /* -- turns -- */

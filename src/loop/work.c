@@ -153,9 +153,8 @@ struct work_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct chain jobs;
-	size_t n;        /* jobs that wait                        */
-	size_t n_taken;  /* jobs of the batch before              */
-	bool is_hurried; /* one of those that wait has no time   */
+	size_t n, n_hurried; /* jobs that wait; those of them that have no time  */
+	size_t n_before;     /* of those, in the batch before; 0: it was long ago */
 	bool is_closed, has_sleeper;
 	bool is_patient; /* the sleeper has jobs that have time */
 	struct work_pace pace;
@@ -191,33 +190,56 @@ work_queue_free(struct work_queue *q)
 void
 work_queue_set_pace(struct work_queue *q, const struct work_pace *pace)
 {
-	check(pace->crowd > 0);
+	check(pace->crowd > 0 && pace->step_us < 1000000);
 	q->pace = *pace;
 }
 
+/* Under the lock. */
 static void
-push(struct work_queue *q, struct work_job *job, bool has_time)
+queue_append(struct work_queue *q, struct work_job *job)
 {
-	pthread_mutex_lock(&q->lock);
 	check(!q->is_closed);
 	chain_append(&q->jobs, job);
 	q->n++;
-	q->is_hurried |= !has_time;
-	if (q->has_sleeper && (q->is_hurried || !q->is_patient || q->n == q->pace.enough))
+}
+
+static void
+queue_wake(struct work_queue *q)
+{
+	bool is_time = q->n_hurried > 0 || !q->is_patient || q->n >= q->pace.enough;
+
+	if (q->has_sleeper && is_time)
 		pthread_cond_signal(&q->changed);
-	pthread_mutex_unlock(&q->lock);
 }
 
 void
 work_queue_push(struct work_queue *q, struct work_job *job)
 {
-	push(q, job, false);
+	job->next = NULL;
+	work_queue_push_chain(q, job);
 }
 
 void
 work_queue_push_patiently(struct work_queue *q, struct work_job *job)
 {
-	push(q, job, true);
+	pthread_mutex_lock(&q->lock);
+	queue_append(q, job);
+	queue_wake(q);
+	pthread_mutex_unlock(&q->lock);
+}
+
+void
+work_queue_push_chain(struct work_queue *q, struct work_job *first)
+{
+	pthread_mutex_lock(&q->lock);
+	while (first != NULL) {
+		struct work_job *next = first->next;
+		queue_append(q, first);
+		q->n_hurried++;
+		first = next;
+	}
+	queue_wake(q);
+	pthread_mutex_unlock(&q->lock);
 }
 
 void
@@ -229,28 +251,25 @@ work_queue_close(struct work_queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
-static struct timespec
-time_after_us(int64_t us)
+static int64_t
+mono_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(us / 1000000);
-	t.tv_nsec += (long)(us % 1000000) * 1000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* Under the lock, as all below. False: the time is over. */
+/* Under the lock, as all below. A negative time never comes. False: it is over. */
 static bool
-sleep_until(struct work_queue *q, const struct timespec *until)
+sleep_until(struct work_queue *q, int64_t us)
 {
+	const struct timespec until = { .tv_sec = (time_t)(us / 1000000),
+					.tv_nsec = (long)(us % 1000000) * 1000 };
+
 	q->has_sleeper = true;
-	int r = until == NULL ? pthread_cond_wait(&q->changed, &q->lock)
-			      : pthread_cond_timedwait(&q->changed, &q->lock, until);
+	int r = us < 0 ? pthread_cond_wait(&q->changed, &q->lock)
+		       : pthread_cond_timedwait(&q->changed, &q->lock, &until);
 	q->has_sleeper = false;
 	return r != ETIMEDOUT;
 }
@@ -258,25 +277,28 @@ sleep_until(struct work_queue *q, const struct timespec *until)
 static void
 wait_for_first(struct work_queue *q, int64_t wait_ms)
 {
-	struct timespec until = { 0 };
-	bool has_time = wait_ms != 0;
-
-	if (wait_ms > 0)
-		until = time_after_us(wait_ms * 1000);
-	while (q->n == 0 && !q->is_closed && has_time)
-		has_time = sleep_until(q, wait_ms < 0 ? NULL : &until);
+	if (q->n > 0 || wait_ms == 0)
+		return;
+	int64_t begin = mono_us();
+	int64_t until = wait_ms < 0 ? -1 : begin + wait_ms * 1000;
+	bool is_over = false;
+	while (q->n == 0 && !q->is_closed && !is_over)
+		is_over = !sleep_until(q, until);
+	/* The crowd has gone. */
+	if (mono_us() - begin > (int64_t)q->pace.step_us * q->pace.steps)
+		q->n_before = 0;
 }
 
-/* For somebody who is in a hurry. */
+/* For one that is in a hurry. */
 static void
 be_patient(struct work_queue *q)
 {
-	struct timespec until = time_after_us(q->pace.patience_us);
-	bool has_time = true;
+	int64_t until = mono_us() + q->pace.patience_us;
+	bool is_over = false;
 
 	q->is_patient = true;
-	while (!q->is_hurried && !q->is_closed && q->n < q->pace.enough && has_time)
-		has_time = sleep_until(q, &until);
+	while (q->n_hurried == 0 && !q->is_closed && q->n < q->pace.enough && !is_over)
+		is_over = !sleep_until(q, until);
 	q->is_patient = false;
 }
 
@@ -286,10 +308,10 @@ let_grow(struct work_queue *q)
 	const struct timespec step = { .tv_nsec = (long)q->pace.step_us * 1000 };
 	size_t before = 0;
 
-	for (unsigned i = 0;
-	     i < q->pace.steps && !q->is_closed && q->n > before && q->n < q->pace.enough;
+	for (unsigned i = 0; i < q->pace.steps && !q->is_closed &&
+			     q->n_hurried > before && q->n < q->pace.enough;
 	     i++) {
-		before = q->n;
+		before = q->n_hurried;
 		pthread_mutex_unlock(&q->lock);
 		nanosleep(&step, NULL);
 		pthread_mutex_lock(&q->lock);
@@ -302,16 +324,16 @@ work_queue_take_all(struct work_queue *q, int64_t wait_ms, bool *closed)
 	pthread_mutex_lock(&q->lock);
 	wait_for_first(q, wait_ms);
 	if (q->n > 0 && q->pace.crowd > 0 && wait_ms != 0) {
-		if (!q->is_hurried)
+		if (q->n_hurried == 0)
 			be_patient(q);
-		if (q->n_taken >= q->pace.crowd)
+		if (q->n_before >= q->pace.crowd)
 			let_grow(q);
 	}
 	struct work_job *all = q->jobs.first;
 	chain_init(&q->jobs);
-	q->n_taken = q->n;
-	q->n = 0;
-	q->is_hurried = false;
+	if (all != NULL)
+		q->n_before = q->n_hurried;
+	q->n = q->n_hurried = 0;
 	*closed = q->is_closed && all == NULL;
 	pthread_mutex_unlock(&q->lock);
 	return all;

@@ -59,7 +59,9 @@ struct store_op { /* first member of its request */
 
 void op_init(struct store_op *op, const struct op_kind *kind, struct spool *sp);
 void op_submit(struct store_op *op); /* to the store thread; any thread */
-/* The same for what nobody waits for: it rides with what comes next, or goes within milliseconds. */
+/* A chain linked by job.next, for one batch. */
+void op_submit_chain(struct spool *sp, struct work_job *first);
+/* For what nobody waits for: it rides with what comes next, or goes within milliseconds. */
 void op_submit_patiently(struct store_op *op);
 
 #endif

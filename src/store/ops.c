@@ -35,6 +35,12 @@ op_submit(struct store_op *op)
 }
 
 void
+op_submit_chain(struct spool *sp, struct work_job *first)
+{
+	work_queue_push_chain(sp->writer.queue, first);
+}
+
+void
 op_submit_patiently(struct store_op *op)
 {
 	work_queue_push_patiently(op->spool->writer.queue, &op->job);

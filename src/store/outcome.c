@@ -3,7 +3,7 @@
  *
  * An outcome is an op with its texts behind it in one piece of memory. It commits with
  * synchronous=NORMAL when it is alone: a kill leaves it, and within a second it is on
- * disk, too.
+ * disk, too. Before that it waits for milliseconds for something to ride with.
  */
 #include "store/state.h"
 
@@ -275,7 +275,7 @@ quarantine(struct spool *sp, uint64_t mid, const char *reason)
 	op_init(&q->op, &quarantine_kind, sp);
 	q->mid = mid;
 	q->reason = reason;
-	op_submit(&q->op);
+	op_submit_patiently(&q->op);
 }
 
 /* -- 5xx after MAIL -- */
@@ -300,5 +300,5 @@ spool_count_refused(struct spool *sp)
 	if (op == NULL)
 		abort(); /* as in spool_record(): the account would not be exact */
 	op_init(op, &refused_kind, sp);
-	op_submit(op);
+	op_submit_patiently(op);
 }

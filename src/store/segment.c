@@ -17,9 +17,9 @@
 
 enum { VECTORS = 64 };
 
-/* As the store thread's, slower: a body takes the loop longer to receive. */
+/* As the store thread's, slower: the loop needs longer for a body. */
 static const struct work_pace pace = {
-	.crowd = 4, .enough = 32, .step_us = 400, .steps = 8
+	.crowd = 4, .enough = 32, .step_us = 1500, .steps = 3
 };
 
 /* -- the file -- */
@@ -177,8 +177,9 @@ run_acceptances(struct segments *s, struct spool_commit **c, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		c[i]->op.error = e;
 		c[i]->op.has_failed = e.kind != ERR_NONE;
-		op_submit(&c[i]->op);
+		c[i]->op.job.next = i + 1 < n ? &c[i + 1]->op.job : NULL;
 	}
+	op_submit_chain(s->spool, &c[0]->op.job);
 	if (s->fd >= 0 && s->size >= s->spool->limits.segment_size)
 		segment_rotate(s);
 }

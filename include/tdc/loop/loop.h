@@ -70,11 +70,13 @@ int signal_watch_new(struct loop *l, int signo, signal_fn *fn, void *arg,
 void signal_watch_free(struct signal_watch *w);
 
 /* -- after this turn -- */
-/* Of two tasks that wait, the one of the lower rank runs first. */
+/*
+ * Of two tasks that wait, the one of the lower rank runs first; but each rank has its turn
+ * in each turn.
+ */
 enum loop_rank {
-	LOOP_RANK_ANSWER, /* somebody waits for it: the default       */
-	LOOP_RANK_WORK,   /* what is begun when all that is answered  */
-	LOOP_RANK_LAST,   /* nobody waits for it                      */
+	LOOP_RANK_ANSWER, /* somebody waits for it: the default */
+	LOOP_RANK_WORK,   /* begun when all that is said        */
 	LOOP_RANKS
 };
 struct loop_task {

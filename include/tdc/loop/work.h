@@ -3,7 +3,7 @@
  *
  * A pool of n threads takes jobs in order of their submission. A job carries ids and
  * values, never pointers to mortal objects, unless its submitter keeps those alive until
- * it is done. work_take_all() is for a thread that wants everything that waits as one
+ * it is done. A queue is for a thread that wants everything that waits as one
  * batch.
  */
 #ifndef TDC_LOOP_WORK_H
@@ -39,13 +39,16 @@ void work_queue_free(struct work_queue *q);
 void work_queue_push(struct work_queue *q, struct work_job *job);
 /* The same for a job that has time: see struct work_pace. */
 void work_queue_push_patiently(struct work_queue *q, struct work_job *job);
+/* The same for a chain linked by `next`, in that order: no batch has a part of it. */
+void work_queue_push_chain(struct work_queue *q, struct work_job *first);
 /* No more pushes; the consumer sees `closed` after the last job. */
 void work_queue_close(struct work_queue *q);
 /*
  * How a batch grows. Jobs that all have time wait for up to `patience_us` for one that has
- * not. And after a batch of `crowd` jobs or more, while many come, the next is taken when
- * a step brought nothing, or the steps are over: a lone job waits for nobody. With `enough`
- * there, nothing is waited for. Times in microseconds; `crowd` is at least 1.
+ * not. And behind a batch with `crowd` jobs or more that had none, taken just before, the
+ * consumer looks again each `step_us` (under a second), at most `steps` times, for as long
+ * as the last look found another of them. With `enough` jobs there, of both sorts, nothing
+ * is waited for. A lone job waits for nobody.
  */
 struct work_pace {
 	unsigned patience_us;

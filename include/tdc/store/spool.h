@@ -180,8 +180,8 @@ struct spool_outcome {
 	const char *reason; /* for DEAD, HELD, QUARANTINED: "content", "expired", ... */
 	const char *destination;
 };
-/* Rides in the next batch, within milliseconds; not synced by itself, but within 1 s. Cannot fail for the caller:
- * it is kept and tried again while the disk refuses. A row that meanwhile left the state that the outcome
+/* Rides in the next batch, within milliseconds; not synced by itself, but within 1 s.
+ * Cannot fail for the caller: it is kept and tried again while the disk refuses. A row that meanwhile left the state that the outcome
  * belongs to is left alone, but for one that was held: DELIVERED wins, and UNCERTAIN leaves its profile. */
 void spool_record(struct spool *sp, const struct spool_outcome *o);
 /* Outcomes are applied in their order. Once the second number reaches what the first one was after a

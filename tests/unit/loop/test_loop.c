@@ -297,7 +297,7 @@ tasks_that_queue_tasks_run_soon_but_never_hold_a_turn(void **state)
 }
 
 static void
-what_is_owed_goes_before_new_work_and_that_before_the_rest(void **state)
+what_is_owed_goes_before_new_work_even_what_that_work_owes(void **state)
 {
 	struct fixture f;
 	struct named owed = { .f = &f, .name = "o", .task.run = named_run };
@@ -306,22 +306,39 @@ what_is_owed_goes_before_new_work_and_that_before_the_rest(void **state)
 			      .name = "w",
 			      .next = &flush,
 			      .task = { .run = named_run, .rank = LOOP_RANK_WORK } };
-	struct named last = { .f = &f,
-			      .name = "l",
-			      .task = { .run = named_run, .rank = LOOP_RANK_LAST } };
 	struct named dropped = { .f = &f,
 				 .name = "d",
 				 .task = { .run = named_run, .rank = LOOP_RANK_WORK } };
 
 	(void)state;
 	open_loop(&f);
-	loop_at_turn_end(f.loop, &last.task);
 	loop_at_turn_end(f.loop, &dropped.task);
 	loop_at_turn_end(f.loop, &work.task);
 	loop_at_turn_end(f.loop, &owed.task);
 	loop_task_cancel(f.loop, &dropped.task);
 	turn(&f);
-	assert_string_equal(buf_text(&f.story), "owfl");
+	assert_string_equal(buf_text(&f.story), "owf");
+	close_loop(&f);
+}
+
+static void
+answers_without_end_do_not_keep_work_from_its_turn(void **state)
+{
+	struct fixture f;
+	struct named owed = {
+		.f = &f, .name = "o", .task.run = named_run, .again = 10000
+	};
+	struct named work = { .f = &f,
+			      .name = "w",
+			      .task = { .run = named_run, .rank = LOOP_RANK_WORK } };
+
+	(void)state;
+	open_loop(&f);
+	loop_at_turn_end(f.loop, &work.task);
+	loop_at_turn_end(f.loop, &owed.task);
+	turn(&f);
+	assert_non_null(strchr(buf_text(&f.story), 'w'));
+	loop_task_cancel(f.loop, &owed.task);
 	close_loop(&f);
 }
 
@@ -545,7 +562,8 @@ main(void)
 		cmocka_unit_test(tasks_run_once_then_the_dead_are_freed),
 		cmocka_unit_test(tasks_that_queue_tasks_run_soon_but_never_hold_a_turn),
 		cmocka_unit_test(
-			what_is_owed_goes_before_new_work_and_that_before_the_rest),
+			what_is_owed_goes_before_new_work_even_what_that_work_owes),
+		cmocka_unit_test(answers_without_end_do_not_keep_work_from_its_turn),
 		cmocka_unit_test(
 			jobs_of_four_threads_all_run_in_the_order_of_each_thread),
 		cmocka_unit_test(a_burst_of_jobs_runs_in_one_turn),

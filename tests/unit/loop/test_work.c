@@ -193,19 +193,35 @@ push_jobs(void *arg)
 	return NULL;
 }
 
+/* Both sorts, and chains of three; 5,000 in all, the last of them one that has time. */
+static void *
+push_mixed(void *arg)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct work_job *first = job_new(NULL, i);
+		first->next = job_new(NULL, i);
+		first->next->next = job_new(NULL, i);
+		first->next->next->next = NULL;
+		work_queue_push(arg, job_new(NULL, i));
+		work_queue_push_chain(arg, first);
+		work_queue_push_patiently(arg, job_new(NULL, i));
+	}
+	return NULL;
+}
+
 static void
-a_sleeping_consumer_sees_every_push_and_the_close(void **state)
+consume_from_three(void *(*push)(void *), const struct work_pace *pace)
 {
 	struct consumer c = { 0 };
 	struct err e;
 	pthread_t consumer, threads[3];
 
-	(void)state;
 	assert_int_equal(work_queue_new(&c.queue, &e), 0);
+	if (pace != NULL)
+		work_queue_set_pace(c.queue, pace);
 	assert_int_equal(pthread_create(&consumer, NULL, consume, &c), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, push_jobs, c.queue),
-				 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, push, c.queue), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	work_queue_close(c.queue);
@@ -213,6 +229,18 @@ a_sleeping_consumer_sees_every_push_and_the_close(void **state)
 	assert_int_equal(c.jobs, 15000);
 	assert_in_range(c.batches, 1, 15000);
 	work_queue_free(c.queue);
+}
+
+static void
+a_sleeping_consumer_sees_every_push_and_the_close(void **state)
+{
+	const struct work_pace pace = {
+		.patience_us = 500, .crowd = 4, .enough = 16, .step_us = 20, .steps = 3
+	};
+
+	(void)state;
+	consume_from_three(push_jobs, NULL);
+	consume_from_three(push_mixed, &pace);
 }
 
 /* -- how a batch grows -- */
@@ -294,6 +322,7 @@ a_job_that_has_time_waits_for_one_that_has_not(void **state)
 	assert_int_equal(atomic_load(&t.jobs), -1);
 	work_queue_push(t.queue, job_new(NULL, 2));
 	assert_int_equal(taker_join(&t), 3);
+	assert_in_range(t.took_ms, 0, 30000); /* it was woken */
 	work_queue_free(t.queue);
 }
 
@@ -344,38 +373,68 @@ patience_ends_by_time_by_number_and_by_the_close(void **state)
 }
 
 static void
-a_batch_behind_a_crowd_grows_and_a_lone_job_does_not_wait(void **state)
+push_crowd(struct taker *t, int jobs)
 {
-	const struct work_pace pace = {
-		.crowd = 2, .enough = 4, .step_us = 999999, .steps = 60
-	};
+	for (int i = 0; i < jobs; i++)
+		work_queue_push(t->queue, job_new(NULL, i));
+	taker_run(t);
+	assert_int_equal(taker_join(t), jobs);
+	atomic_store(&t->jobs, -1);
+}
+
+static const struct work_pace slow = {
+	.patience_us = 1000, .crowd = 2, .enough = 4, .step_us = 999999, .steps = 60
+};
+
+static void
+a_batch_behind_a_crowd_waits_for_more(void **state)
+{
 	struct taker t = { 0 };
 
 	(void)state;
-	taker_start(&t, &pace);
-	work_queue_push(t.queue, job_new(NULL, 0));
-	work_queue_push(t.queue, job_new(NULL, 1));
-	taker_run(&t);
-	assert_int_equal(taker_join(&t), 2); /* the crowd, which waited for nobody */
-	assert_in_range(t.took_ms, 0, 900);
-
-	atomic_store(&t.jobs, -1);
+	taker_start(&t, &slow);
+	push_crowd(&t, 2);
+	assert_in_range(t.took_ms, 0, 900); /* the crowd itself waits for nobody */
 	work_queue_push(t.queue, job_new(NULL, 0));
 	taker_run(&t);
-	pause_ms(50);
+	pause_ms(50); /* for it to be taken alone, if it were */
+	assert_int_equal(atomic_load(&t.jobs), -1);
 	for (int i = 1; i < 4; i++)
 		work_queue_push(t.queue, job_new(NULL, i));
-	assert_int_equal(taker_join(&t),
-			 4); /* and no longer than until there are enough */
-	assert_in_range(t.took_ms, 900, 30000);
+	assert_in_range(taker_join(&t), 1, 4);  /* 4, if this thread was in time */
+	assert_in_range(t.took_ms, 900, 30000); /* a step, and not sixty */
+	work_queue_free(t.queue);
+}
 
-	work_queue_push(t.queue, job_new(NULL, 0));
+static void
+a_step_that_brings_nobody_is_the_last(void **state)
+{
+	struct taker t = { 0 };
+
+	(void)state;
+	taker_start(&t, &slow);
+	push_crowd(&t, 2);
+	push_crowd(&t, 1);
+	assert_in_range(t.took_ms, 900, 30000);
+	push_crowd(&t, 1);
+	assert_in_range(t.took_ms, 0, 900); /* the one before was alone: no step at all */
+	work_queue_free(t.queue);
+}
+
+static void
+those_that_have_time_are_no_crowd(void **state)
+{
+	struct taker t = { 0 };
+
+	(void)state;
+	taker_start(&t, &slow);
+	for (int i = 0; i < 3; i++)
+		work_queue_push_patiently(t.queue, job_new(NULL, i));
+	work_queue_push(t.queue, job_new(NULL, 3));
 	taker_run(&t);
-	assert_int_equal(taker_join(&t), 1); /* nobody comes: one step */
-	work_queue_push(t.queue, job_new(NULL, 0));
-	taker_run(&t);
-	assert_int_equal(taker_join(&t), 1);
-	assert_in_range(t.took_ms, 0, 900); /* the one before was alone: no step */
+	assert_int_equal(taker_join(&t), 4);
+	push_crowd(&t, 1);
+	assert_in_range(t.took_ms, 0, 900);
 	work_queue_free(t.queue);
 }
 
@@ -390,8 +449,9 @@ main(void)
 		cmocka_unit_test(a_sleeping_consumer_sees_every_push_and_the_close),
 		cmocka_unit_test(a_job_that_has_time_waits_for_one_that_has_not),
 		cmocka_unit_test(patience_ends_by_time_by_number_and_by_the_close),
-		cmocka_unit_test(
-			a_batch_behind_a_crowd_grows_and_a_lone_job_does_not_wait),
+		cmocka_unit_test(a_batch_behind_a_crowd_waits_for_more),
+		cmocka_unit_test(a_step_that_brings_nobody_is_the_last),
+		cmocka_unit_test(those_that_have_time_are_no_crowd),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
