@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROWS = 400 };
@@ -150,6 +151,33 @@ a_large_commit_is_written_in_few_pieces(void **state)
 	assert_true(pages >= ROWS);
 	assert_in_range(writes, 1, pages / 10);
 	assert_int_equal(ask(&f.other, "SELECT count(*) FROM t"), ROWS);
+	end(&f);
+}
+
+static int64_t
+log_size(const struct fixture *f)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s-wal", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* Debian's SQLite would fill each freed page with zeros, and log it. */
+static void
+pages_that_are_freed_are_not_written(void **state)
+{
+	(void)state;
+	struct fixture f;
+
+	begin(&f, 16384);
+	must(&f.db, insert);
+	int64_t before = log_size(&f);
+	assert_true(before > ROWS * DB_PAGE_SIZE);
+	must(&f.db, "DELETE FROM t WHERE id < 400");
+	assert_in_range(log_size(&f) - before, 1, ROWS * DB_PAGE_SIZE / 4);
 	end(&f);
 }
 
@@ -309,6 +337,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_commit_is_one_write_of_the_log),
 		cmocka_unit_test(a_large_commit_is_written_in_few_pieces),
+		cmocka_unit_test(pages_that_are_freed_are_not_written),
 		cmocka_unit_test(others_see_a_commit_that_was_not_synced),
 		cmocka_unit_test(a_transaction_larger_than_the_cache_is_whole),
 		cmocka_unit_test(a_write_that_fails_is_reported_by_the_commit),
