@@ -309,7 +309,7 @@ let_grow(struct work_queue *q)
 	size_t before = 0;
 
 	for (unsigned i = 0; i < q->pace.steps && !q->is_closed &&
-			     q->n_hurried > before && q->n < q->pace.enough;
+			     q->n_hurried > before && q->n_hurried < q->pace.enough;
 	     i++) {
 		before = q->n_hurried;
 		pthread_mutex_unlock(&q->lock);

@@ -47,8 +47,8 @@ void work_queue_close(struct work_queue *q);
  * How a batch grows. Jobs that all have time wait for up to `patience_us` for one that has
  * not. And behind a batch with `crowd` jobs or more that had none, taken just before, the
  * consumer looks again each `step_us` (under a second), at most `steps` times, for as long
- * as the last look found another of them. With `enough` jobs there, of both sorts, nothing
- * is waited for. A lone job waits for nobody.
+ * as the last look found another of them, and until `enough` of them are there. (So many
+ * of both sorts end the patience, too.) A lone job waits for nobody.
  */
 struct work_pace {
 	unsigned patience_us;
