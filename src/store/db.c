@@ -103,7 +103,6 @@ set_pragmas(struct db *db, const struct db_settings *s, struct err *e)
 {
 	char text[512];
 	const char *first = s->mode == DB_WRITE ? "PRAGMA journal_mode=WAL;"
-						  "PRAGMA journal_size_limit=4194304;"
 						  "PRAGMA secure_delete=OFF;"
 						: "PRAGMA query_only=ON;";
 

@@ -51,6 +51,27 @@ a_quiet_second_leaves_the_blocks_to_the_next_mail(void **state)
 	fixture_done(&f);
 }
 
+/* Cutting a file is a change for the file system's journal, and stands in the way of syncs. */
+static void
+under_load_the_file_is_not_cut(void **state)
+{
+	struct fixture f;
+	int64_t size = 0;
+
+	(void)state;
+	fixture_init(&f);
+	open_spool(&f);
+	for (uint64_t i = 0; i < MANY; i++) {
+		accept_one(&f, "DEFAULT", i, SIZE);
+		int64_t now = log_file_bytes(&f);
+		assert_true(now >= size);
+		size = now;
+	}
+	/* It was begun anew meanwhile. */
+	assert_in_range(size, CHECKPOINT_BYTES, 2 * CHECKPOINT_BYTES);
+	fixture_done(&f);
+}
+
 /* Somebody else reads, so that the log cannot be begun anew, and grows. */
 static void
 a_file_that_has_grown_is_given_back(void **state)
@@ -83,6 +104,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_quiet_second_leaves_the_blocks_to_the_next_mail),
+		cmocka_unit_test(under_load_the_file_is_not_cut),
 		cmocka_unit_test(a_file_that_has_grown_is_given_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
