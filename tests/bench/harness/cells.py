@@ -156,6 +156,7 @@ def run_latency(bench, name):
         for key in ("p50", "p99", "max"):
             figures[f"raw_sync_{key}_ms"] = result["raw_sync_us"][key] / 1000
         figures["latency_to_raw_sync"] = figures["latency_p50_ms"] / figures["raw_sync_p50_ms"]
+        figures["max_to_raw_max"] = figures["latency_max_ms"] / figures["raw_sync_max_ms"]
         figures["max_to_p50"] = figures["latency_max_ms"] / figures["latency_p50_ms"]
         return {k: v for k, v in figures.items() if k.startswith(("latency", "raw", "max", "peak", "cpu"))}
 

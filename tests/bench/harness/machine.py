@@ -12,7 +12,7 @@ from rig.sink import Sink
 from .measure import Group
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAMS = ["tdcd", "tdcctl", "tdcsink", "load", "delay"]
+PROGRAMS = ["tdcd", "tdcctl", "tdcsink", "load", "delay", "floor"]
 
 
 def build(directory):
@@ -106,6 +106,31 @@ def limits(directory, seconds, mebibytes):
         "straight_50x100": straight(directory / "sink", seconds, connections=50, per_connection=100, size=4096),
         "straight_50x1": straight(directory / "sink", seconds, connections=50, per_connection=1, size=4096),
     }
+
+
+# What the floor program does for each cell whose CPU is judged; the groups are as large as tdcd's
+# (docs/decisions/0010-a-batch-grows-while-mail-comes.md).
+FLOORS = {
+    "4k-50x100": {"size": 4096, "clients": 50, "group": 24},
+    "4k-50x100-unlimited": {"size": 4096, "clients": 50, "group": 24, "messages_per_connection": 0},
+    "4k-50x1": {"size": 4096, "clients": 50, "group": 24, "per_connection": 1},
+    "50k": {"size": 51200, "clients": 50, "group": 32},
+    "50k-unlimited": {"size": 51200, "clients": 50, "group": 32, "messages_per_connection": 0},
+    "1m": {"size": 1 << 20, "clients": 20, "group": 4},
+    "1m-unlimited": {"size": 1 << 20, "clients": 20, "group": 4, "messages_per_connection": 0},
+}
+
+
+def floor(directory, seconds, **options):
+    """The least that a relay can do for a message, in CPU: tests/bench/floor."""
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [bench_program("floor"), "--directory", directory, "--seconds", str(seconds)]
+    for name, value in options.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def facts(directory):

@@ -27,6 +27,9 @@ GOALS = [
     ("p99 ms", "latency", "latency_p99_ms", "<= its p50", None),
     ("p99.9 ms", "latency", "latency_p999_ms", "", None),
     ("max to p50", "latency", "max_to_p50", "<= 10", lambda t, p, m: t <= 10),
+    ("raw 4 KB fdatasync beside it: p99 ms", "latency", "raw_sync_p99_ms", "", None),
+    ("raw 4 KB fdatasync beside it: max ms", "latency", "raw_sync_max_ms", "", None),
+    ("max to the raw max", "latency", "max_to_raw_max", "", None),
     ("syncs per message, 4 KB", "syncs", "syncs_per_message_4k", "<= 0.1", lambda t, p, m: t <= 0.1),
     ("syncs per message, 50 KB", "syncs", "syncs_per_message_50k", "<= 0.1", lambda t, p, m: t <= 0.1),
     ("bytes written per byte, 50 KB", "written", "written_per_byte_50k", "<= 1.3", lambda t, p, m: t <= 1.3),
@@ -103,6 +106,27 @@ def table(result):
         cells = [text, *map(show, values), show(ratio), goal, verdict]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def cpu_goal(cell, summary):
+    """What tdcd may take: Postfix's CPU times the goal's ratio; None where there is no goal or no Postfix."""
+    peer = figure(summary, cell, "cpu_s_per_1000", "postfix")
+    for _, where, name, goal, _ in GOALS:
+        if peer is not None and where == cell and name == "cpu_s_per_1000":
+            return peer / int(goal.removeprefix("<= 1/"))
+    return None
+
+
+def floors(result):
+    """Each cell's CPU beside the least that any relay takes on this machine, as sentences."""
+    for cell, floor in result["limits"]["floor"].items():
+        ours, least = figure(result["summary"], cell, "cpu_s_per_1000", "tdcd"), floor["cpu_s_per_1000"]
+        goal = cpu_goal(cell, result["summary"])
+        text = f"CPU s per 1000, {cell}: tdcd {show(ours)}, floor {show(least)} ({ours / least:.1f} x)"
+        if goal is not None:
+            text += f", goal {show(goal)}"
+            text += ": the goal is below the floor" if goal < least else ""
+        yield text
 
 
 def checks(result):
