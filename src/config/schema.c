@@ -312,8 +312,12 @@ const struct schema_row schema[] = {
 	.doc = "The file, where target is file." },
 
 { "deliver", TYPE_MAP, .doc = "Limits of delivery over all destinations." },
-{ "deliver.window", TYPE_INT, .fallback = "500", .min = 1, .max = 100000,
+{ "deliver.window", TYPE_INT, .fallback = "4000", .min = 1, .max = 100000,
 	.doc = "Due journals in memory, for each policy; the others wait in the spool." },
+{ "deliver.window_memory", TYPE_SIZE, .fallback = "6M", .min = SIZE_K(64), .max = SIZE_G(1),
+	.doc = "Memory for the due journals of all policies, the bytes of the messages not "
+	       "counted. When it is taken, eight journals of a policy find room all the "
+	       "same." },
 { "deliver.max_connections", TYPE_INT, .fallback = "500", .min = 1, .max = 65535,
 	.doc = "Outgoing connections at a time." },
 };

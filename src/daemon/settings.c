@@ -119,6 +119,7 @@ setup_deliver(const struct config *c, const char *hostname, struct deliver_setti
 	*ret = (struct deliver_settings){
 		.hostname = hostname,
 		.window = (size_t)config_int(n, "deliver.window"),
+		.window_memory = (size_t)config_size(n, "deliver.window_memory"),
 		.connections_max = (size_t)config_int(n, "deliver.max_connections"),
 	};
 }

@@ -12,8 +12,8 @@
 #include <sys/random.h>
 
 enum {
-	WINDOW = 500,
-	WINDOW_LEAST = 8,
+	WINDOW = 4000,
+	WINDOW_MEMORY = 6 * 1024 * 1024,
 	CONNECTIONS = 500,
 	PAUSE_MS = 1000,
 	POLICIES_FIRST = 256, /* room for their names; more is taken when needed */
@@ -138,6 +138,7 @@ take_settings(struct deliver *d, const struct deliver_settings *s)
 	d->window = s->window == 0             ? WINDOW
 		    : s->window < WINDOW_LEAST ? WINDOW_LEAST
 					       : s->window;
+	d->window_memory = s->window_memory == 0 ? WINDOW_MEMORY : s->window_memory;
 	d->connections_max = s->connections_max == 0 ? CONNECTIONS : s->connections_max;
 }
 

@@ -20,6 +20,7 @@
 #include "tdc/loop/loop.h"
 
 enum {
+	WINDOW_LEAST = 8, /* of any lane, whatever the memory */
 	DELIVER_NAME_MAX = 255,
 	DELIVER_DOMAIN_MAX = SMTP_DOMAIN_MAX + 1,
 };
@@ -40,7 +41,9 @@ struct deliver {
 	const struct deliver_content_ops *ops;
 	void *ops_arg;
 	char hostname[DELIVER_NAME_MAX + 1];
-	size_t window;
+	size_t window;        /* journals of a lane, half of them old            */
+	size_t window_memory; /* of all windows, half of it for old ones         */
+	size_t fresh_memory, old_memory; /* of those that wait or are in flight  */
 	size_t connections_max;
 	struct deliver_tls *tls;
 

@@ -93,8 +93,19 @@ item_new(struct item_set *s, struct lane *lane, struct spool_journal *j)
 }
 
 void
+item_charge(struct item *i, size_t *charge)
+{
+	i->memory = spool_journal_memory(i->journal);
+	i->charge = charge;
+	*charge += i->memory;
+}
+
+void
 item_drop_journal(struct item *i)
 {
+	if (i->charge != NULL)
+		*i->charge -= i->memory;
+	i->charge = NULL;
 	if (i->journal != NULL)
 		spool_journal_free(i->journal);
 	i->journal = NULL;

@@ -29,6 +29,8 @@ struct item {
 	struct item *hash_next;
 	struct lane *lane;
 	struct spool_journal *journal; /* owned; NULL when finished, or a mark */
+	size_t memory;                 /* that the journal takes */
+	size_t *charge; /* where it is added up while there is a journal, or NULL */
 	uint64_t mid;
 	enum item_state state;
 	bool is_old;       /* in which list of its lane it waits             */
@@ -51,6 +53,8 @@ struct item *item_set_find(const struct item_set *s, uint64_t mid);
 struct item *item_new(struct item_set *s, struct lane *lane, struct spool_journal *j);
 /* Only the MID, to keep it from being sent. */
 struct item *item_new_mark(struct item_set *s, struct lane *lane, uint64_t mid);
+/* Its memory counts in *charge, which outlives it. */
+void item_charge(struct item *i, size_t *charge);
 void item_drop_journal(struct item *i);
 void item_free(struct item_set *s, struct item *i); /* unlinked from lists before */
 

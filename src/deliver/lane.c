@@ -3,7 +3,8 @@
  *
  * Fresh journals come straight from their commit, old ones from the spool, each into a
  * list of half the window; they are taken in turn, so that neither starves the other.
- * What does not fit is forgotten here and read later: the spool has all of it. The cursor
+ * What does not fit, by number or by memory, is forgotten here and read later: the spool
+ * has all of it. What is here is not read again. The cursor
  * walks the due queue; `must_rescan` says that something may be in front of it.
  */
 #include "inside.h"
@@ -83,10 +84,20 @@ lane_free(struct lane *l)
 	free(l);
 }
 
+/* How many may wait there. The memory is that of all lanes. */
+static size_t
+room(const struct lane *l, const struct list *items)
+{
+	const struct deliver *d = l->deliver;
+	size_t memory = items == &l->old ? d->old_memory : d->fresh_memory;
+
+	return memory < d->window_memory / 2 ? d->window / 2 : WINDOW_LEAST / 2;
+}
+
 static void
 trim(struct lane *l, struct list *items)
 {
-	while (items->count > l->deliver->window / 2) {
+	while (items->count > room(l, items)) {
 		struct list_node *n = items->head.prev; /* the last */
 		list_remove(items, n);
 		item_free(&l->deliver->items, list_entry(n, struct item, node));
@@ -211,6 +222,7 @@ add_waiting(struct lane *l, struct spool_journal *j, struct list *to)
 		return;
 	}
 	i->is_old = to == &l->old;
+	item_charge(i, i->is_old ? &l->deliver->old_memory : &l->deliver->fresh_memory);
 	list_append(to, &i->node);
 }
 
@@ -223,7 +235,7 @@ lane_offer(struct lane *l, struct spool_journal *j)
 		spool_journal_free(j);
 		return;
 	}
-	if (l->fresh.count >= d->window / 2 || d->is_stopping) {
+	if (l->fresh.count >= room(l, &l->fresh) || d->is_stopping) {
 		l->must_rescan = true; /* read later */
 		spool_journal_free(j);
 		return;
@@ -244,10 +256,14 @@ lane_take_due(struct lane *l, struct spool_due *due)
 		    held->sequence > l->skipped)
 			l->skipped = held->sequence;
 		if (l == NULL || held != NULL || l->deliver->is_stopping ||
-		    withdrawal_is(l->deliver, j->mid))
+		    withdrawal_is(l->deliver, j->mid)) {
 			spool_journal_free(j);
-		else
+		} else if (l->old.count >= room(l, &l->old)) {
+			l->must_rescan = true; /* other lanes were faster */
+			spool_journal_free(j);
+		} else {
 			add_waiting(l, j, &l->old);
+		}
 	}
 }
 
@@ -329,25 +345,52 @@ look_at_times(struct lane *l)
 	l->rescanned_at = loop_mono_ms(d->loop);
 }
 
+static size_t
+note_mids(const struct list *items, uint64_t *mids)
+{
+	size_t n = 0;
+
+	for (const struct list_node *at = items->head.next; at != &items->head;
+	     at = at->next)
+		mids[n++] = list_entry(at, struct item, node)->mid;
+	return n;
+}
+
+/* What waits in the window. NULL: nothing, or no memory to say so. */
+static struct spool_held *
+held_by(const struct lane *l)
+{
+	size_t n = lane_waiting(l);
+	struct spool_held *held =
+		n == 0 ? NULL : malloc(sizeof(*held) + n * sizeof(held->mids[0]));
+
+	if (held == NULL)
+		return NULL;
+	held->n = note_mids(&l->fresh, held->mids);
+	held->n += note_mids(&l->old, held->mids + held->n);
+	return held;
+}
+
 void
 lane_refill(struct lane *l)
 {
 	struct deliver *d = l->deliver;
-	size_t half = d->window / 2;
+	size_t most = room(l, &l->old);
 
 	if (l->destination == NULL)
 		resolve(l); /* there was no memory for it, or the policy has none */
 	if (l->destination == NULL)
 		return;
 	look_at_times(l);
-	if (l->fetch != NULL || l->is_exhausted || l->old.count > half / 4)
+	if (l->fetch != NULL || l->is_exhausted || l->old.count > most / 4)
 		return;
 	if (l->destination->state != DESTINATION_UP && lane_waiting(l) > 0)
 		return; /* enough to probe with */
 	l->fetch = lane_fetch_new(l);
 	if (l->fetch != NULL)
 		spool_fetch_due(d->spool, l->policy, l->cursor, loop_wall_ms(d->loop),
-				half - l->old.count, FETCH_BYTES, fetched, l->fetch);
+				most - l->old.count, FETCH_BYTES, held_by(l), fetched,
+				l->fetch);
 }
 
 /* ------------------------------------------------------------------ taking */

@@ -85,11 +85,23 @@ is_dropped(const struct destination *x)
 	return r->n_hops > 0 && r->hops[0].kind == NEXT_HOP_DEV_NULL;
 }
 
+/* Outcomes that wait in memory alone. */
+static uint64_t
+outcomes_kept(const struct deliver *d)
+{
+	return spool_outcomes_recorded(d->spool) - spool_outcomes_committed(d->spool);
+}
+
+/* As many as may be kept, if need be; the others when those are recorded. */
 static void
 drop_all(struct destination *x)
 {
-	for (struct item *i; (i = scheduler_take(x)) != NULL;) {
+	while (outcomes_kept(x->deliver) <= OUTCOMES_KEPT_MAX) {
+		struct item *i = scheduler_take(x);
 		struct outcome o;
+
+		if (i == NULL)
+			return;
 		outcome_init(&o, OUTCOME_DROPPED, "route");
 		outcome_record(NULL, i, &o);
 	}
@@ -269,8 +281,7 @@ run_destination(struct destination *x)
 static bool
 outcomes_are_recorded(const struct deliver *d)
 {
-	uint64_t kept =
-		spool_outcomes_recorded(d->spool) - spool_outcomes_committed(d->spool);
+	uint64_t kept = outcomes_kept(d);
 	struct spool_status s;
 
 	if (kept == 0 || kept > OUTCOMES_KEPT_MAX)

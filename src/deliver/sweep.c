@@ -93,8 +93,8 @@ next_page(struct lane *l)
 	l->sweep = lane_fetch_new(l);
 	if (l->sweep != NULL)
 		spool_fetch_due(d->spool, l->policy, l->sweep_cursor,
-				loop_wall_ms(d->loop), SWEEP_ROWS, SWEEP_BYTES, swept,
-				l->sweep);
+				loop_wall_ms(d->loop), SWEEP_ROWS, SWEEP_BYTES, NULL,
+				swept, l->sweep);
 }
 
 static void

@@ -22,6 +22,7 @@ struct fetch {
 	struct spool_cursor after;
 	int64_t now;
 	size_t rows, bytes;
+	struct spool_held *held;
 	uint64_t mid;
 	struct spool_list_filter filter;
 	enum load_mode mode; /* of lists and of one */
@@ -59,8 +60,10 @@ add_row(struct reader *r, struct fetch *f, uint64_t mid, size_t *bytes, struct e
 			*bytes += j->body->facts.size;
 		}
 	}
-	if (loaded == 1)
+	if (loaded == 1) {
+		*bytes += spool_journal_memory(j);
 		list_append(&f->due.journals, &j->node);
+	}
 	if (loaded >= 0)
 		return 0;
 	if (e->kind != ERR_CORRUPT)
@@ -133,9 +136,27 @@ note_unreadable(struct reader *r, struct fetch *f)
 }
 
 static int
+compare_mids(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static bool
+is_held(const struct fetch *f, uint64_t mid)
+{
+	return f->held != NULL && bsearch(&mid, f->held->mids, f->held->n, sizeof(mid),
+					  compare_mids) != NULL;
+}
+
+static int
 read_due(struct reader *r, struct fetch *f, struct err *e)
 {
 	size_t bytes = 0, n_bad = 0, i;
+
+	if (f->held != NULL)
+		qsort(f->held->mids, f->held->n, sizeof(f->held->mids[0]), compare_mids);
 
 	if (mono_now_ms() >= r->unreadable_until)
 		refused_clear(&r->spool->unreadable);
@@ -149,6 +170,8 @@ read_due(struct reader *r, struct fetch *f, struct err *e)
 		if (is_bounded && i > 0 && bytes >= f->bytes)
 			break;
 		f->due.next = f->page[i];
+		if (is_held(f, f->page[i].mid))
+			continue;
 		if (add_row(r, f, f->page[i].mid, &bytes, e) == 0)
 			continue;
 		if (e->kind != ERR_IO)
@@ -295,6 +318,7 @@ answer(struct completion *completion)
 	}
 	free(f->page);
 	free(f->policy);
+	free(f->held);
 	free(f);
 }
 
@@ -320,7 +344,8 @@ fetch_new(struct spool *sp, size_t rows, spool_due_fn *done, void *arg)
 
 void
 spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
-		int64_t now, size_t rows, size_t bytes, spool_due_fn *done, void *arg)
+		int64_t now, size_t rows, size_t bytes, struct spool_held *held,
+		spool_due_fn *done, void *arg)
 {
 	struct fetch *f = fetch_new(sp, rows > PAGE_MAX ? PAGE_MAX : rows, done, arg);
 
@@ -330,6 +355,7 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 	f->after = after;
 	f->now = now;
 	f->bytes = bytes;
+	f->held = held;
 	reader_submit(&sp->reader, &f->op);
 }
 

@@ -178,6 +178,47 @@ spool_message_add_recipient(struct spool_message *m, struct span address,
 
 /* -- journals -- */
 
+static size_t
+text_memory(const char *const *texts, size_t n)
+{
+	enum { BLOCK = 16 }; /* what malloc() adds, about */
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (texts[i] != NULL)
+			bytes += strlen(texts[i]) + 1 + BLOCK;
+	return bytes;
+}
+
+static size_t
+message_memory(const struct spool_message *m)
+{
+	const char *const fields[] = {
+		m->sender,      m->envid,          m->listener,   m->client_address,
+		m->client_name, m->helo,           m->protocol,   m->queue_id,
+		m->subject,     m->forward_source, m->message_id, m->header_from
+	};
+	size_t bytes = sizeof(*m) + m->n_recipients * sizeof(*m->recipients) +
+		       text_memory(fields, sizeof(fields) / sizeof(fields[0]));
+
+	for (size_t i = 0; i < m->n_recipients; i++) {
+		const char *const texts[] = { m->recipients[i].address,
+					      m->recipients[i].orcpt };
+		bytes += text_memory(texts, 2);
+	}
+	return bytes;
+}
+
+size_t
+spool_journal_memory(const struct spool_journal *j)
+{
+	const char *const fields[] = { j->policy, j->profile,     j->last_reply, j->tls,
+				       j->rids,   j->destination, j->reason };
+
+	return sizeof(*j) + text_memory(fields, sizeof(fields) / sizeof(fields[0])) +
+	       (j->message == NULL ? 0 : message_memory(j->message));
+}
+
 void
 spool_journal_free(struct spool_journal *j)
 {

@@ -47,7 +47,9 @@ struct deliver_content_ops {
 
 struct deliver_settings {
 	const char *hostname;   /* EHLO name; copied                     */
-	size_t window;          /* journals in memory per lane; 0 = 500    */
+	size_t window;          /* journals in memory per lane; 0 = 4,000  */
+	size_t window_memory;   /* bytes of them in all lanes; 0 = 6 MiB.  */
+				/* A lane may have 8 all the same          */
 	size_t connections_max; /* outgoing, in all; 0 = 500             */
 };
 

@@ -144,5 +144,7 @@ struct spool_journal {
 	struct spool_body *body;       /* owned reference */
 };
 void spool_journal_free(struct spool_journal *j);
+/* About the bytes of memory that it takes with its message; the body's are not counted. */
+size_t spool_journal_memory(const struct spool_journal *j);
 
 #endif

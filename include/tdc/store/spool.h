@@ -235,15 +235,21 @@ struct spool_due {
 };
 /* Exactly once. On an error `due` is NULL. */
 typedef void spool_due_fn(void *arg, struct spool_due *due, const struct err *e);
+/* MIDs that the scheduler has in memory, by malloc(), in any order. */
+struct spool_held {
+	size_t n;
+	uint64_t mids[];
+};
 /*
- * Rows of one policy that are due at `now`, after the cursor, at most `rows` and about
- * `bytes` of inline bodies, which come hot; 0: no body is read, and `rows` alone is the
- * bound. Runs on the reader; rows whose outcome is not committed yet come again: the
- * scheduler knows which MIDs it holds. Corrupt rows are quarantined and left out.
+ * Rows of one policy that are due at `now`, after the cursor, at most `rows` looked at and
+ * about `bytes` of memory for them and for inline bodies, which come hot; 0: no body is
+ * read, and `rows` alone is the bound. Those in `held` (NULL = none), which is taken, are
+ * passed over. Runs on the reader; rows whose outcome is not committed yet come again: the
+ * scheduler knows which MIDs it had. Corrupt rows are quarantined and left out.
  */
 void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
-		     int64_t now, size_t rows, size_t bytes, spool_due_fn *done,
-		     void *arg);
+		     int64_t now, size_t rows, size_t bytes, struct spool_held *held,
+		     spool_due_fn *done, void *arg);
 /* One journal by its MID, in any state; *due has one or none. What cannot be read of it is left out. */
 void spool_fetch_one(struct spool *sp, uint64_t mid, spool_due_fn *done, void *arg);
 /* The same, whole: ERR_CORRUPT says what of its rows is damaged. Its body's bytes are not looked at. */

@@ -296,11 +296,13 @@ late_due(struct late *l)
 
 void
 spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
-		int64_t now, size_t rows, size_t bytes, spool_due_fn *done, void *arg)
+		int64_t now, size_t rows, size_t bytes, struct spool_held *held,
+		spool_due_fn *done, void *arg)
 {
 	struct late *l = late_make(late_due);
 
 	sp->fetches++;
+	free(held); /* what is held may come all the same */
 	list_init(&l->due.journals);
 	l->spool = sp;
 	l->policy = strdup(policy);

@@ -98,7 +98,7 @@ nor_is_a_backlog_dropped_meanwhile(void **state)
 	w->spool.is_slow = true;
 	world_start(w);
 	world_pass_often(w, 10, SECOND);
-	assert_in_range(w->spool.outcomes, 1900, 2600);
+	assert_in_range(w->spool.outcomes, 1900, 2100);
 }
 
 static void

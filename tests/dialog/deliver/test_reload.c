@@ -343,6 +343,7 @@ a_smaller_window_lets_go_and_loses_nothing(void **state)
 	w->peer.keeps_messages = false;
 	w->policies.controls.concurrency = 1;
 	w->peer.scripts[0].content[0] = NULL;
+	w->settings.window = 500;
 	world_run(w, 600);
 	assert_in_range(window_of(w), 240, 250);
 	w->settings.window = 40;
@@ -354,6 +355,30 @@ a_smaller_window_lets_go_and_loses_nothing(void **state)
 	world_pass_often(w, 20, 1000);
 	assert_int_equal(w->spool.outcomes, 600);
 	assert_int_equal(w->peer.n_messages_in_all, 600);
+}
+
+/* The memory is what bounds it here: so many are some hundred bytes each, no more. */
+static void
+memory_bounds_the_window_and_loses_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->peer.keeps_messages = false;
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL;
+	w->settings.window_memory = 64 * 1024;
+	world_run(w, 1200);
+	assert_in_range(window_of(w), 8, 32 * 1024 / sizeof(struct spool_journal) + 1);
+	/* With none at all a few wait all the same. */
+	w->settings.window_memory = 1;
+	world_reload(w);
+	world_settle(w);
+	assert_in_range(window_of(w), 1, 4);
+	w->peer.scripts[0] = peer_script_good();
+	peer_say(world_session(w, 0), "250 2.0.0 taken\r\n");
+	world_pass_often(w, 200, 1000);
+	assert_int_equal(w->spool.outcomes, 1200);
+	assert_int_equal(w->peer.n_messages_in_all, 1200);
 }
 
 int
@@ -376,6 +401,7 @@ main(void)
 		WORLD_TEST(more_connections_are_used_at_once),
 		WORLD_TEST(a_larger_window_is_filled),
 		WORLD_TEST(a_smaller_window_lets_go_and_loses_nothing),
+		WORLD_TEST(memory_bounds_the_window_and_loses_nothing),
 	};
 
 	return WORLD_RUN_TESTS(tests);

@@ -155,6 +155,7 @@ what_does_not_fit_into_the_window_is_read_later(void **state)
 	struct world *w = *state;
 
 	w->peer.keeps_messages = false;
+	w->settings.window = 500;
 	world_run(w, 1200);
 	/*
 	 * All of them were offered as fresh as well, as an acceptance in full swing does.

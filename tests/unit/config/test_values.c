@@ -26,7 +26,7 @@ test_values_of_every_type(void **state)
 	assert_true(config_bool(root, "connector.enabled"));
 	assert_int_equal(config_size(root, "spool.reserve"), 1 << 20);
 	assert_int_equal(config_duration_ms(root, "dns.timeout"), 30000);
-	assert_int_equal(config_int(root, "deliver.window"), 500);
+	assert_int_equal(config_int(root, "deliver.window"), 4000);
 	assert_string_equal(config_text(root, "connector.message_intake_address"),
 			    "t@in.example");
 	assert_string_equal(config_text(root, "connector.mail_from"), "");

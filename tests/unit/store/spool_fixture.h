@@ -380,7 +380,8 @@ fetch_due(struct fixture *f, const char *policy, struct spool_cursor after, size
 {
 	forget_rows(f);
 	f->is_answered = false;
-	spool_fetch_due(f->sp, policy, after, f->clock.wall, rows, bytes, on_due, f);
+	spool_fetch_due(f->sp, policy, after, f->clock.wall, rows, bytes, NULL, on_due,
+			f);
 	AWAIT(f, f->is_answered);
 }
 
