@@ -4,7 +4,8 @@
  * Fresh journals come straight from their commit, old ones from the spool, each into a
  * list of half the window; they are taken in turn, so that neither starves the other.
  * What does not fit, by number or by memory, is forgotten here and read later: the spool
- * has all of it. What is here is not read again. The cursor
+ * has all of it. Of the fresh ones the oldest are forgotten, for a walk finds those first:
+ * mail that comes behind an outage does not wait for the whole of it. What is here is not read again. The cursor
  * walks the due queue; `must_rescan` says that something may be in front of it.
  */
 #include "inside.h"
@@ -95,14 +96,18 @@ room(const struct lane *l, const struct list *items)
 }
 
 static void
+forget_one(struct lane *l, struct list *items, struct list_node *n)
+{
+	list_remove(items, n);
+	item_free(&l->deliver->items, list_entry(n, struct item, node));
+	l->must_rescan = true; /* read later */
+}
+
+static void
 trim(struct lane *l, struct list *items)
 {
-	while (items->count > room(l, items)) {
-		struct list_node *n = items->head.prev; /* the last */
-		list_remove(items, n);
-		item_free(&l->deliver->items, list_entry(n, struct item, node));
-		l->must_rescan = true; /* read later */
-	}
+	while (items->count > room(l, items))
+		forget_one(l, items, items->head.prev); /* the last */
 }
 
 void
@@ -235,11 +240,13 @@ lane_offer(struct lane *l, struct spool_journal *j)
 		spool_journal_free(j);
 		return;
 	}
-	if (l->fresh.count >= room(l, &l->fresh) || d->is_stopping) {
-		l->must_rescan = true; /* read later */
+	if (d->is_stopping) {
+		l->must_rescan = true;
 		spool_journal_free(j);
 		return;
 	}
+	if (l->fresh.count >= room(l, &l->fresh))
+		forget_one(l, &l->fresh, list_first(&l->fresh));
 	add_waiting(l, j, &l->fresh);
 	deliver_wake(d);
 }

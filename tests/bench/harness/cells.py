@@ -3,6 +3,7 @@ server has nothing left to do."""
 
 import contextlib
 import json
+import os
 import subprocess
 import threading
 import time
@@ -252,7 +253,8 @@ def run_rtt(bench, name):
 
 
 def at_backlog(bench, server):
-    """Rate, latency and memory with the intake down and what waits as it is."""
+    """Rate, latency and memory with the intake down and what waits as it is, once all of that is on the disk."""
+    os.sync()
     peak = Peak(server.group)
     cpu = server.group.cpu_s()
     fed = load(server.port, connections=50, per_connection=100, seconds=bench.seconds, size=4096)
@@ -271,12 +273,15 @@ def fill(server, upto):
 
 
 def run_backlog(bench, name):
-    with bench.relay(name) as (server, sink):
+    """One full, one empty, measured one after the other when the first has been filled: memory that the machine hands
+    out for the first time is slow on a virtual one, and filling uses gigabytes of it for the page cache."""
+    with bench.relay(name) as (server, sink), bench.relay(name) as (bare, other):
         sink.stop()
-        empty = at_backlog(bench, server)
+        other.stop()
         fill(server, bench.count(1_000_000, 1000))
         waiting = server.waiting()
         full = at_backlog(bench, server)
+        empty = at_backlog(bench, bare)
         return {
             "backlog": waiting, "accept_to_empty": full["accept_per_s"] / empty["accept_per_s"],
             "latency_to_empty": full["latency_p50_ms"] / empty["latency_p50_ms"],

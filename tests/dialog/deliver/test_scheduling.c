@@ -175,6 +175,35 @@ what_does_not_fit_into_the_window_is_read_later(void **state)
 	assert_int_equal(w->spool.outcomes, 2400);
 }
 
+/* Each was offered when it was accepted, and the latest when the intake was back. */
+static void
+mail_behind_an_outage_does_not_wait_for_all_of_it(void **state)
+{
+	enum { ROWS = 401, WINDOW = 40 };
+	struct world *w = *state;
+	char got[8192];
+	size_t before = 0;
+
+	w->peer.keeps_messages = false;
+	w->settings.window = WINDOW;
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL; /* the first one hangs */
+	world_run(w, ROWS);
+	world_offer_all(w, 1, ROWS);
+	world_settle(w);
+	w->peer.scripts[0] = peer_script_good();
+	peer_say(world_session(w, 0), "250 2.0.0 taken\r\n");
+	world_pass_often(w, 20, 1000);
+	assert_int_equal(w->spool.outcomes, ROWS);
+	assert_int_equal(w->peer.n_messages_in_all, ROWS);
+	order(w, got, sizeof(got));
+	const char *latest = strstr(got, ",401,");
+	assert_non_null(latest);
+	for (const char *p = got; p < latest; p++)
+		before += *p == ',';
+	assert_in_range(before, 1, 2 * WINDOW);
+}
+
 static void
 a_row_whose_outcome_is_not_committed_is_not_sent_again(void **state)
 {
@@ -412,6 +441,7 @@ main(void)
 		WORLD_TEST(fresh_and_old_journals_take_turns),
 		WORLD_TEST(two_policies_of_one_destination_take_turns),
 		WORLD_TEST(what_does_not_fit_into_the_window_is_read_later),
+		WORLD_TEST(mail_behind_an_outage_does_not_wait_for_all_of_it),
 		WORLD_TEST(a_row_whose_outcome_is_not_committed_is_not_sent_again),
 		WORLD_TEST(a_retry_at_once_waits_until_the_outcome_is_committed),
 		WORLD_TEST(nor_does_it_wait_for_the_outcomes_of_others),
