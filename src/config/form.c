@@ -162,6 +162,15 @@ is_mail_address(const char *text)
 	return strpbrk(text, "<>,;") == NULL && (is_domain(at + 1) || is_literal(at + 1));
 }
 
+/* "local@", which is any domain's. */
+static bool
+is_local_part(const char *text)
+{
+	size_t n = strlen(text);
+	return n > 1 && n <= FORM_ADDRESS_MAX && text[n - 1] == '@' &&
+	       has_no_space(text) && strpbrk(text, "<>,;") == NULL;
+}
+
 static bool
 is_sender_address(const char *text)
 {
@@ -180,7 +189,13 @@ is_address_pattern(const char *text)
 		return is_domain_pattern(text);
 	if (at == text)
 		return is_domain(at + 1) || is_literal(at + 1);
-	return is_mail_address(text);
+	return is_mail_address(text) || is_local_part(text);
+}
+
+static bool
+is_sender_pattern(const char *text)
+{
+	return strcmp(text, "<>") == 0 || is_address_pattern(text);
 }
 
 static bool
@@ -288,8 +303,12 @@ const struct text_form form_sender_address = {
 	"^([^ ]+@[^ @]+)?$", is_sender_address
 };
 const struct text_form form_address_pattern = {
-	"user@domain, @domain, domain or .domain, without *", "^[^ *]+$",
+	"user@domain, user@, @domain, domain or .domain, without *", "^[^ *]+$",
 	is_address_pattern
+};
+const struct text_form form_sender_pattern = {
+	"user@domain, user@, @domain, domain, .domain or <>, without *", "^[^ *]+$",
+	is_sender_pattern
 };
 const struct text_form form_domain_pattern = {
 	"a domain, .domain, or the word for all others", "^[^ ]+$", is_domain_pattern

@@ -27,7 +27,8 @@ extern const struct text_form form_mail_address;
 extern const struct text_form
 	form_sender_address; /* the same, or "" for the null sender */
 extern const struct text_form
-	form_address_pattern; /* user@domain, @domain, domain, .domain */
+	form_address_pattern, /* user@domain, user@, @domain, domain, .domain */
+	form_sender_pattern;  /* the same, or <> */
 extern const struct text_form
 	form_domain_pattern;                   /* domain, .domain, [literal], a word */
 extern const struct text_form form_field_name; /* of a header field             */

@@ -219,6 +219,23 @@ check_log_path(struct build *b, const struct config_node *root,
 			 "an absolute path");
 }
 
+/* Nobody would ask for them. */
+static void
+check_incoming_domains(struct build *b, const struct config_node *root,
+		       const struct config_node *n)
+{
+	const struct config_node *listeners = child_at(root, "listeners");
+	const struct config_node *domains = child_at(n, "incoming_domains");
+
+	if (domains == NULL || domains->n_children == 0 || listeners == NULL)
+		return;
+	for (size_t i = 0; i < listeners->n_children; i++)
+		if (is_word(listeners->children[i], "direction", "auto"))
+			return;
+	warn(b, root, n, "incoming_domains",
+	     "set, while no listener has the direction auto: it has no effect");
+}
+
 /* The group is that of the user: nothing is done with it alone. */
 static void
 check_group(struct build *b, const struct config_node *root, const struct config_node *n)
@@ -285,6 +302,52 @@ check_intake(struct build *b, const struct config_node *root, const struct confi
 	complain(b, n, "message_intake_address", found, allowed);
 }
 
+/* A broken one was meant to be set. */
+static bool
+is_set_size(const struct config_node *n, const char *key)
+{
+	const struct config_node *size = child_at(n, key);
+
+	return size == NULL || size->is_broken || size->number > 0;
+}
+
+/* Whoever means all mail has the default policy for that. */
+static void
+check_conditions(struct build *b, const struct config_node *n)
+{
+	static const char *const lists[] = { "sender",        "not_sender", "recipient",
+					     "not_recipient", "client",     "not_client",
+					     "header",        "not_header" };
+
+	if (is_set_size(n, "larger_than") || is_set_size(n, "smaller_than"))
+		return;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct config_node *list = child_at(n, lists[i]);
+		if (list == NULL || list->is_broken || list->n_children > 0)
+			return;
+	}
+	complain(b, n, "recipient",
+		 "no pattern of a sender or recipient, and no condition",
+		 "at least one of sender, recipient, client, header, larger_than, "
+		 "smaller_than, or of their not_ forms");
+}
+
+static void
+check_sizes(struct build *b, const struct config_node *n)
+{
+	const struct config_node *larger = child_at(n, "larger_than");
+	const struct config_node *smaller = child_at(n, "smaller_than");
+	char found[FOUND_MAX];
+
+	if (larger == NULL || smaller == NULL || larger->is_broken ||
+	    smaller->is_broken || smaller->number == 0 ||
+	    larger->number + 1 < smaller->number)
+		return;
+	problem_quote(smaller->text, strlen(smaller->text), found);
+	complain(b, n, "smaller_than", found,
+		 "more than larger_than: no message is both");
+}
+
 static void
 check_policy(struct build *b, const struct config_node *root, const struct config_node *n)
 {
@@ -293,14 +356,8 @@ check_policy(struct build *b, const struct config_node *root, const struct confi
 	if (name != NULL && strcasecmp(name, "DEFAULT") == 0)
 		complain(b, n, "name", "found the default policy's name",
 			 "any other name");
-	const struct config_node *sender = child_at(n, "sender");
-	const struct config_node *recipient = child_at(n, "recipient");
-	if (sender == NULL || recipient == NULL || sender->is_broken ||
-	    recipient->is_broken)
-		return;
-	if (sender->n_children == 0 && recipient->n_children == 0)
-		complain(b, n, "recipient", "no pattern of a sender or recipient",
-			 "at least one in sender or recipient");
+	check_conditions(b, n);
+	check_sizes(b, n);
 }
 
 static void
@@ -342,6 +399,7 @@ static const struct rule {
 	rule_fn *run;
 } rules[] = {
 	{ "", check_group },
+	{ "", check_incoming_domains },
 	{ "listeners", check_listener_tls },
 	{ "connector", check_connector },
 	{ "incoming_mail_policies.default", check_intake },

@@ -52,6 +52,11 @@ const struct schema_row schema[] = {
 	.doc = "The certificate chain, PEM. Needed unless tls is off." },
 { "listeners[].key_file", TYPE_TEXT, .form = &form_path,
 	.doc = "The private key of the certificate, PEM. Needed unless tls is off." },
+{ "listeners[].direction", TYPE_WORD, .words = "incoming auto", .fallback = "incoming",
+	.doc = "Which mail is incoming, which alone is journaled: all that comes here, or what "
+	       "XFORWARD SOURCE and incoming_domains say. To Postfix mail is LOCAL, and so not incoming, "
+	       "when its client is in local_header_rewrite_clients: by default the machine itself, a "
+	       "content filter on it included." },
 { "listeners[].bare_line_ends", TYPE_WORD, .words = "keep refuse", .fallback = "keep",
 	.doc = "What becomes of mail in whose data a CR or LF stands alone: kept as data and "
 	       "marked, or refused with 550 5.6.11. It never ends a line or a message." },
@@ -155,6 +160,15 @@ const struct schema_row schema[] = {
 	.doc = "When a CR or LF stands alone, or there is a NUL, and the next hop does not offer "
 	       "CHUNKING and BINARYMIME. Such bytes never go through DATA." },
 
+{ "incoming_domains", TYPE_LIST, .fallback = "", .max = 100000,
+	.doc = "The domains that mail comes in for, and .domain for all domains below. It is for "
+	       "listeners whose direction is auto: mail for recipients elsewhere is counted as dropped "
+	       "by direction there, and so is mail from these domains when no XFORWARD SOURCE says that "
+	       "its client was a stranger, who may write any sender. Recipients that were read from the "
+	       "header are not asked for their domain. Without it, all mail is incoming that XFORWARD "
+	       "SOURCE does not call LOCAL." },
+{ "incoming_domains[]", TYPE_TEXT, .form = &form_domain_pattern, .doc = "" },
+
 { "incoming_mail_policies", TYPE_MAP, .doc = "Which incoming mail is journaled, and to which "
 	"intake. Policies are tried in their order, for each recipient until the first match. A "
 	"policy whose sender pattern matches takes all remaining recipients. What none takes goes "
@@ -175,15 +189,49 @@ const struct schema_row schema[] = {
 	.doc = "A policy that is not enabled never matches." },
 { "incoming_mail_policies.policies[].sender", TYPE_LIST, .fallback = "", .max = 10000,
 	.example = ".partner.example",
-	.doc = "Patterns of envelope senders: user@domain, @domain or domain, and .domain for all "
-	       "domains below it. Upper and lower case are the same." },
-{ "incoming_mail_policies.policies[].sender[]", TYPE_TEXT, .form = &form_address_pattern,
+	.doc = "Patterns of envelope senders: user@domain, user@ at any domain, @domain or domain, "
+	       ".domain for all domains below it, and <> for the null sender. Upper and lower case are "
+	       "the same." },
+{ "incoming_mail_policies.policies[].sender[]", TYPE_TEXT, .form = &form_sender_pattern,
+	.doc = "" },
+{ "incoming_mail_policies.policies[].not_sender", TYPE_LIST, .fallback = "", .max = 10000,
+	.example = "newsletter@partner.example",
+	.doc = "Senders that sender does not mean. Without sender, all others are meant." },
+{ "incoming_mail_policies.policies[].not_sender[]", TYPE_TEXT, .form = &form_sender_pattern,
 	.doc = "" },
 { "incoming_mail_policies.policies[].recipient", TYPE_LIST, .fallback = "", .max = 10000,
 	.example = "ceo@example.com",
 	.doc = "Patterns of envelope recipients, of the same form." },
 { "incoming_mail_policies.policies[].recipient[]", TYPE_TEXT, .form = &form_address_pattern,
 	.doc = "" },
+{ "incoming_mail_policies.policies[].not_recipient", TYPE_LIST, .fallback = "", .max = 10000,
+	.example = "archive@example.com",
+	.doc = "Recipients that recipient does not mean. Without recipient, all others are meant." },
+{ "incoming_mail_policies.policies[].not_recipient[]", TYPE_TEXT, .form = &form_address_pattern,
+	.doc = "" },
+{ "incoming_mail_policies.policies[].client", TYPE_LIST, .fallback = "", .max = 1000,
+	.example = "192.0.2.0/24",
+	.doc = "Networks, one of which the client must be in, as XFORWARD or the newest Received field "
+	       "tells it. From here on, what is set must hold for the policy to take anybody; a policy "
+	       "without sender and recipient takes all recipients then." },
+{ "incoming_mail_policies.policies[].client[]", TYPE_TEXT, .form = &form_network, .doc = "" },
+{ "incoming_mail_policies.policies[].not_client", TYPE_LIST, .fallback = "", .max = 1000,
+	.example = "198.51.100.7",
+	.doc = "Networks that the client must not be in." },
+{ "incoming_mail_policies.policies[].not_client[]", TYPE_TEXT, .form = &form_network, .doc = "" },
+{ "incoming_mail_policies.policies[].header", TYPE_LIST, .fallback = "", .max = 100,
+	.example = "List-Id",
+	.doc = "Names of header fields, one of which must be present. The first 8 KiB of a header's "
+	       "names are looked at." },
+{ "incoming_mail_policies.policies[].header[]", TYPE_TEXT, .form = &form_field_name, .doc = "" },
+{ "incoming_mail_policies.policies[].not_header", TYPE_LIST, .fallback = "", .max = 100,
+	.example = "X-Scanned-Elsewhere",
+	.doc = "Names of header fields, none of which may be present. A sender can write any field." },
+{ "incoming_mail_policies.policies[].not_header[]", TYPE_TEXT, .form = &form_field_name, .doc = "" },
+{ "incoming_mail_policies.policies[].larger_than", TYPE_SIZE, .fallback = "0", .max = SIZE_G(1024),
+	.example = "10M", .doc = "The size that the message must exceed; 0 says nothing." },
+{ "incoming_mail_policies.policies[].smaller_than", TYPE_SIZE, .fallback = "0", .max = SIZE_G(1024),
+	.example = "25M", .doc = "The size that it must stay below; 0 says nothing." },
 { "incoming_mail_policies.policies[].intake", TYPE_WORD, .words = "default custom no",
 	.fallback = "default", .doc = "What the default policy says, a custom intake, or none." },
 { "incoming_mail_policies.policies[].message_intake_address", TYPE_TEXT,

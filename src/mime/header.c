@@ -7,6 +7,8 @@
  */
 #include "mime/header.h"
 
+#include <string.h>
+
 enum header_state {
 	HEADER_START,
 	HEADER_START_CR,
@@ -48,6 +50,7 @@ mime_header_init(struct mime_header *h, uint64_t max)
 	*h = (struct mime_header){ .max = max };
 	for (int i = 0; i < MIME_FIELD_COUNT; i++)
 		buf_init(&h->values[i], MIME_FIELD_MAX);
+	buf_init(&h->names, MIME_NAMES_MAX);
 	buf_init(&h->addresses, MIME_ADDRESS_FIELDS_MAX);
 	buf_init(&h->received_text, (size_t)MIME_RECEIVED_MAX * MIME_FIELD_MAX);
 }
@@ -57,6 +60,7 @@ mime_header_done(struct mime_header *h)
 {
 	for (int i = 0; i < MIME_FIELD_COUNT; i++)
 		buf_done(&h->values[i]);
+	buf_done(&h->names);
 	buf_done(&h->addresses);
 	buf_done(&h->received_text);
 }
@@ -66,6 +70,7 @@ mime_header_start(struct mime_header *h)
 {
 	for (int i = 0; i < MIME_FIELD_COUNT; i++)
 		buf_clear(&h->values[i]);
+	buf_clear(&h->names);
 	buf_clear(&h->addresses);
 	buf_clear(&h->received_text);
 	h->taken = h->line_at = h->size = 0;
@@ -74,7 +79,7 @@ mime_header_start(struct mime_header *h)
 	h->facts = h->fields = h->received = h->seen = 0;
 	h->is_cut = h->has_field = h->is_behind_cr = h->is_value_cut = h->has_name_gap =
 		false;
-	h->name_n = h->into_max = h->address_at = 0;
+	h->name_n = h->into_max = h->address_at = h->last_name = 0;
 	h->row = NULL;
 	h->into = NULL;
 }
@@ -94,6 +99,24 @@ find_row(struct span name)
 	return NULL;
 }
 
+/* Without room, or memory, it is not kept. */
+static void
+keep_name(struct mime_header *h, struct span name)
+{
+	struct span last = span_skip(buf_span(&h->names), h->last_name);
+
+	if (last.n == name.n + 1 && span_equal(span_make(last.p, name.n), name))
+		return;
+	char *room =
+		buf_room(&h->names) > name.n ? buf_reserve(&h->names, name.n + 1) : NULL;
+	if (room == NULL)
+		return;
+	memcpy(room, name.p, name.n);
+	room[name.n] = '\0';
+	h->last_name = h->names.n;
+	buf_commit(&h->names, name.n + 1);
+}
+
 /* The name is complete: where does the value go? */
 static void
 begin_field(struct mime_header *h)
@@ -103,8 +126,11 @@ begin_field(struct mime_header *h)
 	h->into = NULL;
 	h->is_value_cut = h->is_behind_cr = false;
 	h->row = NULL;
-	if (h->name_n <= sizeof(h->name) && !h->is_cut)
-		h->row = find_row(span_make(h->name, h->name_n));
+	if (h->name_n <= sizeof(h->name) && !h->is_cut) {
+		struct span name = span_make(h->name, h->name_n);
+		keep_name(h, name);
+		h->row = find_row(name);
+	}
 	if (h->row == NULL)
 		return;
 	h->facts |= h->row->facts;

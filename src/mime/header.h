@@ -10,7 +10,7 @@
 #include "mime/utf8.h"
 #include "tdc/mime/scan.h"
 
-enum { MIME_RECEIVED_MAX = 30, MIME_NAME_MAX = 40 };
+enum { MIME_RECEIVED_MAX = 30 };
 
 struct mime_field_row;
 
@@ -38,7 +38,9 @@ struct mime_header {
 	bool is_behind_cr; /* a CR of the value is held back              */
 	bool is_value_cut;
 
-	unsigned seen; /* 1 << enum mime_field */
+	unsigned seen;    /* 1 << enum mime_field */
+	struct buf names; /* with a NUL behind each */
+	size_t last_name; /* where the latest of them starts */
 	struct buf values[MIME_FIELD_COUNT];
 	struct buf addresses; /* of all address fields, each with a LF behind it */
 	size_t address_at;    /* where the current one starts      */

@@ -131,8 +131,8 @@ mime_scan_finish(struct mime_scan *s)
 bool
 mime_scan_failed(const struct mime_scan *s)
 {
-	bool failed = s->header.addresses.failed || s->header.received_text.failed ||
-		      s->recipients.text.failed;
+	bool failed = s->header.addresses.failed || s->header.names.failed ||
+		      s->header.received_text.failed || s->recipients.text.failed;
 
 	for (int i = 0; i < MIME_FIELD_COUNT; i++)
 		failed = failed || s->header.values[i].failed;
@@ -161,6 +161,12 @@ uint32_t
 mime_scan_longest_line(const struct mime_scan *s)
 {
 	return s->lines.longest > UINT32_MAX ? UINT32_MAX : (uint32_t)s->lines.longest;
+}
+
+struct span
+mime_scan_names(const struct mime_scan *s)
+{
+	return buf_span(&s->header.names);
 }
 
 unsigned

@@ -49,27 +49,6 @@ copy(struct compiler *c, const char *text)
 	return text == NULL ? NULL : arena_text(c->arena, text, strlen(text));
 }
 
-struct span
-policy_key(struct buf *key, const char *address, struct span *domain)
-{
-	const char *at = strrchr(address, '@');
-	size_t local = at == NULL ? 0 : (size_t)(at - address) + 1;
-	buf_clear(key);
-	*domain = span_make(NULL, 0);
-	char *room = buf_reserve(key, local);
-	if (room == NULL)
-		return span_make(NULL, 0);
-	for (size_t i = 0; i < local; i++) {
-		char ch = address[i];
-		room[i] = ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
-	}
-	buf_commit(key, local);
-	if (smtp_domain_normalize(span_of(address + local), key) != 0)
-		return span_make(NULL, 0);
-	*domain = span_skip(buf_span(key), local);
-	return buf_span(key);
-}
-
 /* Empty for lack of memory. */
 static struct span
 copy_span(struct compiler *c, struct span s)
@@ -113,18 +92,108 @@ set_policy(struct compiler *c, struct policy *p, const char *name, const char *i
 	p->destination = at == NULL ? NULL : copy_domain(c, at + 1).p;
 }
 
-static void
+/* Returns how many there were. */
+static size_t
 add_patterns(struct compiler *c, const struct config_node *n, const char *key,
 	     struct text_index *index, uint32_t policy)
 {
-	for (size_t i = 0; i < config_count(n, key); i++) {
+	size_t count = config_count(n, key);
+	for (size_t i = 0; i < count; i++) {
 		const char *text = config_text(config_at(n, key, i), "");
-		struct span domain, s = policy_key(&c->set->key, text, &domain);
-		/* "@domain" is the domain. */
-		if (s.n > 0 && s.p[0] == '@')
-			s = domain;
-		text_index_add(index, c->arena, copy_span(c, s), policy);
+		struct span s = copy_span(c, address_pattern_key(&c->set->key, text));
+		if (s.n > 0)
+			text_index_add(index, c->arena, s, policy);
 	}
+	return count;
+}
+
+/* False: the policy has none, on this side. */
+static bool
+add_side(struct compiler *c, const struct config_node *n, const char *yes_key,
+	 const char *no_key, struct patterns *x, uint32_t policy)
+{
+	size_t yes = add_patterns(c, n, yes_key, &x->yes, policy);
+	size_t no = add_patterns(c, n, no_key, &x->no, policy);
+	if (yes == 0 && no > 0)
+		x->open[x->n_open++] = policy;
+	return yes + no > 0;
+}
+
+static void
+compile_networks(struct compiler *c, const struct config_node *n, const char *key,
+		 struct networks *ret)
+{
+	size_t count = config_count(n, key);
+	struct err e;
+	ret->at = arena_alloc(c->arena, count * sizeof(struct network));
+	if (ret->at == NULL)
+		return;
+	for (; ret->n < count; ret->n++) {
+		const struct config_node *element = config_at(n, key, ret->n);
+		const char *text = config_text(element, "");
+		if (network_parse(text, &ret->at[ret->n], &e) != 0)
+			complain(c, element, "", key, text,
+				 "an address, a network or unix");
+	}
+}
+
+static void
+compile_names(struct compiler *c, const struct config_node *n, const char *key,
+	      struct names *ret)
+{
+	size_t count = config_count(n, key);
+	ret->at = arena_alloc(c->arena, count * sizeof(char *));
+	if (ret->at == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		ret->at[i] = copy(c, config_text(config_at(n, key, i), ""));
+	ret->n = c->arena->failed ? 0 : count;
+}
+
+/* NULL: it has none. */
+static struct conditions *
+compile_conditions(struct compiler *c, const struct config_node *n)
+{
+	struct conditions found = { .larger_than = config_size(n, "larger_than"),
+				    .smaller_than = config_size(n, "smaller_than") };
+	compile_networks(c, n, "client", &found.client);
+	compile_networks(c, n, "not_client", &found.not_client);
+	compile_names(c, n, "header", &found.header);
+	compile_names(c, n, "not_header", &found.not_header);
+	if (found.larger_than == 0 && found.smaller_than == 0 && found.client.n == 0 &&
+	    found.not_client.n == 0 && found.header.n == 0 && found.not_header.n == 0)
+		return NULL;
+	struct conditions *ret = arena_alloc(c->arena, sizeof(*ret));
+	if (ret != NULL)
+		*ret = found;
+	return ret;
+}
+
+static void
+compile_matching(struct compiler *c, const struct config_node *n, uint32_t index)
+{
+	struct policy_set *set = c->set;
+	struct policy *p = &set->policies[index];
+	bool has_sender = add_side(c, n, "sender", "not_sender", &set->senders, index);
+	bool has_recipient =
+		add_side(c, n, "recipient", "not_recipient", &set->recipients, index);
+	p->conditions = compile_conditions(c, n);
+	p->is_for_all = !has_sender && !has_recipient;
+	if (p->is_for_all)
+		set->for_all[set->n_for_all++] = index;
+}
+
+/* Room for what has an entry for each of n policies. False: no memory. */
+static bool
+make_room(struct compiler *c, size_t n)
+{
+	struct policy_set *set = c->set;
+	set->policies = arena_alloc(c->arena, n * sizeof(struct policy));
+	set->senders.open = arena_alloc(c->arena, n * sizeof(uint32_t));
+	set->recipients.open = arena_alloc(c->arena, n * sizeof(uint32_t));
+	set->for_all = arena_alloc(c->arena, n * sizeof(uint32_t));
+	set->judged = arena_alloc(c->arena, n * sizeof(uint64_t));
+	return !c->arena->failed;
 }
 
 /* Of the i-th policy. */
@@ -157,6 +226,30 @@ intake_of_default(struct compiler *c)
 }
 
 static void
+compile_directions(struct compiler *c)
+{
+	struct policy_set *set = c->set;
+	for (size_t i = 0; i < config_count(c->root, "incoming_domains"); i++) {
+		const struct config_node *n = config_at(c->root, "incoming_domains", i);
+		text_index_add(&set->incoming_domains, c->arena,
+			       copy_domain(c, config_text(n, "")), 0);
+	}
+	/* A copy whose recipients nobody knows is for the copy address itself. */
+	if (set->incoming_domains.n > 0)
+		text_index_add(&set->incoming_domains, c->arena,
+			       copy_domain(c, config_text(c->root, "queue_domain")), 0);
+	for (size_t i = 0; i < config_count(c->root, "listeners"); i++) {
+		const struct config_node *n = config_at(c->root, "listeners", i);
+		const char *name = config_text(n, "name");
+		if (strcmp(config_word(n, "direction"), "incoming") == 0)
+			text_index_add(&set->incoming_listeners, c->arena,
+				       copy_span(c, span_of(name)), 0);
+	}
+	text_index_sort(&set->incoming_domains);
+	text_index_sort(&set->incoming_listeners);
+}
+
+static void
 compile_policies(struct compiler *c)
 {
 	const char *list = "incoming_mail_policies.policies";
@@ -166,8 +259,7 @@ compile_policies(struct compiler *c)
 	set->loop_facts = MIME_HAS_LOOP_MARK;
 	if (strcmp(config_word(c->root, "connector.foreign_journals"), "drop") == 0)
 		set->loop_facts |= MIME_IS_JOURNAL_REPORT;
-	set->policies = arena_alloc(c->arena, (n + 1) * sizeof(struct policy));
-	if (set->policies == NULL)
+	if (!make_room(c, n + 1))
 		return;
 	set->default_intake = intake_of_default(c);
 	for (size_t i = 0; i <= n; i++) {
@@ -181,15 +273,14 @@ compile_policies(struct compiler *c)
 			if (!config_bool(node, "enabled"))
 				continue;
 			set_policy(c, p, config_text(node, "name"), intake);
-			add_patterns(c, node, "sender", &set->senders, index);
-			add_patterns(c, node, "recipient", &set->recipients, index);
+			compile_matching(c, node, index);
 		}
 		text_index_add(&set->by_name, c->arena, span_of(p->name), index);
 		set->n_policies++;
 	}
 	text_index_sort(&set->by_name);
-	text_index_sort(&set->senders);
-	text_index_sort(&set->recipients);
+	patterns_sort(&set->senders);
+	patterns_sort(&set->recipients);
 }
 
 /* ---- routes */
@@ -376,6 +467,7 @@ policy_set_new(const struct config *config, config_report_fn *report, void *arg,
 			      .root = config_root(config),
 			      .report = report,
 			      .report_arg = arg };
+	compile_directions(&c);
 	compile_policies(&c);
 	compile_routes(&c);
 	compile_controls(&c);

@@ -2,22 +2,37 @@
  * decide.c - what is to be made of an accepted message.
  *
  * Each recipient goes to the first policy that takes it: the lower of the first that
- * matches it and the first that matches the sender, for the sender's takes all that is
- * left by then. Then one plan for each policy with an intake, and one drop for all
- * recipients whose policies say no.
+ * matches it and the first that matches the sender or has no pattern, for that one takes
+ * all that is left by then. A policy whose conditions do not hold takes nobody. Then one
+ * plan for each policy with an intake, and one drop for all recipients whose policies say
+ * no.
  *
  * A decision must not lose a message: without memory, or beyond SPOOL_PLANS_MAX policies
  * in one message, recipients are journaled together with others rather than not at all.
  */
+#include "direction.h"
 #include "set.h"
 
 #include "tdc/base/check.h"
 
 #include <stdlib.h>
 
+/* In place of a policy: mail that does not come in. */
+#define OUTSIDE (UINT32_MAX - 1)
+
+/* What is asked of the policies. */
+struct question {
+	struct policy_set *set;
+	const struct spool_message *message;
+	const struct body_facts *facts;
+	struct span field_names;
+	const char *outside; /* the answer: why the first such recipient is OUTSIDE */
+};
+
 /* What the plans are made from. */
 struct decision {
 	struct policy_set *set;
+	const char *outside; /* why some recipients get no incoming mail, or NULL */
 	struct spool_plan *plans;
 	size_t rids_at[SPOOL_PLANS_MAX]; /* where a plan's text begins in set->rids */
 	size_t n;
@@ -36,21 +51,6 @@ plan_all(struct spool_plan *plans, const char *policy, enum drop_reason reason)
 	return 1;
 }
 
-/* The first policy with a pattern for the address. */
-static uint32_t
-first_match(struct policy_set *p, const struct text_index *patterns, const char *address)
-{
-	struct span domain;
-	if (patterns->n == 0)
-		return TEXT_INDEX_NONE;
-	struct span whole = policy_key(&p->key, address, &domain);
-	if (whole.n == 0 || whole.n == domain.n)
-		return TEXT_INDEX_NONE; /* the null sender, or no domain */
-	uint32_t exact = text_index_find(patterns, whole);
-	uint32_t by_domain = text_index_lowest_domain(patterns, domain);
-	return exact < by_domain ? exact : by_domain;
-}
-
 static int
 make_room(struct policy_set *p, size_t n)
 {
@@ -64,23 +64,68 @@ make_room(struct policy_set *p, size_t n)
 	return 0;
 }
 
+/* Judged once for a message. */
+static bool
+applies(void *arg, uint32_t policy)
+{
+	const struct question *q = arg;
+	struct policy_set *p = q->set;
+	const struct conditions *conditions = p->policies[policy].conditions;
+	if (conditions == NULL)
+		return true;
+	if (p->judged[policy] / 2 != p->decisions)
+		p->judged[policy] =
+			2 * p->decisions +
+			conditions_hold(conditions, q->message, q->facts, q->field_names);
+	return p->judged[policy] % 2 == 1;
+}
+
+static uint32_t
+first_match(struct question *q, const struct patterns *patterns, const char *address,
+	    uint32_t limit)
+{
+	struct address_keys keys = address_keys_make(&q->set->key, address);
+	return patterns_first(patterns, &keys, limit, applies, q);
+}
+
+/* The first policy that takes all recipients: DEFAULT does. */
+static uint32_t
+first_for_all(struct question *q)
+{
+	struct policy_set *p = q->set;
+	const char *sender = q->message->sender == NULL ? "" : q->message->sender;
+	uint32_t limit = (uint32_t)p->n_policies - 1;
+	for (size_t i = 0; i < p->n_for_all && p->for_all[i] < limit; i++)
+		if (applies(q, p->for_all[i]))
+			limit = p->for_all[i];
+	return first_match(q, &p->senders, sender, limit);
+}
+
 /* Sets p->assigned; true when all recipients have the same policy. */
 static bool
-assign(struct policy_set *p, const struct spool_message *m)
+assign(struct question *q)
 {
-	uint32_t last = (uint32_t)p->n_policies - 1;
-	uint32_t limit = first_match(p, &p->senders, m->sender == NULL ? "" : m->sender);
-	if (limit > last)
-		limit = last;
+	struct policy_set *p = q->set;
+	const struct spool_message *m = q->message;
+	struct direction direction;
+	p->decisions++;
+	direction_begin(&direction, p, m);
+	uint32_t limit = first_for_all(q);
 	bool is_same = true;
 	for (size_t i = 0; i < m->n_recipients; i++) {
-		uint32_t policy =
-			first_match(p, &p->recipients, m->recipients[i].address);
-		p->assigned[i] = policy < limit ? policy : limit;
+		const char *outside = direction_of(&direction, &m->recipients[i]);
+		p->assigned[i] = outside != NULL
+					 ? OUTSIDE
+					 : first_match(q, &p->recipients,
+						       m->recipients[i].address, limit);
+		if (q->outside == NULL)
+			q->outside = outside;
 		is_same = is_same && p->assigned[i] == p->assigned[0];
 	}
-	if (m->n_recipients == 0)
-		p->assigned[0] = limit;
+	if (m->n_recipients == 0) {
+		q->outside = direction.outside;
+		p->assigned[0] = q->outside != NULL ? OUTSIDE : limit;
+	}
 	return is_same;
 }
 
@@ -91,7 +136,7 @@ next_policy(const struct decision *d, uint32_t after, bool is_first)
 	uint32_t next = TEXT_INDEX_NONE;
 	for (size_t i = 0; i < d->n_recipients; i++) {
 		uint32_t policy = d->set->assigned[i];
-		if ((is_first || policy > after) && policy < next)
+		if (policy != OUTSIDE && (is_first || policy > after) && policy < next)
 			next = policy;
 	}
 	return next;
@@ -145,7 +190,7 @@ plan_drop(struct decision *d)
 	bool is_begun = false;
 	for (size_t i = 0; i < d->n_recipients; i++) {
 		uint32_t policy = d->set->assigned[i];
-		if (d->set->policies[policy].intake != NULL)
+		if (policy == OUTSIDE || d->set->policies[policy].intake != NULL)
 			continue;
 		if (!is_begun)
 			begin_plan(d, policy, DROP_POLICY);
@@ -156,15 +201,30 @@ plan_drop(struct decision *d)
 		end_plan(d);
 }
 
+/* All recipients to whom nothing comes in. */
+static void
+plan_outside(struct decision *d)
+{
+	if (d->outside == NULL)
+		return;
+	begin_plan(d, (uint32_t)d->set->n_policies - 1, DROP_DIRECTION);
+	d->plans[d->n - 1].drop_detail = d->outside;
+	for (size_t i = 0; i < d->n_recipients; i++)
+		if (d->set->assigned[i] == OUTSIDE)
+			add_rid(d, i);
+	end_plan(d);
+}
+
 static void
 plan_split(struct decision *d)
 {
+	/* Places that are kept for the drops; and one takes all the rest. */
+	size_t kept = d->outside != NULL ? 2 : 1;
 	uint32_t last = (uint32_t)d->set->n_policies - 1;
 	buf_clear(&d->set->rids);
 	uint32_t policy = next_policy(d, 0, true);
 	while (policy != TEXT_INDEX_NONE) {
-		/* One place is kept for the drop, one takes all the rest. */
-		bool is_rest = d->n + 2 == SPOOL_PLANS_MAX;
+		bool is_rest = d->n + kept + 1 == SPOOL_PLANS_MAX;
 		if (d->set->policies[policy].intake != NULL)
 			plan_policies(d, policy, is_rest ? last : policy);
 		else
@@ -174,6 +234,7 @@ plan_split(struct decision *d)
 		policy = next_policy(d, policy, false);
 	}
 	plan_drop(d);
+	plan_outside(d);
 	/* Only now does the text stay where it is. */
 	struct span texts = buf_span(&d->set->rids);
 	for (size_t i = 0; i < d->n && d->n > 1; i++)
@@ -193,8 +254,12 @@ journal_all(const struct policy_set *p, struct spool_plan *plans)
 
 size_t
 policy_decide(struct policy_set *p, const struct spool_message *m,
-	      const struct body_facts *facts, struct spool_plan plans[SPOOL_PLANS_MAX])
+	      const struct body_facts *facts, struct span field_names,
+	      struct spool_plan plans[SPOOL_PLANS_MAX])
 {
+	struct question q = {
+		.set = p, .message = m, .facts = facts, .field_names = field_names
+	};
 	const char *fallback = p->policies[p->n_policies - 1].name;
 	if ((facts->facts & p->loop_facts) != 0)
 		return plan_all(plans, fallback, DROP_LOOP);
@@ -205,12 +270,20 @@ policy_decide(struct policy_set *p, const struct spool_message *m,
 	}
 	if (make_room(p, m->n_recipients == 0 ? 1 : m->n_recipients) != 0)
 		return journal_all(p, plans);
-	if (assign(p, m)) {
+	if (assign(&q)) {
+		if (p->assigned[0] == OUTSIDE) {
+			plan_all(plans, fallback, DROP_DIRECTION);
+			plans[0].drop_detail = q.outside;
+			return 1;
+		}
 		const struct policy *policy = &p->policies[p->assigned[0]];
 		enum drop_reason drop = policy->intake == NULL ? DROP_POLICY : DROP_NONE;
 		return plan_all(plans, policy->name, drop);
 	}
-	struct decision d = { .set = p, .plans = plans, .n_recipients = m->n_recipients };
+	struct decision d = { .set = p,
+			      .outside = q.outside,
+			      .plans = plans,
+			      .n_recipients = m->n_recipients };
 	plan_split(&d);
 	if (p->rids.failed)
 		return journal_all(p, plans);

@@ -40,66 +40,95 @@ text_index_add(struct text_index *x, struct arena *a, struct span text, uint32_t
 	return 0;
 }
 
-void
-text_index_sort(struct text_index *x)
+/* Drops what `is_twin` of the one kept before it. */
+static void
+sort(struct text_index *x,
+     bool (*is_twin)(const struct text_entry *a, const struct text_entry *b))
 {
 	size_t kept = 0;
 	if (x->n < 2)
 		return;
 	qsort(x->entries, x->n, sizeof(x->entries[0]), compare_entries);
 	for (size_t i = 1; i < x->n; i++) {
-		if (!span_equal(x->entries[i].text, x->entries[kept].text))
+		if (!is_twin(&x->entries[i], &x->entries[kept]))
 			x->entries[++kept] = x->entries[i];
 	}
 	x->n = kept + 1;
 }
 
-uint32_t
-text_index_find(const struct text_index *x, struct span text)
+static bool
+has_same_text(const struct text_entry *a, const struct text_entry *b)
+{
+	return span_equal(a->text, b->text);
+}
+
+static bool
+is_same(const struct text_entry *a, const struct text_entry *b)
+{
+	return a->value == b->value && span_equal(a->text, b->text);
+}
+
+void
+text_index_sort(struct text_index *x)
+{
+	sort(x, has_same_text);
+}
+
+void
+text_index_sort_all(struct text_index *x)
+{
+	sort(x, is_same);
+}
+
+/* The first entry that is not in front of the text. */
+static size_t
+lower_bound(const struct text_index *x, struct span text)
 {
 	size_t low = 0, high = x->n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int c = compare_spans(x->entries[middle].text, text);
-		if (c == 0)
-			return x->entries[middle].value;
-		if (c < 0)
+		if (compare_spans(x->entries[middle].text, text) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return TEXT_INDEX_NONE;
+	return low;
 }
 
-/* "a.b.c" -> ".b.c" -> ".c" -> empty */
-static struct span
-next_suffix(struct span s)
+uint32_t
+text_index_find(const struct text_index *x, struct span text)
 {
-	size_t skip = s.n > 0 && s.p[0] == '.' ? 1 : 0;
-	const char *dot = s.n == skip ? NULL : memchr(s.p + skip, '.', s.n - skip);
+	size_t i = lower_bound(x, text);
+	return i < x->n && span_equal(x->entries[i].text, text) ? x->entries[i].value
+								: TEXT_INDEX_NONE;
+}
+
+const struct text_entry *
+text_index_range(const struct text_index *x, struct span text, size_t *n)
+{
+	size_t first = lower_bound(x, text), end = first;
+	while (end < x->n && span_equal(x->entries[end].text, text))
+		end++;
+	*n = end - first;
+	return x->entries + first;
+}
+
+struct span
+text_index_next_suffix(struct span domain)
+{
+	struct span rest = span_skip(domain, domain.n > 0 && domain.p[0] == '.' ? 1 : 0);
+	const char *dot = rest.n == 0 ? NULL : memchr(rest.p, '.', rest.n);
 	return dot == NULL ? span_make(NULL, 0)
-			   : span_make(dot, s.n - (size_t)(dot - s.p));
+			   : span_make(dot, rest.n - (size_t)(dot - rest.p));
 }
 
 uint32_t
 text_index_find_domain(const struct text_index *x, struct span domain)
 {
-	for (struct span s = domain; s.n > 0; s = next_suffix(s)) {
+	for (struct span s = domain; s.n > 0; s = text_index_next_suffix(s)) {
 		uint32_t value = text_index_find(x, s);
 		if (value != TEXT_INDEX_NONE)
 			return value;
 	}
 	return TEXT_INDEX_NONE;
-}
-
-uint32_t
-text_index_lowest_domain(const struct text_index *x, struct span domain)
-{
-	uint32_t lowest = TEXT_INDEX_NONE;
-	for (struct span s = domain; s.n > 0; s = next_suffix(s)) {
-		uint32_t value = text_index_find(x, s);
-		if (value < lowest)
-			lowest = value;
-	}
-	return lowest;
 }

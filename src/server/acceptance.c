@@ -188,7 +188,8 @@ message_plan(struct session *s)
 
 	if (received > s->config->settings.received_max)
 		mail_log_many_received(s, received);
-	t->n_plans = s->ops->decide(s->host, t->message, &t->facts, t->plans);
+	t->n_plans = s->ops->decide(s->host, t->message, &t->facts,
+				    mime_scan_names(t->ingest.scan), t->plans);
 	for (size_t i = 0; i < t->n_plans; i++) {
 		t->plans[i].mid = s->ops->next_mid(s->host);
 		mail_log_plan(s, &t->plans[i]);

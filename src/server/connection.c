@@ -332,11 +332,11 @@ host_draft_free(void *host, struct spool_draft *d)
 
 static size_t
 host_decide(void *host, const struct spool_message *m, const struct body_facts *facts,
-	    struct spool_plan plans[SPOOL_PLANS_MAX])
+	    struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	struct connection *c = host;
 
-	return policy_decide(c->listener->server->policy, m, facts, plans);
+	return policy_decide(c->listener->server->policy, m, facts, field_names, plans);
 }
 
 /* For the crash point behind the reply, the reply must be on the wire. */

@@ -33,7 +33,7 @@ struct session_host_ops {
 	bool (*draft_is_full)(void *host, struct spool_draft *d);
 	void (*draft_free)(void *host, struct spool_draft *d);
 	size_t (*decide)(void *host, const struct spool_message *m,
-			 const struct body_facts *facts,
+			 const struct body_facts *facts, struct span field_names,
 			 struct spool_plan plans[SPOOL_PLANS_MAX]);
 	/* Takes the draft. session_committed() is called once, never from inside. */
 	void (*commit)(void *host, struct spool_draft *d, struct spool_message *m,

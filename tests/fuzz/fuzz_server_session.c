@@ -73,10 +73,11 @@ draft_free(void *arg, struct spool_draft *d)
 
 static size_t
 decide(void *arg, const struct spool_message *m, const struct body_facts *facts,
-       struct spool_plan plans[SPOOL_PLANS_MAX])
+       struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	(void)arg;
 	(void)facts;
+	(void)field_names;
 	check(m->n_recipients > 0);
 	plans[0] = (struct spool_plan){ .policy = "DEFAULT" };
 	return 1;

@@ -18,6 +18,8 @@
 enum {
 	MIME_FIELD_MAX = 8192,           /* kept of one field's value */
 	MIME_ADDRESS_FIELDS_MAX = 65536, /* kept of To, Cc, ... together */
+	MIME_NAME_MAX = 64,              /* of a field's name            */
+	MIME_NAMES_MAX = 8192,           /* kept of all names            */
 };
 
 enum mime_fact {
@@ -65,6 +67,10 @@ uint64_t mime_scan_size(const struct mime_scan *s);
 uint64_t mime_scan_header_size(const struct mime_scan *s);
 /* octets without CRLF; UINT32_MAX at most */
 uint32_t mime_scan_longest_line(const struct mime_scan *s);
+/* The names of the header's fields as they came, in order, each with a NUL behind it; one that
+ * comes several times in a row stands once. At most MIME_NAMES_MAX bytes of them; longer names
+ * than MIME_NAME_MAX are left out. */
+struct span mime_scan_names(const struct mime_scan *s);
 /* Received: fields, the loop limit's measure */
 unsigned mime_scan_received_count(const struct mime_scan *s);
 struct span mime_scan_field(const struct mime_scan *s, enum mime_field f);

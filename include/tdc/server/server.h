@@ -8,6 +8,7 @@
 #define TDC_SERVER_SERVER_H
 
 #include "tdc/base/err.h"
+#include "tdc/loop/network.h"
 #include "tdc/loop/stream.h"
 #include "tdc/policy/policy.h"
 #include "tdc/store/spool.h"
@@ -21,15 +22,6 @@ struct server;
 
 enum server_protocol { SERVER_SMTP, SERVER_LMTP };
 enum bare_line_ends { BARE_KEEP, BARE_REFUSE };
-
-struct network { /* a CIDR block; family AF_UNIX matches unix sockets */
-	int family;
-	uint8_t address[16];
-	unsigned prefix;
-};
-/* "10.0.0.0/8", "::1", "unix" */
-int network_parse(const char *text, struct network *ret, struct err *e);
-bool network_contains(const struct network *n, const struct socket_address *a);
 
 struct server_listener_settings {
 	const char *name;

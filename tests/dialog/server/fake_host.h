@@ -123,13 +123,14 @@ fake_draft_free(void *host, struct spool_draft *d)
 
 static inline size_t
 fake_decide(void *host, const struct spool_message *m, const struct body_facts *facts,
-	    struct spool_plan plans[SPOOL_PLANS_MAX])
+	    struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	struct fake *f = host;
 	size_t n = f->n_plans == 0 ? 1 : f->n_plans;
 
 	(void)m;
 	(void)facts;
+	(void)field_names;
 	for (size_t i = 0; i < n; i++)
 		plans[i] = (struct spool_plan){ .policy = i == 0 ? "DEFAULT" : "other",
 						.rids = n == 1 ? NULL : "0",

@@ -7,7 +7,7 @@
 #define EVERY_SIZE ", in bytes or with K, M or G\n"
 #define EVERY_TIME ", with its unit: ms, s, m, h or d\n"
 #define ADDRESS    "a mail address such as user@domain\n"
-#define PATTERN    "user@domain, @domain, domain or .domain, without *\n"
+#define PATTERN    "user@domain, user@, @domain, domain, .domain or <>, without *\n"
 #define INTAKE     "connector: {message_intake_address: t@in.example}\n"
 
 static const struct {
@@ -280,8 +280,14 @@ static const struct {
 	{ "a policy without a pattern",
 	  L "incoming_mail_policies: {policies: [{name: p}]}\n",
 	  "t:2:37: incoming_mail_policies.policies[0].recipient: no pattern of a sender "
-	  "or recipient; "
-	  "allowed: at least one in sender or recipient\n",
+	  "or recipient, and no condition; allowed: at least one of sender, recipient, "
+	  "client, header, larger_than, smaller_than, or of their not_ forms\n",
+	  "" },
+	{ "a policy for sizes that no message has",
+	  L "incoming_mail_policies: {policies: [{name: p, larger_than: 1K, "
+	    "smaller_than: 1025}]}\n",
+	  "t:2:78: incoming_mail_policies.policies[0].smaller_than: found \"1025\"; "
+	  "allowed: more than larger_than: no message is both\n",
 	  "" },
 	{ "two policies of one name",
 	  L "incoming_mail_policies: {policies: [{name: p, sender: [a]}, {name: p, "

@@ -321,6 +321,48 @@ test_a_large_header_is_read_up_to_its_maximum(void **state)
 }
 
 static void
+test_names_of_the_fields(void **state)
+{
+	static const char message[] =
+		"Received: a\r\nreceived: b\r\nReceived: c\r\n"
+		"Received: d\r\nX-Y : e\r\n f: g\r\nTo:\r\n\r\nno: body\r\n";
+	static const char want[] = "Received\0received\0Received\0X-Y\0To";
+	struct mime_scan *s;
+	struct span m = span_of(message);
+
+	(void)state;
+	assert_int_equal(mime_scan_new(1 << 20, &s), 0);
+	for (size_t cut = 0; cut <= m.n; cut++) {
+		scan_in_two(s, m, cut);
+		assert_int_equal(differ_bytes("names", "names", mime_scan_names(s),
+					      span_make(want, sizeof(want))),
+				 0);
+	}
+	scan_whole(s, span_of("no header\r\n"));
+	assert_int_equal(mime_scan_names(s).n, 0);
+	mime_scan_free(s);
+}
+
+static void
+test_names_are_bounded(void **state)
+{
+	struct mime_scan *s;
+	struct buf m;
+
+	(void)state;
+	buf_init(&m, 1 << 20);
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&m, "X-%013d: v\r\n", i);
+	buf_printf(&m, "X%.*d: too long\r\n\r\n", MIME_NAME_MAX, 0);
+	assert_int_equal(mime_scan_new(1 << 20, &s), 0);
+	scan_whole(s, buf_span(&m));
+	assert_int_equal(mime_scan_names(s).n, MIME_NAMES_MAX);
+	assert_false(mime_scan_failed(s));
+	mime_scan_free(s);
+	buf_done(&m);
+}
+
+static void
 test_received_values(void **state)
 {
 	const struct span *values;
@@ -406,6 +448,8 @@ render_all(const struct mime_scan *s, struct buf *to)
 		buf_append_text(to, "|");
 		buf_append_span(to, mime_scan_recipient(s, i));
 	}
+	buf_append_text(to, "|");
+	buf_append_span(to, mime_scan_names(s));
 }
 
 static void
@@ -454,6 +498,8 @@ main(void)
 		cmocka_unit_test(test_fields_at_every_cut),
 		cmocka_unit_test(test_a_long_field_is_cut),
 		cmocka_unit_test(test_a_large_header_is_read_up_to_its_maximum),
+		cmocka_unit_test(test_names_of_the_fields),
+		cmocka_unit_test(test_names_are_bounded),
 		cmocka_unit_test(test_received_values),
 		cmocka_unit_test(test_nothing_of_one_message_is_left_for_the_next),
 		cmocka_unit_test(test_random_messages_scan_alike_in_random_chunks),

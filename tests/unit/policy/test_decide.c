@@ -155,8 +155,9 @@ row_holds(size_t i)
 	message_make(&t, rows[i].sender, rows[i].recipients);
 	buf_init(&got, 65536);
 	/* Twice: what is kept between decisions must not show. */
-	(void)policy_decide(p, &t.message, &facts, plans);
-	show_plans(plans, policy_decide(p, &t.message, &facts, plans), &got);
+	(void)policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans);
+	show_plans(plans, policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans),
+		   &got);
 	bool is_ok = strcmp(buf_text(&got), rows[i].want) == 0;
 	/* What the log says of it. */
 	bool is_disabled = strstr(rows[i].config, "{enabled: false") != NULL;
@@ -228,7 +229,7 @@ test_more_policies_than_plans_lose_no_recipient(void **state)
 		at += (size_t)snprintf(recipients + at, sizeof(recipients) - at, "r%u@d ",
 				       i);
 	message_make(&t, "s@x", recipients);
-	size_t n = policy_decide(p, &t.message, &facts, plans);
+	size_t n = policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans);
 	assert_int_equal(n, SPOOL_PLANS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(plans[i].drop, i + 1 == n ? DROP_POLICY : DROP_NONE);
@@ -257,7 +258,9 @@ time_of_decisions(unsigned n)
 	message_make(&t, "s@x", recipient);
 	clock_t start = clock();
 	for (unsigned i = 0; i < 20000; i++) {
-		assert_int_equal(policy_decide(p, &t.message, &facts, plans), 1);
+		assert_int_equal(
+			policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans),
+			1);
 		assert_string_equal(plans[0].policy, name);
 	}
 	clock_t end = clock();

@@ -1,7 +1,7 @@
 /*
  * network.c - networks that clients come from: CIDR blocks, and unix sockets as one.
  */
-#include "tdc/server/server.h"
+#include "tdc/loop/network.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -75,6 +75,15 @@ network_parse(const char *text, struct network *ret, struct err *e)
 
 /* The address's bytes; an IPv4 address that came in as ::ffff:a.b.c.d is IPv4. */
 static const uint8_t *
+v4_of_mapped(const struct in6_addr *six, int *family)
+{
+	if (!IN6_IS_ADDR_V4MAPPED(six))
+		return six->s6_addr;
+	*family = AF_INET;
+	return six->s6_addr + 12;
+}
+
+static const uint8_t *
 address_bytes(const struct socket_address *a, int *family)
 {
 	*family = a->storage.ss_family;
@@ -82,20 +91,13 @@ address_bytes(const struct socket_address *a, int *family)
 		return (const void *)&((const struct sockaddr_in *)&a->storage)->sin_addr;
 	if (*family != AF_INET6)
 		return NULL;
-	const struct in6_addr *six =
-		&((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
-	if (!IN6_IS_ADDR_V4MAPPED(six))
-		return six->s6_addr;
-	*family = AF_INET;
-	return six->s6_addr + 12;
+	return v4_of_mapped(&((const struct sockaddr_in6 *)&a->storage)->sin6_addr,
+			    family);
 }
 
-bool
-network_contains(const struct network *n, const struct socket_address *a)
+static bool
+contains_bytes(const struct network *n, int family, const uint8_t *bytes)
 {
-	int family;
-	const uint8_t *bytes = address_bytes(a, &family);
-
 	if (family != n->family)
 		return false;
 	if (family == AF_UNIX)
@@ -106,4 +108,30 @@ network_contains(const struct network *n, const struct socket_address *a)
 	memcpy(masked, bytes, family == AF_INET ? 4 : 16);
 	address_mask(masked, sizeof(masked), n->prefix);
 	return memcmp(masked, n->address, sizeof(masked)) == 0;
+}
+
+bool
+network_contains(const struct network *n, const struct socket_address *a)
+{
+	int family;
+	const uint8_t *bytes = address_bytes(a, &family);
+
+	return contains_bytes(n, family, bytes);
+}
+
+bool
+network_contains_text(const struct network *n, const char *address)
+{
+	struct in6_addr six;
+	struct in_addr four;
+	int family = AF_INET6;
+
+	if (strcmp(address, "unix") == 0)
+		return contains_bytes(n, AF_UNIX, NULL);
+	if (inet_pton(AF_INET, address, &four) == 1)
+		return contains_bytes(n, AF_INET, (const void *)&four);
+	if (inet_pton(AF_INET6, address, &six) != 1)
+		return false;
+	const uint8_t *bytes = v4_of_mapped(&six, &family);
+	return contains_bytes(n, family, bytes);
 }
