@@ -332,6 +332,28 @@ check_conditions(struct build *b, const struct config_node *n)
 		 "smaller_than, or of their not_ forms");
 }
 
+static bool
+has_entries(const struct config_node *n, const char *key)
+{
+	const struct config_node *list = child_at(n, key);
+
+	return list != NULL && !list->is_broken && list->n_children > 0;
+}
+
+/* "From here, but not to there" is what one would read; "or anybody else" is what it is. */
+static void
+check_negation(struct build *b, const struct config_node *n, const char *other,
+	       const char *side, const char *negation)
+{
+	char found[FOUND_MAX];
+
+	if (!has_entries(n, other) || has_entries(n, side) || !has_entries(n, negation))
+		return;
+	snprintf(found, sizeof(found),
+		 "set without %s, beside %s: it would take all others", side, other);
+	complain(b, n, negation, found, "two policies, or a list on its own side");
+}
+
 static void
 check_sizes(struct build *b, const struct config_node *n)
 {
@@ -357,6 +379,8 @@ check_policy(struct build *b, const struct config_node *root, const struct confi
 		complain(b, n, "name", "found the default policy's name",
 			 "any other name");
 	check_conditions(b, n);
+	check_negation(b, n, "sender", "recipient", "not_recipient");
+	check_negation(b, n, "recipient", "sender", "not_sender");
 	check_sizes(b, n);
 }
 

@@ -107,7 +107,8 @@ static void
 trim(struct lane *l, struct list *items)
 {
 	while (items->count > room(l, items))
-		forget_one(l, items, items->head.prev); /* the last */
+		forget_one(l, items,
+			   items == &l->fresh ? list_first(items) : items->head.prev);
 }
 
 void
@@ -245,7 +246,7 @@ lane_offer(struct lane *l, struct spool_journal *j)
 		spool_journal_free(j);
 		return;
 	}
-	if (l->fresh.count >= room(l, &l->fresh))
+	while (l->fresh.count >= room(l, &l->fresh))
 		forget_one(l, &l->fresh, list_first(&l->fresh));
 	add_waiting(l, j, &l->fresh);
 	deliver_wake(d);

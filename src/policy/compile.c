@@ -241,12 +241,12 @@ compile_directions(struct compiler *c)
 	for (size_t i = 0; i < config_count(c->root, "listeners"); i++) {
 		const struct config_node *n = config_at(c->root, "listeners", i);
 		const char *name = config_text(n, "name");
-		if (strcmp(config_word(n, "direction"), "incoming") == 0)
-			text_index_add(&set->incoming_listeners, c->arena,
+		if (strcmp(config_word(n, "direction"), "auto") == 0)
+			text_index_add(&set->asking_listeners, c->arena,
 				       copy_span(c, span_of(name)), 0);
 	}
 	text_index_sort(&set->incoming_domains);
-	text_index_sort(&set->incoming_listeners);
+	text_index_sort(&set->asking_listeners);
 }
 
 static void

@@ -6,14 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
+/* An address without a domain, and one that is too long to look at, is `otherwise`. */
 static bool
-is_ours(struct policy_set *set, const char *address)
+is_ours(struct policy_set *set, const char *address, bool otherwise)
 {
-	struct address_keys keys = address_keys_make(&set->key, address);
+	struct span domain = address_keys_make(&set->key, address).domain;
 
-	return keys.domain.n > 0 &&
-	       text_index_find_domain(&set->incoming_domains, keys.domain) !=
-		       TEXT_INDEX_NONE;
+	if (domain.n == 0)
+		return otherwise;
+	return text_index_find_domain(&set->incoming_domains, domain) != TEXT_INDEX_NONE;
 }
 
 void
@@ -24,12 +25,11 @@ direction_begin(struct direction *d, struct policy_set *set,
 	const char *source = m->forward_source;
 
 	*d = (struct direction){ .set = set };
-	if (text_index_find(&set->incoming_listeners, span_of(listener)) !=
-	    TEXT_INDEX_NONE)
+	if (text_index_find(&set->asking_listeners, span_of(listener)) == TEXT_INDEX_NONE)
 		return;
 	if (source != NULL && strcasecmp(source, "LOCAL") == 0)
 		d->outside = "it began inside, as XFORWARD SOURCE says";
-	else if (source == NULL && m->sender != NULL && is_ours(set, m->sender))
+	else if (source == NULL && m->sender != NULL && is_ours(set, m->sender, false))
 		d->outside = "its sender is in incoming_domains";
 	d->asks_domains = set->incoming_domains.n > 0;
 }
@@ -40,7 +40,7 @@ direction_of(const struct direction *d, const struct message_recipient *r)
 	if (d->outside != NULL)
 		return d->outside;
 	if (!d->asks_domains || r->source == RECIPIENT_FROM_HEADER ||
-	    is_ours(d->set, r->address))
+	    is_ours(d->set, r->address, true))
 		return NULL;
 	return "its recipient is not in incoming_domains";
 }

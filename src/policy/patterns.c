@@ -107,7 +107,7 @@ is_excluded(const struct search *s, uint32_t policy)
 static bool
 takes(const struct search *s, uint32_t policy)
 {
-	return !is_excluded(s, policy) && s->applies(s->arg, policy);
+	return s->applies(s->arg, policy) && !is_excluded(s, policy);
 }
 
 static void

@@ -45,9 +45,8 @@ struct policy_set {
 	bool is_connector_enabled;
 	unsigned loop_facts; /* enum mime_fact bits: what has them is dropped */
 	struct text_index incoming_domains; /* ours; empty = not said             */
-	struct text_index
-		incoming_listeners; /* names; all that comes there is incoming */
-	const char *default_intake; /* what "default" means in a policy */
+	struct text_index asking_listeners; /* names; elsewhere all is incoming */
+	const char *default_intake;         /* what "default" means in a policy */
 
 	struct policy *policies; /* in order; DEFAULT is the last */
 	size_t n_policies;

@@ -283,6 +283,13 @@ static const struct {
 	  "or recipient, and no condition; allowed: at least one of sender, recipient, "
 	  "client, header, larger_than, smaller_than, or of their not_ forms\n",
 	  "" },
+	{ "a negation that means more than it seems",
+	  L "incoming_mail_policies: {policies: [{name: p, sender: [a], not_recipient: "
+	    "[b]}]}\n",
+	  "t:2:75: incoming_mail_policies.policies[0].not_recipient: set without "
+	  "recipient, beside sender: it would take all others; allowed: two policies, or "
+	  "a list on its own side\n",
+	  "" },
 	{ "a policy for sizes that no message has",
 	  L "incoming_mail_policies: {policies: [{name: p, larger_than: 1K, "
 	    "smaller_than: 1025}]}\n",

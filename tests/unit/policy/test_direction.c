@@ -51,6 +51,12 @@ static const struct {
 	  "a@else vip@ours", "p:1 DEFAULT:0!direction", RECIPIENT_FROM_COPY },
 	{ "a copy whose recipients are not known", "[ours]", "a", "REMOTE", "s@x",
 	  "journal@the.tdc.queue", "DEFAULT:*", RECIPIENT_FROM_COPY },
+	{ "an address without a domain is of this place", "[ours]", "a", "REMOTE", "s@x",
+	  "postmaster a@else", "DEFAULT:0 DEFAULT:1!direction", RECIPIENT_FROM_ENVELOPE },
+	{ "a listener that is gone from the configuration", "[ours]", "gone", "LOCAL",
+	  "s@ours", "a@else", "DEFAULT:*", RECIPIENT_FROM_ENVELOPE },
+	{ "no listener at all", "[ours]", "", "LOCAL", "s@ours", "a@else", "DEFAULT:*",
+	  RECIPIENT_FROM_ENVELOPE },
 	{ "nobody at all, from inside", "[ours]", "a", "local", "s@x", "",
 	  "DEFAULT:*!direction", RECIPIENT_FROM_ENVELOPE },
 };
