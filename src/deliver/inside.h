@@ -143,8 +143,6 @@ const struct bounce_profile *lane_bounce(const struct lane *l);
  * seen. NULL: no memory.
  */
 struct lane_fetch *lane_fetch_new(struct lane *l);
-/* Takes the journals: into the window, or (l == NULL) out of this world. */
-void lane_take_due(struct lane *l, struct spool_due *due);
 
 /* Forgets MIDs whose outcomes are committed. */
 void lane_prune(struct lane *l);

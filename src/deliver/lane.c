@@ -85,11 +85,15 @@ lane_free(struct lane *l)
 	free(l);
 }
 
-/* How many may wait there. The memory is that of all lanes. */
+/* How many may wait there. The memory is that of all lanes: without a destination a lane
+ * has none of it. */
 static size_t
 room(const struct lane *l, const struct list *items)
 {
 	const struct deliver *d = l->deliver;
+
+	if (l->destination == NULL)
+		return 0;
 	size_t memory = items == &l->old ? d->old_memory : d->fresh_memory;
 
 	return memory < d->window_memory / 2 ? d->window / 2 : WINDOW_LEAST / 2;
@@ -241,7 +245,9 @@ lane_offer(struct lane *l, struct spool_journal *j)
 		spool_journal_free(j);
 		return;
 	}
-	if (d->is_stopping) {
+	if (l->destination == NULL)
+		resolve(l); /* there was no memory for it, or the policy has none */
+	if (d->is_stopping || room(l, &l->fresh) == 0) {
 		l->must_rescan = true;
 		spool_journal_free(j);
 		return;
@@ -252,26 +258,42 @@ lane_offer(struct lane *l, struct spool_journal *j)
 	deliver_wake(d);
 }
 
-void
-lane_take_due(struct lane *l, struct spool_due *due)
+/* Whether the window is to have it. */
+static bool
+is_wanted(struct lane *l, const struct spool_journal *j)
 {
+	const struct item *held = item_set_find(&l->deliver->items, j->mid);
+
+	if (held != NULL && held->state == ITEM_FINISHED && held->sequence > l->skipped)
+		l->skipped = held->sequence;
+	return held == NULL && !l->deliver->is_stopping &&
+	       !withdrawal_is(l->deliver, j->mid);
+}
+
+/*
+ * As far as there is room: large envelopes or other lanes may have taken it meanwhile. The
+ * page ends there, then, and the next one begins behind what was taken.
+ */
+static void
+take_page(struct lane *l, struct spool_due *due)
+{
+	struct spool_cursor taken = l->cursor;
+
 	for (struct list_node *n; (n = list_first(&due->journals)) != NULL;) {
 		struct spool_journal *j = list_entry(n, struct spool_journal, node);
-		list_remove(&due->journals, n);
-		const struct item *held =
-			l == NULL ? NULL : item_set_find(&l->deliver->items, j->mid);
-		if (held != NULL && held->state == ITEM_FINISHED &&
-		    held->sequence > l->skipped)
-			l->skipped = held->sequence;
-		if (l == NULL || held != NULL || l->deliver->is_stopping ||
-		    withdrawal_is(l->deliver, j->mid)) {
-			spool_journal_free(j);
-		} else if (l->old.count >= room(l, &l->old)) {
-			l->must_rescan = true; /* other lanes were faster */
-			spool_journal_free(j);
-		} else {
-			add_waiting(l, j, &l->old);
+		bool wanted = is_wanted(l, j);
+
+		if (wanted && l->old.count >= room(l, &l->old)) {
+			due->next = taken;
+			due->is_end = false;
+			return; /* what is left is the spool's to free */
 		}
+		list_remove(&due->journals, n);
+		taken = (struct spool_cursor){ j->next_at, j->mid };
+		if (wanted)
+			add_waiting(l, j, &l->old);
+		else
+			spool_journal_free(j);
 	}
 }
 
@@ -282,10 +304,10 @@ fetched(void *arg, struct spool_due *due, const struct err *e)
 	struct lane *l = f->lane;
 
 	free(f);
-	if (due != NULL)
-		lane_take_due(l, due);
 	if (l == NULL)
 		return;
+	if (due != NULL)
+		take_page(l, due);
 	struct deliver *d = l->deliver;
 	l->fetch = NULL;
 	d->waiting--;

@@ -64,11 +64,8 @@ swept(void *arg, struct spool_due *due, const struct err *e)
 	struct lane *l = f->lane;
 
 	free(f);
-	if (l == NULL) {
-		if (due != NULL)
-			lane_take_due(NULL, due);
+	if (l == NULL)
 		return;
-	}
 	struct deliver *d = l->deliver;
 	l->sweep = NULL;
 	d->waiting--;

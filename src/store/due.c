@@ -21,7 +21,8 @@ struct fetch {
 	char *policy;
 	struct spool_cursor after;
 	int64_t now;
-	size_t rows, bytes;
+	size_t rows;         /* looked at */
+	size_t loads, bytes; /* of rows that are loaded; 0 bytes: no bound */
 	struct spool_held *held;
 	uint64_t mid;
 	struct spool_list_filter filter;
@@ -167,7 +168,8 @@ read_due(struct reader *r, struct fetch *f, struct err *e)
 	f->due.next = f->after;
 	bool is_bounded = f->bytes > 0;
 	for (i = 0; i < f->n_page && i < f->rows; i++) {
-		if (is_bounded && i > 0 && bytes >= f->bytes)
+		if (f->due.journals.count >= f->loads ||
+		    (is_bounded && f->due.journals.count > 0 && bytes >= f->bytes))
 			break;
 		f->due.next = f->page[i];
 		if (is_held(f, f->page[i].mid))
@@ -347,8 +349,10 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 		int64_t now, size_t rows, size_t bytes, struct spool_held *held,
 		spool_due_fn *done, void *arg)
 {
-	struct fetch *f = fetch_new(sp, rows > PAGE_MAX ? PAGE_MAX : rows, done, arg);
+	size_t looked = rows + (held == NULL ? 0 : held->n);
+	struct fetch *f = fetch_new(sp, looked > PAGE_MAX ? PAGE_MAX : looked, done, arg);
 
+	f->loads = rows;
 	f->policy = strdup(policy);
 	if (f->policy == NULL)
 		abort();

@@ -241,10 +241,10 @@ struct spool_held {
 	uint64_t mids[];
 };
 /*
- * Rows of one policy that are due at `now`, after the cursor, at most `rows` looked at and
- * about `bytes` of memory for them and for inline bodies, which come hot; 0: no body is
- * read, and `rows` alone is the bound. Those in `held` (NULL = none), which is taken, are
- * passed over. Runs on the reader; rows whose outcome is not committed yet come again: the
+ * Rows of one policy that are due at `now`, after the cursor, at most `rows` and about
+ * `bytes` of memory for them and for inline bodies, which come hot; 0: no body is read, and
+ * `rows` alone is the bound. Those in `held` (NULL = none), which is taken, are passed over
+ * and not counted; but a page looks at 5,000 at most. Runs on the reader; rows whose outcome is not committed yet come again: the
  * scheduler knows which MIDs it had. Corrupt rows are quarantined and left out.
  */
 void spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,

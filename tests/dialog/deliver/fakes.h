@@ -94,7 +94,8 @@ struct fake_row {
 	uint32_t attempts;
 	int64_t created_at, next_at;
 	char *profile;
-	struct spool_body *body; /* NULL: the spool's own */
+	struct spool_body *body;       /* NULL: the spool's own */
+	struct spool_message *message; /* the same */
 };
 struct fake_outcome {
 	enum outcome_kind kind;
@@ -148,6 +149,7 @@ struct late {
 	struct spool_cursor after;
 	int64_t now;
 	size_t rows, bytes;
+	struct spool_held *held;
 	spool_due_fn *due_done;
 	struct spool_due due;
 	bool is_read;
@@ -168,6 +170,7 @@ late_run(struct loop_job *job)
 	l->run(l);
 	free(l->policy);
 	free(l->profile);
+	free(l->held);
 	free(l);
 }
 
@@ -206,7 +209,7 @@ fake_journal(struct spool *sp, const struct fake_row *row)
 	j->created_at = row->created_at;
 	j->next_at = row->next_at;
 	j->profile = row->profile == NULL ? NULL : strdup(row->profile);
-	j->message = spool_message_ref(sp->message);
+	j->message = spool_message_ref(row->message != NULL ? row->message : sp->message);
 	j->body = spool_body_ref(row->body != NULL ? row->body : sp->body);
 	return j;
 }
@@ -251,6 +254,15 @@ fake_next(const struct spool *sp, const struct late *l)
 	return best;
 }
 
+static inline bool
+fake_is_held(const struct late *l, uint64_t mid)
+{
+	for (size_t i = 0; l->held != NULL && i < l->held->n; i++)
+		if (l->held->mids[i] == mid)
+			return true;
+	return false;
+}
+
 /* What the rows are in this moment. */
 static inline void
 fake_read(struct late *l)
@@ -268,10 +280,12 @@ fake_read(struct late *l)
 			due->is_end = true;
 			break;
 		}
+		due->next = l->after = (struct spool_cursor){ r->next_at, r->mid };
+		if (fake_is_held(l, r->mid))
+			continue;
 		struct spool_journal *j = fake_journal(sp, r);
 		list_append(&due->journals, &j->node);
-		bytes += j->body->facts.size;
-		due->next = l->after = (struct spool_cursor){ r->next_at, r->mid };
+		bytes += j->body->facts.size + spool_journal_memory(j);
 	}
 	for (size_t i = 0; i < sp->n_rows && sp->n_rows < 1000; i++) {
 		const struct fake_row *r = &sp->rows[i];
@@ -302,7 +316,6 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 	struct late *l = late_make(late_due);
 
 	sp->fetches++;
-	free(held); /* what is held may come all the same */
 	list_init(&l->due.journals);
 	l->spool = sp;
 	l->policy = strdup(policy);
@@ -310,6 +323,7 @@ spool_fetch_due(struct spool *sp, const char *policy, struct spool_cursor after,
 	l->now = now;
 	l->rows = rows;
 	l->bytes = bytes;
+	l->held = held;
 	l->due_done = done;
 	l->arg = arg;
 	if (!sp->is_reader_slow) {

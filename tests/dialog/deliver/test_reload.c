@@ -381,6 +381,97 @@ memory_bounds_the_window_and_loses_nothing(void **state)
 	assert_int_equal(w->peer.n_messages_in_all, 1200);
 }
 
+/* 20 KB of memory each. */
+static struct spool_message *
+large_envelope(void)
+{
+	char name[64];
+	struct spool_message *m = spool_message_new();
+
+	assert_non_null(m);
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "recipient.number.%04d@inside.example", i);
+		assert_int_equal(spool_message_add_recipient(m, span_of(name),
+							     span_make(NULL, 0), 0,
+							     RECIPIENT_FROM_ENVELOPE),
+				 0);
+	}
+	return m;
+}
+
+/* Each of them takes the memory of many. */
+static void
+large_envelopes_push_out_as_many_as_they_need(void **state)
+{
+	struct world *w = *state;
+	struct spool_message *large = large_envelope(), *small = w->spool.message;
+
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL;
+	w->settings.window_memory = 64 * 1024;
+	world_run(w, 1);
+	world_offer_all(w, 1001, 1400);
+	size_t before = window_of(w);
+	assert_in_range(before, 50, 400);
+	w->spool.message = large;
+	world_offer_all(w, 2001, 2100);
+	assert_in_range(window_of(w), 1, 4);
+	w->spool.message = small;
+	spool_message_unref(large);
+}
+
+/* A page of them is more than there is room for: nothing of it is passed over. */
+static void
+large_envelopes_go_out_in_their_order(void **state)
+{
+	enum { ROWS = 60 };
+	struct world *w = *state;
+	struct spool_message *large = large_envelope();
+	unsigned long last = 0;
+
+	w->peer.keeps_messages = false;
+	w->policies.controls.concurrency = 1;
+	w->settings.window_memory = 64 * 1024;
+	world_rows(w, ROWS);
+	for (size_t i = 0; i < ROWS; i++)
+		w->spool.rows[i].message = large;
+	world_start(w);
+	world_settle(w);
+	assert_int_equal(w->spool.outcomes, ROWS);
+	for (const char *p = world_log(w); *p != '\0'; p = strchr(p, '\n') + 1) {
+		assert_true(strtoul(p, NULL, 10) == last + 1);
+		last++;
+	}
+	assert_int_equal(last, ROWS);
+	spool_message_unref(large);
+}
+
+/* The memory is for those that can be sent. */
+static void
+a_policy_without_an_intake_holds_no_memory(void **state)
+{
+	struct world *w = *state;
+	const char *intake = w->policies.intakes[0];
+
+	w->peer.keeps_messages = false;
+	w->policies.controls.concurrency = 1;
+	w->peer.scripts[0].content[0] = NULL;
+	world_run(w, 600);
+	assert_in_range(window_of(w), 500, 600);
+	w->policies.intakes[0] = NULL;
+	world_reload(w);
+	world_offer_all(w, 5001, 5100);
+	world_settle(w);
+	assert_int_equal(window_of(w), 0);
+	w->policies.intakes[0] = intake;
+	world_reload(w);
+	w->peer.scripts[0] = peer_script_good();
+	peer_say(world_session(w, 0), "250 2.0.0 taken\r\n");
+	world_pass_often(w, 20, 1000);
+	assert_int_equal(w->spool.outcomes, 600);
+	assert_int_equal(w->peer.n_messages_in_all, 600);
+}
+
 int
 main(void)
 {
@@ -402,6 +493,9 @@ main(void)
 		WORLD_TEST(a_larger_window_is_filled),
 		WORLD_TEST(a_smaller_window_lets_go_and_loses_nothing),
 		WORLD_TEST(memory_bounds_the_window_and_loses_nothing),
+		WORLD_TEST(large_envelopes_push_out_as_many_as_they_need),
+		WORLD_TEST(large_envelopes_go_out_in_their_order),
+		WORLD_TEST(a_policy_without_an_intake_holds_no_memory),
 	};
 
 	return WORLD_RUN_TESTS(tests);

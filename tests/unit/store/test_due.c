@@ -102,6 +102,19 @@ what_is_held_is_passed_over(void **state)
 	for (size_t i = 0; i < f.n_rows; i++)
 		assert_int_equal(f.rows[i]->mid, mids[want[i]]);
 	assert_true(f.due.is_end);
+	/* They are not among the rows that were asked for. */
+	held = malloc(sizeof(*held) + 8 * sizeof(mids[0]));
+	assert_non_null(held);
+	held->n = 8;
+	memcpy(held->mids, mids, 8 * sizeof(mids[0]));
+	forget_rows(&f);
+	f.is_answered = false;
+	spool_fetch_due(f.sp, "DEFAULT", (struct spool_cursor){ 0, 0 }, f.clock.wall, 1,
+			1 << 20, held, on_due, &f);
+	AWAIT(&f, f.is_answered);
+	assert_int_equal(f.n_rows, 1);
+	assert_int_equal(f.rows[0]->mid, mids[8]);
+	assert_false(f.due.is_end);
 	fixture_done(&f);
 }
 
