@@ -226,7 +226,8 @@ const struct schema_row schema[] = {
 { "incoming_mail_policies.policies[].header[]", TYPE_TEXT, .form = &form_field_name, .doc = "" },
 { "incoming_mail_policies.policies[].not_header", TYPE_LIST, .fallback = "", .max = 100,
 	.example = "X-Scanned-Elsewhere",
-	.doc = "Names of header fields, none of which may be present. A sender can write any field." },
+	.doc = "Names of header fields, none of which may be present. It does not hold where there are "
+	       "names that are not looked at. A sender can write any field." },
 { "incoming_mail_policies.policies[].not_header[]", TYPE_TEXT, .form = &form_field_name, .doc = "" },
 { "incoming_mail_policies.policies[].larger_than", TYPE_SIZE, .fallback = "0", .max = SIZE_G(1024),
 	.example = "10M", .doc = "The size that the message must exceed; 0 says nothing." },

@@ -82,6 +82,7 @@ mime_header_start(struct mime_header *h)
 	h->name_n = h->into_max = h->address_at = h->last_name = 0;
 	h->row = NULL;
 	h->into = NULL;
+	h->has_more_names = false;
 }
 
 bool
@@ -109,6 +110,7 @@ keep_name(struct mime_header *h, struct span name)
 		return;
 	char *room =
 		buf_room(&h->names) > name.n ? buf_reserve(&h->names, name.n + 1) : NULL;
+	h->has_more_names = h->has_more_names || room == NULL;
 	if (room == NULL)
 		return;
 	memcpy(room, name.p, name.n);
@@ -130,6 +132,8 @@ begin_field(struct mime_header *h)
 		struct span name = span_make(h->name, h->name_n);
 		keep_name(h, name);
 		h->row = find_row(name);
+	} else {
+		h->has_more_names = true;
 	}
 	if (h->row == NULL)
 		return;

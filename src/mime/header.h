@@ -38,9 +38,10 @@ struct mime_header {
 	bool is_behind_cr; /* a CR of the value is held back              */
 	bool is_value_cut;
 
-	unsigned seen;    /* 1 << enum mime_field */
-	struct buf names; /* with a NUL behind each */
-	size_t last_name; /* where the latest of them starts */
+	unsigned seen;       /* 1 << enum mime_field */
+	struct buf names;    /* with a NUL behind each */
+	size_t last_name;    /* where the latest of them starts */
+	bool has_more_names; /* that are not kept */
 	struct buf values[MIME_FIELD_COUNT];
 	struct buf addresses; /* of all address fields, each with a LF behind it */
 	size_t address_at;    /* where the current one starts      */

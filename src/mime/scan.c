@@ -163,10 +163,15 @@ mime_scan_longest_line(const struct mime_scan *s)
 	return s->lines.longest > UINT32_MAX ? UINT32_MAX : (uint32_t)s->lines.longest;
 }
 
-struct span
+struct mime_names
 mime_scan_names(const struct mime_scan *s)
 {
-	return buf_span(&s->header.names);
+	const struct mime_header *h = &s->header;
+
+	return (struct mime_names){
+		.text = buf_span(&h->names),
+		.is_cut = h->has_more_names || (h->facts & MIME_HEADER_TOO_LARGE) != 0,
+	};
 }
 
 unsigned

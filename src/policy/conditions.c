@@ -33,7 +33,7 @@ is_any_present(const struct names *names, struct span present)
 
 bool
 conditions_hold(const struct conditions *c, const struct spool_message *m,
-		const struct body_facts *facts, struct span field_names)
+		const struct body_facts *facts, struct mime_names field_names)
 {
 	if (c->larger_than > 0 && facts->size <= c->larger_than)
 		return false;
@@ -43,7 +43,9 @@ conditions_hold(const struct conditions *c, const struct spool_message *m,
 		return false;
 	if (is_in(&c->not_client, m->client_address))
 		return false;
-	if (c->header.n > 0 && !is_any_present(&c->header, field_names))
+	if (c->header.n > 0 && !is_any_present(&c->header, field_names.text))
 		return false;
-	return c->not_header.n == 0 || !is_any_present(&c->not_header, field_names);
+	/* Whether it is absent is not known where names are missing. */
+	return c->not_header.n == 0 ||
+	       (!field_names.is_cut && !is_any_present(&c->not_header, field_names.text));
 }

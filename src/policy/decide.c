@@ -25,7 +25,7 @@ struct question {
 	struct policy_set *set;
 	const struct spool_message *message;
 	const struct body_facts *facts;
-	struct span field_names;
+	struct mime_names field_names;
 	const char *outside; /* the answer: why the first such recipient is OUTSIDE */
 };
 
@@ -254,7 +254,7 @@ journal_all(const struct policy_set *p, struct spool_plan *plans)
 
 size_t
 policy_decide(struct policy_set *p, const struct spool_message *m,
-	      const struct body_facts *facts, struct span field_names,
+	      const struct body_facts *facts, struct mime_names field_names,
 	      struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	struct question q = {

@@ -37,7 +37,7 @@ struct conditions {
 	uint64_t larger_than, smaller_than; /* bytes; 0 = says nothing */
 };
 bool conditions_hold(const struct conditions *c, const struct spool_message *m,
-		     const struct body_facts *facts, struct span field_names);
+		     const struct body_facts *facts, struct mime_names field_names);
 
 struct policy_set {
 	unsigned refs;

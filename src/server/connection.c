@@ -332,7 +332,7 @@ host_draft_free(void *host, struct spool_draft *d)
 
 static size_t
 host_decide(void *host, const struct spool_message *m, const struct body_facts *facts,
-	    struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
+	    struct mime_names field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	struct connection *c = host;
 

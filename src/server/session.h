@@ -17,6 +17,7 @@
 #include "tdc/base/buf.h"
 #include "tdc/base/clock.h"
 #include "tdc/base/span.h"
+#include "tdc/mime/scan.h"
 #include "tdc/store/spool.h"
 #include "tdc/tls/tls.h"
 
@@ -33,7 +34,7 @@ struct session_host_ops {
 	bool (*draft_is_full)(void *host, struct spool_draft *d);
 	void (*draft_free)(void *host, struct spool_draft *d);
 	size_t (*decide)(void *host, const struct spool_message *m,
-			 const struct body_facts *facts, struct span field_names,
+			 const struct body_facts *facts, struct mime_names field_names,
 			 struct spool_plan plans[SPOOL_PLANS_MAX]);
 	/* Takes the draft. session_committed() is called once, never from inside. */
 	void (*commit)(void *host, struct spool_draft *d, struct spool_message *m,

@@ -158,7 +158,6 @@ read_due(struct reader *r, struct fetch *f, struct err *e)
 
 	if (f->held != NULL)
 		qsort(f->held->mids, f->held->n, sizeof(f->held->mids[0]), compare_mids);
-
 	if (mono_now_ms() >= r->unreadable_until)
 		refused_clear(&r->spool->unreadable);
 	if (f->after.next_at <= f->now && collect(r, f, STATEMENT_DUE_SAME, e) != 0)

@@ -73,7 +73,7 @@ draft_free(void *arg, struct spool_draft *d)
 
 static size_t
 decide(void *arg, const struct spool_message *m, const struct body_facts *facts,
-       struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
+       struct mime_names field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	(void)arg;
 	(void)facts;

@@ -68,9 +68,13 @@ uint64_t mime_scan_header_size(const struct mime_scan *s);
 /* octets without CRLF; UINT32_MAX at most */
 uint32_t mime_scan_longest_line(const struct mime_scan *s);
 /* The names of the header's fields as they came, in order, each with a NUL behind it; one that
- * comes several times in a row stands once. At most MIME_NAMES_MAX bytes of them; longer names
- * than MIME_NAME_MAX are left out. */
-struct span mime_scan_names(const struct mime_scan *s);
+ * comes several times in a row stands once. is_cut: there are others, beyond MIME_NAMES_MAX
+ * bytes or header_max, or longer than MIME_NAME_MAX. */
+struct mime_names {
+	struct span text;
+	bool is_cut;
+};
+struct mime_names mime_scan_names(const struct mime_scan *s);
 /* Received: fields, the loop limit's measure */
 unsigned mime_scan_received_count(const struct mime_scan *s);
 struct span mime_scan_field(const struct mime_scan *s, enum mime_field f);

@@ -10,6 +10,7 @@
 
 #include "tdc/base/err.h"
 #include "tdc/config/config.h"
+#include "tdc/mime/scan.h"
 #include "tdc/store/spool.h"
 #include "tdc/tls/tls.h"
 
@@ -28,13 +29,14 @@ void policy_set_unref(struct policy_set *p);
 
 /*
  * What is to be made of an accepted message: one plan per policy with an intake, drops with their
- * reason. `field_names` are those of its header, each with a NUL behind it; case does not matter. Fills at most SPOOL_PLANS_MAX; mids are the caller's to fill. Strings in the plans live as long as
- * the set; `rids` as long as the set's scratch (until the next call). Returns the number of plans (>= 1).
+ * reason. `field_names` are those of its header; case does not matter. Fills at most
+ * SPOOL_PLANS_MAX; mids are the caller's to fill. Strings in the plans live as long as the set;
+ * `rids` as long as the set's scratch (until the next call). Returns the number of plans (>= 1).
  * DROP_LOOP: what has the fact of the loop mark, which must be authenticated by then, and journals of
  * others where the configuration says so.
  */
 size_t policy_decide(struct policy_set *p, const struct spool_message *m,
-		     const struct body_facts *facts, struct span field_names,
+		     const struct body_facts *facts, struct mime_names field_names,
 		     struct spool_plan plans[SPOOL_PLANS_MAX]);
 
 /* The message intake address of a policy by name; NULL when the policy is gone or says no. */

@@ -123,7 +123,7 @@ fake_draft_free(void *host, struct spool_draft *d)
 
 static inline size_t
 fake_decide(void *host, const struct spool_message *m, const struct body_facts *facts,
-	    struct span field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
+	    struct mime_names field_names, struct spool_plan plans[SPOOL_PLANS_MAX])
 {
 	struct fake *f = host;
 	size_t n = f->n_plans == 0 ? 1 : f->n_plans;

@@ -334,12 +334,13 @@ test_names_of_the_fields(void **state)
 	assert_int_equal(mime_scan_new(1 << 20, &s), 0);
 	for (size_t cut = 0; cut <= m.n; cut++) {
 		scan_in_two(s, m, cut);
-		assert_int_equal(differ_bytes("names", "names", mime_scan_names(s),
+		assert_int_equal(differ_bytes("names", "names", mime_scan_names(s).text,
 					      span_make(want, sizeof(want))),
 				 0);
 	}
 	scan_whole(s, span_of("no header\r\n"));
-	assert_int_equal(mime_scan_names(s).n, 0);
+	assert_int_equal(mime_scan_names(s).text.n, 0);
+	assert_false(mime_scan_names(s).is_cut);
 	mime_scan_free(s);
 }
 
@@ -351,13 +352,26 @@ test_names_are_bounded(void **state)
 
 	(void)state;
 	buf_init(&m, 1 << 20);
-	for (int i = 0; i < 1000; i++)
-		buf_printf(&m, "X-%013d: v\r\n", i);
-	buf_printf(&m, "X%.*d: too long\r\n\r\n", MIME_NAME_MAX, 0);
 	assert_int_equal(mime_scan_new(1 << 20, &s), 0);
+	for (int i = 0; i < MIME_NAMES_MAX / 16; i++)
+		buf_printf(&m, "X-%013d: v\r\n", i);
 	scan_whole(s, buf_span(&m));
-	assert_int_equal(mime_scan_names(s).n, MIME_NAMES_MAX);
+	assert_int_equal(mime_scan_names(s).text.n, MIME_NAMES_MAX);
+	assert_false(mime_scan_names(s).is_cut);
+	buf_append_text(&m, "One: more\r\n\r\n");
+	scan_whole(s, buf_span(&m));
+	assert_int_equal(mime_scan_names(s).text.n, MIME_NAMES_MAX);
+	assert_true(mime_scan_names(s).is_cut);
 	assert_false(mime_scan_failed(s));
+	buf_clear(&m);
+	buf_printf(&m, "X%.*d: too long\r\n\r\n", MIME_NAME_MAX, 0);
+	scan_whole(s, buf_span(&m));
+	assert_int_equal(mime_scan_names(s).text.n, 0);
+	assert_true(mime_scan_names(s).is_cut);
+	mime_scan_free(s);
+	assert_int_equal(mime_scan_new(8, &s), 0);
+	scan_whole(s, span_of("A: b\r\nC: d\r\n\r\n"));
+	assert_true(mime_scan_names(s).is_cut);
 	mime_scan_free(s);
 	buf_done(&m);
 }
@@ -449,7 +463,8 @@ render_all(const struct mime_scan *s, struct buf *to)
 		buf_append_span(to, mime_scan_recipient(s, i));
 	}
 	buf_append_text(to, "|");
-	buf_append_span(to, mime_scan_names(s));
+	buf_append_span(to, mime_scan_names(s).text);
+	buf_append_byte(to, mime_scan_names(s).is_cut ? 'c' : '-');
 }
 
 static void

@@ -35,6 +35,32 @@ must_compile(const char *text)
 	return p;
 }
 
+/* "NAME:RIDS" or "NAME:RIDS!REASON" each, with * for all recipients. */
+static inline void
+plans_show(const struct spool_plan *plans, size_t n, struct buf *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(ret, "%s%s:%s%s%s", i == 0 ? "" : " ", plans[i].policy,
+			   plans[i].rids == NULL ? "*" : plans[i].rids,
+			   plans[i].drop == DROP_NONE ? "" : "!",
+			   plans[i].drop == DROP_NONE ? ""
+						      : drop_reason_name(plans[i].drop));
+}
+
+static inline bool
+plans_are(const char *row, const struct spool_plan *plans, size_t n, const char *want)
+{
+	struct buf got;
+
+	buf_init(&got, 65536);
+	plans_show(plans, n, &got);
+	bool is_ok = strcmp(buf_text(&got), want) == 0;
+	if (!is_ok)
+		print_error("%s: got %s want %s\n", row, buf_text(&got), want);
+	buf_done(&got);
+	return is_ok;
+}
+
 /* A message whose strings are borrowed: "sender" and "a@b c@d". */
 enum { RECIPIENTS_MAX = 200 };
 struct test_message {

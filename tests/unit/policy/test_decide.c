@@ -127,21 +127,6 @@ static const struct {
 	  "s@x", "", "DEFAULT:*", 0 },
 };
 
-static const char *
-reason_name(enum drop_reason reason)
-{
-	return reason == DROP_LOOP ? "!loop" : reason == DROP_POLICY ? "!policy" : "";
-}
-
-static void
-show_plans(const struct spool_plan *plans, size_t n, struct buf *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		buf_printf(ret, "%s%s:%s%s", i == 0 ? "" : " ", plans[i].policy,
-			   plans[i].rids == NULL ? "*" : plans[i].rids,
-			   reason_name(plans[i].drop));
-}
-
 static bool
 row_holds(size_t i)
 {
@@ -149,23 +134,16 @@ row_holds(size_t i)
 	struct test_message t;
 	struct body_facts facts = { .facts = rows[i].facts };
 	struct spool_plan plans[SPOOL_PLANS_MAX];
-	struct buf got;
 	snprintf(text, sizeof(text), "%s%s\n", LISTENER, rows[i].config);
 	struct policy_set *p = must_compile(text);
 	message_make(&t, rows[i].sender, rows[i].recipients);
-	buf_init(&got, 65536);
 	/* Twice: what is kept between decisions must not show. */
-	(void)policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans);
-	show_plans(plans, policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans),
-		   &got);
-	bool is_ok = strcmp(buf_text(&got), rows[i].want) == 0;
+	(void)policy_decide(p, &t.message, &facts, (struct mime_names){ 0 }, plans);
+	size_t n = policy_decide(p, &t.message, &facts, (struct mime_names){ 0 }, plans);
+	bool is_ok = plans_are(rows[i].name, plans, n, rows[i].want);
 	/* What the log says of it. */
 	bool is_disabled = strstr(rows[i].config, "{enabled: false") != NULL;
 	is_ok = is_ok && is_disabled == (plans[0].drop_detail != NULL);
-	if (!is_ok)
-		print_error("%s: got %s want %s\n", rows[i].name, buf_text(&got),
-			    rows[i].want);
-	buf_done(&got);
 	policy_set_unref(p);
 	return is_ok;
 }
@@ -229,7 +207,7 @@ test_more_policies_than_plans_lose_no_recipient(void **state)
 		at += (size_t)snprintf(recipients + at, sizeof(recipients) - at, "r%u@d ",
 				       i);
 	message_make(&t, "s@x", recipients);
-	size_t n = policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans);
+	size_t n = policy_decide(p, &t.message, &facts, (struct mime_names){ 0 }, plans);
 	assert_int_equal(n, SPOOL_PLANS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(plans[i].drop, i + 1 == n ? DROP_POLICY : DROP_NONE);
@@ -258,9 +236,9 @@ time_of_decisions(unsigned n)
 	message_make(&t, "s@x", recipient);
 	clock_t start = clock();
 	for (unsigned i = 0; i < 20000; i++) {
-		assert_int_equal(
-			policy_decide(p, &t.message, &facts, span_make(NULL, 0), plans),
-			1);
+		assert_int_equal(policy_decide(p, &t.message, &facts,
+					       (struct mime_names){ 0 }, plans),
+				 1);
 		assert_string_equal(plans[0].policy, name);
 	}
 	clock_t end = clock();
